@@ -1,0 +1,53 @@
+namespace Pangea.DataPlane.Core;
+
+/// <summary>
+/// Every bound of the appliance that is not configuration, in one place. Whoever meets a bound reports
+/// <see cref="FaultCode.TooLarge"/> or <see cref="FaultCode.Busy"/> with the value from here.
+/// </summary>
+public static class Limits
+{
+    /// <summary>One JSON-RPC line, newline included. A put request is about 300 bytes.</summary>
+    public const int RpcLineBytesMax = 1024 * 1024;
+
+    /// <summary>Descriptors that may arrive with one line (the kernel's own bound is 253).</summary>
+    public const int RpcDescriptorsMax = 16;
+
+    /// <summary>Client connections on the public socket.</summary>
+    public const int ConnectionsMax = 512;
+
+    /// <summary>Calls of one connection that are under way at once.</summary>
+    public const int CallsPerConnectionMax = 64;
+
+    /// <summary>Calls that one worker may have under way or queued.</summary>
+    public const int CallsPerWorkerMax = 1024;
+
+    /// <summary>Object names, in UTF-8 bytes.</summary>
+    public const int ObjectNameBytesMax = 1024;
+
+    /// <summary>Entries of one page of <c>object.list</c>.</summary>
+    public const int ListPageMax = 1000;
+
+    /// <summary>k + m: one byte indexes a shard, and GF(2^8) has 255 non-zero points.</summary>
+    public const int ShardsMax = 255;
+
+    /// <summary>Stripe size in bytes; the default is 1 MiB.</summary>
+    public const int StripeBytesMin = 4 * 1024;
+
+    /// <inheritdoc cref="StripeBytesMin"/>
+    public const int StripeBytesMax = 16 * 1024 * 1024;
+
+    /// <inheritdoc cref="StripeBytesMin"/>
+    public const int StripeBytesDefault = 1024 * 1024;
+
+    /// <summary>Stripes of one object: 4 TiB at the default stripe size, a 16 MiB stripe table.</summary>
+    public const int StripesPerObjectMax = 4 * 1024 * 1024;
+
+    /// <summary>Devices of one storage worker.</summary>
+    public const int DevicesMax = 64;
+
+    /// <summary>Transfers (put or get) that hold stripe buffers at once; further calls wait their turn.</summary>
+    public const int TransfersMax = 8;
+
+    /// <summary>A transfer whose other end moves no byte for this long is ended.</summary>
+    public const int TransferIdleSecondsMax = 300;
+}

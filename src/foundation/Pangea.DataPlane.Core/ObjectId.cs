@@ -1,0 +1,45 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Pangea.DataPlane.Core;
+
+/// <summary>
+/// Identity of one version of one object: 16 random bytes, new for every put. Shards, keys and nonces are
+/// bound to it, so that two objects, or two versions of one name, can never be mixed (decisions A9, A10).
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct ObjectId(UInt128 Value)
+{
+    public const int Bytes = 16;
+
+    public static ObjectId New()
+    {
+        Span<byte> bytes = stackalloc byte[Bytes];
+        RandomNumberGenerator.Fill(bytes);
+        return Read(bytes);
+    }
+
+    /// <summary>Reads the 16 bytes in their written order (big-endian).</summary>
+    public static ObjectId Read(ReadOnlySpan<byte> source) =>
+        new(BinaryPrimitives.ReadUInt128BigEndian(source));
+
+    public void Write(Span<byte> destination) =>
+        BinaryPrimitives.WriteUInt128BigEndian(destination, Value);
+
+    /// <summary>32 lower-case hexadecimal digits.</summary>
+    public override string ToString() => Value.ToString("x32");
+
+    public static bool TryParse(ReadOnlySpan<char> text, out ObjectId id)
+    {
+        id = default;
+        if (text.Length != 2 * Bytes || !UInt128.TryParse(
+            text, System.Globalization.NumberStyles.AllowHexSpecifier, null, out UInt128 value))
+        {
+            return false;
+        }
+
+        id = new ObjectId(value);
+        return true;
+    }
+}

@@ -1,0 +1,60 @@
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+
+namespace Pangea.DataPlane.Reactor;
+
+/// <summary>
+/// One thread, one loop: starts operations of the kernel and resumes whoever awaits them, always on the
+/// loop's own thread. Two executors stand behind this contract (decision A7): io_uring, and plain system
+/// calls on helper threads where io_uring is forbidden.
+/// </summary>
+/// <remarks>
+/// All members but <see cref="Post"/> and <see cref="Stop"/> may be used on the loop's thread only. An
+/// operation never completes inside the call that starts it unless its value task says so, and
+/// continuations never nest: they run one after another from the loop. A buffer slice belongs to the kernel
+/// from the call until its completion; the pool marks it in flight. Steady state allocates nothing: the
+/// value tasks are pooled and must be awaited exactly once.
+/// </remarks>
+public interface IReactor : IDisposable
+{
+    /// <summary>"io_uring" or "plain".</summary>
+    string Kind { get; }
+
+    /// <summary>Why this executor was chosen, for people.</summary>
+    string Reason { get; }
+
+    /// <summary>
+    /// Reads into the slice. May read less than asked; 0 is end of file.
+    /// </summary>
+    /// <param name="file">Stays open until completion.</param>
+    /// <param name="buffer">Where to; multiples of 512/4096 when the file is O_DIRECT.</param>
+    /// <param name="offset">Byte offset, or -1 for a stream (pipe, socket, terminal).</param>
+    /// <param name="cancellation">Cancelled on the loop's thread; ends the operation with ECANCELED.</param>
+    ValueTask<SysResult> ReadAsync(
+        OwnedFd file, BufferSlice buffer, long offset, CancellationToken cancellation = default);
+
+    /// <summary>Writes from the slice. May write less than asked. See <see cref="ReadAsync"/>.</summary>
+    ValueTask<SysResult> WriteAsync(
+        OwnedFd file, BufferSlice buffer, long offset, CancellationToken cancellation = default);
+
+    /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>.</summary>
+    ValueTask<SysResult> SyncAsync(OwnedFd file, bool dataOnly);
+
+    /// <summary>
+    /// Waits until the descriptor is ready; the result is the poll(2) event mask. ECANCELED when cancelled.
+    /// </summary>
+    ValueTask<SysResult> PollAsync(
+        OwnedFd file, PollEvents events, CancellationToken cancellation = default);
+
+    /// <summary>Resumes after the given time; result 0, or ECANCELED.</summary>
+    ValueTask<SysResult> DelayAsync(TimeSpan delay, CancellationToken cancellation = default);
+
+    /// <summary>Runs the action on the loop's thread, soon. The one door for other threads.</summary>
+    void Post(Action action);
+
+    /// <summary>Runs the loop on the calling thread, which becomes the loop's thread, until stopped.</summary>
+    void Run();
+
+    /// <summary>Makes <see cref="Run"/> return after the present turn. Any thread.</summary>
+    void Stop();
+}
