@@ -35,6 +35,7 @@ public readonly record struct Errno(int Value)
     public static readonly Errno ETIME = new(62);
     public static readonly Errno EOVERFLOW = new(75);
     public static readonly Errno EADDRINUSE = new(98);
+    public static readonly Errno EMSGSIZE = new(90);
     public static readonly Errno EOPNOTSUPP = new(95);
     public static readonly Errno ECONNRESET = new(104);
     public static readonly Errno ECONNREFUSED = new(111);
