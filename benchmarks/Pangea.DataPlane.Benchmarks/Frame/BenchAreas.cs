@@ -1,0 +1,13 @@
+namespace Pangea.DataPlane.Benchmarks.Frame;
+
+/// <summary>Every area there is; a new one adds its line here.</summary>
+public static class BenchAreas
+{
+    public static readonly IReadOnlyList<IBenchArea> All =
+    [
+        new FrameArea(),
+    ];
+
+    public static IBenchArea? Find(string name) =>
+        All.FirstOrDefault(area => area.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+}
