@@ -10,10 +10,12 @@ namespace Pangea.DataPlane.Reactor;
 /// </summary>
 /// <remarks>
 /// All members but <see cref="Post"/> and <see cref="Stop"/> may be used on the loop's thread only. An
-/// operation never completes inside the call that starts it unless its value task says so, and
-/// continuations never nest: they run one after another from the loop. A buffer slice belongs to the kernel
-/// from the call until its completion; the pool marks it in flight. Steady state allocates nothing: the
-/// value tasks are pooled and must be awaited exactly once.
+/// operation never completes inside the call that starts it, and continuations never nest: they run one
+/// after another from the loop. A buffer slice belongs to the kernel from the call until its completion;
+/// the pool marks it in flight. Steady state allocates nothing: the value tasks are pooled and must be
+/// awaited exactly once. A descriptor that is disposed during an operation is really closed at its end, so
+/// whoever wants to end a poll or a stream operation cancels it. Too many operations at once
+/// (<see cref="ReactorOptions.OperationsMax"/>) end with EBUSY.
 /// </remarks>
 public interface IReactor : IDisposable
 {
@@ -37,6 +39,25 @@ public interface IReactor : IDisposable
     ValueTask<SysResult> WriteAsync(
         OwnedFd file, BufferSlice buffer, long offset, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Reads into two parts with one call, the first filled before the second (readv). For streams only
+    /// the first part may be used. Both parts may lie in one slab or in two.
+    /// </summary>
+    ValueTask<SysResult> ReadAsync(
+        OwnedFd file,
+        BufferSlice first,
+        BufferSlice second,
+        long offset,
+        CancellationToken cancellation = default);
+
+    /// <summary>Writes two parts with one call (writev). See the two-part <c>ReadAsync</c>.</summary>
+    ValueTask<SysResult> WriteAsync(
+        OwnedFd file,
+        BufferSlice first,
+        BufferSlice second,
+        long offset,
+        CancellationToken cancellation = default);
+
     /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>.</summary>
     ValueTask<SysResult> SyncAsync(OwnedFd file, bool dataOnly);
 
@@ -52,9 +73,19 @@ public interface IReactor : IDisposable
     /// <summary>Runs the action on the loop's thread, soon. The one door for other threads.</summary>
     void Post(Action action);
 
-    /// <summary>Runs the loop on the calling thread, which becomes the loop's thread, until stopped.</summary>
+    /// <summary>True on the thread that is inside <see cref="Run"/>.</summary>
+    bool IsLoopThread { get; }
+
+    /// <summary>
+    /// Runs the loop on the calling thread, which becomes the loop's thread, until stopped. Awaiting an
+    /// ordinary task on the loop's thread comes back to it. An exception that escapes a posted action
+    /// leaves through here.
+    /// </summary>
     void Run();
 
-    /// <summary>Makes <see cref="Run"/> return after the present turn. Any thread.</summary>
+    /// <summary>
+    /// Makes <see cref="Run"/> return: operations under way are cancelled and their awaiters resumed first,
+    /// and what they start from then on ends with ECANCELED at once. Any thread, once.
+    /// </summary>
     void Stop();
 }

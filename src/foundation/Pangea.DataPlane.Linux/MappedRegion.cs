@@ -1,0 +1,103 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux.Abi;
+using Pangea.DataPlane.Linux.Sys;
+
+namespace Pangea.DataPlane.Linux;
+
+/// <summary>What pages a <see cref="MappedRegion"/> got.</summary>
+public enum PageKind
+{
+    /// <summary>The machine's base page size.</summary>
+    Normal,
+
+    /// <summary>Base pages that the kernel was asked to merge (MADV_HUGEPAGE).</summary>
+    TransparentHuge,
+
+    /// <summary>Reserved 2 MiB pages (MAP_HUGETLB).</summary>
+    Huge,
+}
+
+/// <summary>Memory mapped at start and unmapped at the end; page-aligned, zeroed, never moved.</summary>
+public sealed unsafe class MappedRegion : IDisposable
+{
+    private const long HugePageBytes = 2 * 1024 * 1024;
+
+    private byte* _address;
+
+    private MappedRegion(byte* address, long bytes, PageKind pages)
+    {
+        _address = address;
+        Bytes = bytes;
+        Pages = pages;
+    }
+
+    public long Bytes { get; }
+
+    public PageKind Pages { get; }
+
+    /// <summary>First byte; valid until disposal.</summary>
+    public byte* Address
+    {
+        get
+        {
+            Invariant.Check(_address is not null, "the region is unmapped");
+            return _address;
+        }
+    }
+
+    /// <summary>
+    /// Private memory. Reserved huge pages are tried only where asked and where the length is a multiple
+    /// of 2 MiB; most machines have none, so failing to get them is normal and falls back.
+    /// </summary>
+    public static Result<MappedRegion> Anonymous(long bytes, bool tryHugePages)
+    {
+        Invariant.Check(bytes > 0);
+        const int protection = Mman.PROT_READ | Mman.PROT_WRITE;
+        const int flags = Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS;
+        void* failed = (void*)-1;
+        if (tryHugePages && bytes % HugePageBytes == 0)
+        {
+            void* huge = LibC.mmap(
+                null, (nuint)bytes, protection, flags | Mman.MAP_HUGETLB, -1, 0);
+            if (huge != failed)
+            {
+                return new MappedRegion((byte*)huge, bytes, PageKind.Huge);
+            }
+        }
+
+        void* address = LibC.mmap(null, (nuint)bytes, protection, flags, -1, 0);
+        if (address == failed)
+        {
+            return Call.Of(-1).Errno.ToFault($"map {bytes} bytes of memory");
+        }
+
+        // SAFETY: the range was mapped just now and is ours.
+        bool merged = tryHugePages
+            && LibC.madvise(address, (nuint)bytes, Mman.MADV_HUGEPAGE) == 0;
+        return new MappedRegion(
+            (byte*)address, bytes, merged ? PageKind.TransparentHuge : PageKind.Normal);
+    }
+
+    /// <summary>Shares a file's first bytes with everyone who maps it.</summary>
+    public static Result<MappedRegion> Shared(OwnedFd file, long bytes, bool writable)
+    {
+        Invariant.Check(bytes > 0);
+        int protection = Mman.PROT_READ | (writable ? Mman.PROT_WRITE : 0);
+        void* address = LibC.mmap(
+            null, (nuint)bytes, protection, Mman.MAP_SHARED, file.Number, 0);
+        return address == (void*)-1
+            ? Call.Of(-1).Errno.ToFault($"map {bytes} bytes of {file}")
+            : new MappedRegion((byte*)address, bytes, PageKind.Normal);
+    }
+
+    public void Dispose()
+    {
+        if (_address is not null)
+        {
+            // SAFETY: mapped by us with this length, unmapped once; users hold no pointer any more by
+            // contract (the pool refuses to be disposed with leases in flight).
+            Invariant.Check(LibC.munmap(_address, (nuint)Bytes) == 0);
+            _address = null;
+        }
+    }
+}

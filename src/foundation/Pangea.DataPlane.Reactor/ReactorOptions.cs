@@ -1,0 +1,40 @@
+namespace Pangea.DataPlane.Reactor;
+
+/// <summary>Which executor to use.</summary>
+public enum ReactorChoice
+{
+    /// <summary>io_uring where the kernel lets us, plain otherwise; PANGEA_RING overrides.</summary>
+    Probe,
+
+    /// <summary>io_uring or a fault.</summary>
+    IoUring,
+
+    Plain,
+}
+
+/// <summary>Bounds and choice of a reactor.</summary>
+public sealed record ReactorOptions
+{
+    /// <summary>Environment variable that forces an executor: "plain" or "io_uring".</summary>
+    public const string Variable = "PANGEA_RING";
+
+    public ReactorChoice Choice { get; init; } = ReactorChoice.Probe;
+
+    /// <summary>
+    /// Operations under way at once. A storage worker needs per transfer two stripes of up to 255 shards;
+    /// a supervisor two per connection.
+    /// </summary>
+    public int OperationsMax { get; init; } = 4096;
+
+    /// <summary>Entries of the submission queue, a power of two; a full queue is submitted.</summary>
+    public int QueueDepth { get; init; } = 256;
+
+    /// <summary>Threads for file operations of the plain executor, started with the first one.</summary>
+    public int IoThreads { get; init; } = 4;
+
+    /// <summary>Register the pool with the ring, which saves pinning pages per operation.</summary>
+    public bool RegisterBuffers { get; init; } = true;
+
+    /// <summary>How long <see cref="IReactor.Stop"/> waits for cancelled operations to end.</summary>
+    public TimeSpan StopTimeMax { get; init; } = TimeSpan.FromSeconds(10);
+}
