@@ -52,9 +52,6 @@ internal static unsafe partial class LibC
     internal static partial int fcntl(int fd, int command, nint argument);
 
     [LibraryImport("libc", SetLastError = true)]
-    internal static partial int fchmod(int fd, uint mode);
-
-    [LibraryImport("libc", SetLastError = true)]
     internal static partial int fchown(int fd, uint uid, uint gid);
 
     [LibraryImport("libc", SetLastError = true)]
