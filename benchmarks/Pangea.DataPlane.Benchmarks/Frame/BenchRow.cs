@@ -30,6 +30,7 @@ public sealed record BenchRow(
     string? Note = null)
 {
     private readonly bool? _goalIsAbsolute;
+    private readonly double? _ratio;
 
     /// <summary>
     /// True: the goal bounds <see cref="Ours"/> in <see cref="Unit"/>. False: it bounds <see
@@ -46,9 +47,14 @@ public sealed record BenchRow(
 
     /// <summary>
     /// Ours divided by the rival's, whichever direction is better ("3.9 x ISA-L", "1.15 x fio's
-    /// CPU"); NaN without a rival.
+    /// CPU"); NaN without a rival. A paired run sets the median over its rounds, which on a noisy
+    /// machine is steadier than the quotient of two medians.
     /// </summary>
-    public double Ratio => HasRival ? Ours / Rival : double.NaN;
+    public double Ratio
+    {
+        get => !HasRival ? double.NaN : _ratio ?? (Ours / Rival);
+        init => _ratio = value;
+    }
 
     /// <summary>Whether the goal was reached in this run; null without a goal.</summary>
     public bool? Met

@@ -27,7 +27,10 @@ public sealed record PairedResult(
             goal,
             rivalName,
             true,
-            WithSpread(note));
+            WithSpread(note))
+        {
+            Ratio = 1 / TimeRatio,
+        };
 
     /// <summary>A row in nanoseconds, microseconds or milliseconds of one operation.</summary>
     /// <param name="caseName">The case.</param>
@@ -54,7 +57,10 @@ public sealed record PairedResult(
             goal,
             rivalName,
             false,
-            WithSpread(note));
+            WithSpread(note))
+        {
+            Ratio = TimeRatio,
+        };
     }
 
     private string WithSpread(string? note)
