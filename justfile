@@ -1,0 +1,30 @@
+# Recipes for those who have `just`; every one only calls what works without it.
+
+# List the recipes.
+default:
+    @just --list
+
+# Build everything in Release.
+build:
+    dotnet build -c Release Pangea.DataPlane.sln
+
+# Run every test, or the test projects whose name contains a word: just test erasure
+test *words:
+    ./test {{words}}
+
+# Start an appliance, store a file, lose four disks, get it back: just run --once
+run *arguments:
+    ./run {{arguments}}
+
+# Run an area of the benchmarks: just bench erasure --quick
+bench *arguments:
+    ./bench {{arguments}}
+
+# Check the habits a machine can check, and the format.
+check:
+    ./test Tidy
+    dotnet format whitespace --verify-no-changes Pangea.DataPlane.sln
+
+# Bring the white space of the code in order.
+format:
+    dotnet format whitespace Pangea.DataPlane.sln
