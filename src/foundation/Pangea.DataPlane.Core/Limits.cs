@@ -9,8 +9,11 @@ public static class Limits
     /// <summary>One JSON-RPC line, newline included. A put request is about 300 bytes.</summary>
     public const int RpcLineBytesMax = 1024 * 1024;
 
-    /// <summary>Descriptors that may arrive with one line (the kernel's own bound is 253).</summary>
-    public const int RpcDescriptorsMax = 16;
+    /// <summary>
+    /// Descriptors that may arrive with one line: every device of a worker, its keys and its statistics
+    /// page (the kernel's own bound is 253).
+    /// </summary>
+    public const int RpcDescriptorsMax = DevicesMax + 16;
 
     /// <summary>Client connections on the public socket.</summary>
     public const int ConnectionsMax = 512;

@@ -1,0 +1,35 @@
+using System.Text.Json.Serialization;
+
+namespace Pangea.DataPlane.Control.Schema;
+
+/// <summary>
+/// The serializer's generated code for every record of the protocol: no reflection. Parameters are
+/// checked against the method table before they come here, so this context stays tolerant: a client may
+/// read the result of a newer appliance.
+/// </summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(Nothing))]
+[JsonSerializable(typeof(ObjectPutParameters))]
+[JsonSerializable(typeof(ObjectPutResult))]
+[JsonSerializable(typeof(ObjectGetParameters))]
+[JsonSerializable(typeof(ObjectGetResult))]
+[JsonSerializable(typeof(ObjectListParameters))]
+[JsonSerializable(typeof(ObjectListResult))]
+[JsonSerializable(typeof(ObjectNameParameters))]
+[JsonSerializable(typeof(ObjectStatResult))]
+[JsonSerializable(typeof(ObjectRemoveResult))]
+[JsonSerializable(typeof(ObjectProgress))]
+[JsonSerializable(typeof(SystemVersionResult))]
+[JsonSerializable(typeof(SystemStatusResult))]
+[JsonSerializable(typeof(WorkerListResult))]
+[JsonSerializable(typeof(WorkerStartParameters))]
+[JsonSerializable(typeof(WorkerStartResult))]
+[JsonSerializable(typeof(WorkerPingResult))]
+[JsonSerializable(typeof(StorageStatusResult))]
+[JsonSerializable(typeof(CallCancelParameters))]
+[JsonSerializable(typeof(System.Text.Json.JsonElement))]
+public sealed partial class ControlJson : JsonSerializerContext;

@@ -1,0 +1,85 @@
+using Pangea.DataPlane.Core;
+using static Pangea.DataPlane.Control.Schema.RpcType;
+
+namespace Pangea.DataPlane.Control.Schema;
+
+/// <summary>Fields that several methods share, so that one concept reads the same everywhere.</summary>
+internal static class RpcFields
+{
+    public static readonly RpcField Name = new("name", NameText, "the object's name");
+
+    public static readonly RpcField Id = new(
+        "id", Text, "identity of this version of the object, 32 hexadecimal digits");
+
+    public static readonly RpcField Bytes = Number("bytes", "length of the object");
+
+    public static readonly RpcField StoredBytes = Number(
+        "storedBytes", "bytes on the devices, all shards and headers");
+
+    public static readonly RpcField Created = new("created", Time, "when the put was acknowledged, UTC");
+
+    public static readonly RpcField Sha256 = new(
+        "sha256", Text, "SHA-256 of the content, hexadecimal");
+
+    public static readonly RpcField Stripes = Number("stripes", "stripes of the object");
+
+    public static readonly RpcField Progress = new(
+        "progress", Flag, "send `object.progress` notifications, at most 10 a second")
+    {
+        Required = false,
+    };
+
+    public static readonly RpcField StripeBytes = Number("stripeBytes", "plain bytes of a full stripe");
+
+    public static readonly RpcField Spread = new("redundancy", Record, "how objects are spread")
+    {
+        Fields =
+        [
+            Number("dataShards", "k: any k shards restore a stripe", 1, Limits.ShardsMax - 1),
+            Number("parityShards", "m: shards that may be lost", 1, Limits.ShardsMax - 1),
+        ],
+    };
+
+    public static readonly RpcField DeviceIndex = Number(
+        "index", "position in the configuration", 0, Limits.DevicesMax - 1);
+
+    public static readonly RpcField StateOfDevice = Choice(
+        "state", "what the device is good for", "ok", "missing", "readOnly", "full", "failed");
+
+    public static readonly RpcField[] DeviceStatusFields =
+    [
+        DeviceIndex,
+        new("path", Text, "directory of the device"),
+        StateOfDevice,
+        new RpcField("id", Text, "identity from the device's superblock").Optional(),
+        Number("freeBytes", "free space of its file system").Optional(),
+        Number("totalBytes", "size of its file system").Optional(),
+        new RpcField("directIo", Flag, "whether shards bypass the page cache").Optional(),
+        new RpcField("reason", Text, "why the state is not `ok`").Optional(),
+    ];
+
+    public static readonly RpcField[] WorkerStatusFields =
+    [
+        Number("index", "number of the worker"),
+        new("role", Text, "what it is for: `storage`"),
+        Choice("state", "what it is doing", "starting", "ready", "restarting", "stopped"),
+        Number("pid", "process id").Optional(),
+        Number("core", "CPU its loop is pinned to").Optional(),
+        Number("uid", "user it runs as").Optional(),
+        Number("restarts", "times it was started again"),
+        Number("uptimeSeconds", "since it was last ready").Optional(),
+        Number("rssBytes", "resident memory").Optional(),
+        new RpcField("ring", Text, "`io_uring` or `plain`").Optional(),
+        new RpcField("ringReason", Text, "why that executor was chosen").Optional(),
+        new RpcField("erasureKernel", Text, "Reed-Solomon kernel in use").Optional(),
+        new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
+    ];
+
+    public static readonly RpcField[] ObjectEntryFields = [Name, Id, Bytes, StoredBytes, Created];
+
+    public static RpcField Number(string name, string doc, long min = 0, long max = long.MaxValue) =>
+        new(name, Integer, doc) { Min = min, Max = max };
+
+    public static RpcField Choice(string name, string doc, params string[] values) =>
+        new(name, Text, doc) { Values = values };
+}

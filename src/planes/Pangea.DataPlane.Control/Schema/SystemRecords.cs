@@ -1,0 +1,107 @@
+namespace Pangea.DataPlane.Control.Schema;
+
+/// <summary>Result of <c>system.version</c>.</summary>
+public sealed record SystemVersionResult
+{
+    public required string Version { get; init; }
+
+    public required string Commit { get; init; }
+
+    public required string Runtime { get; init; }
+
+    public required string Kernel { get; init; }
+
+    public required int Protocol { get; init; }
+}
+
+/// <summary>One device directory, as its storage worker sees it.</summary>
+public sealed record DeviceStatus
+{
+    public required int Index { get; init; }
+
+    public required string Path { get; init; }
+
+    public required DeviceState State { get; init; }
+
+    /// <summary>Identity from its superblock; null where it could not be read.</summary>
+    public string? Id { get; init; }
+
+    public long? FreeBytes { get; init; }
+
+    public long? TotalBytes { get; init; }
+
+    /// <summary>Whether shards bypass the page cache.</summary>
+    public bool? DirectIo { get; init; }
+
+    /// <summary>Why the state is not "ok".</summary>
+    public string? Reason { get; init; }
+}
+
+/// <summary>One worker process.</summary>
+public sealed record WorkerStatus
+{
+    public required int Index { get; init; }
+
+    public required string Role { get; init; }
+
+    public required WorkerState State { get; init; }
+
+    public int? Pid { get; init; }
+
+    public int? Core { get; init; }
+
+    public int? Uid { get; init; }
+
+    public required int Restarts { get; init; }
+
+    public long? UptimeSeconds { get; init; }
+
+    public long? RssBytes { get; init; }
+
+    /// <summary>"io_uring" or "plain".</summary>
+    public string? Ring { get; init; }
+
+    public string? RingReason { get; init; }
+
+    public string? ErasureKernel { get; init; }
+
+    /// <summary>How its privileges were dropped, or why they were not.</summary>
+    public string? Isolation { get; init; }
+}
+
+/// <summary>Result of <c>system.status</c>.</summary>
+public sealed record SystemStatusResult
+{
+    public required ApplianceState State { get; init; }
+
+    public required long UptimeSeconds { get; init; }
+
+    public required int Pid { get; init; }
+
+    public required string StateDirectory { get; init; }
+
+    public required string User { get; init; }
+
+    public required RedundancyRecord Redundancy { get; init; }
+
+    public required int StripeBytes { get; init; }
+
+    /// <summary>Null while no storage worker answers.</summary>
+    public long? Objects { get; init; }
+
+    /// <inheritdoc cref="Objects"/>
+    public long? ObjectBytes { get; init; }
+
+    /// <inheritdoc cref="Objects"/>
+    public long? StoredBytes { get; init; }
+
+    public required IReadOnlyList<DeviceStatus> Devices { get; init; }
+
+    public required IReadOnlyList<WorkerStatus> Workers { get; init; }
+}
+
+/// <summary>Result of <c>worker.list</c>.</summary>
+public sealed record WorkerListResult
+{
+    public required IReadOnlyList<WorkerStatus> Workers { get; init; }
+}

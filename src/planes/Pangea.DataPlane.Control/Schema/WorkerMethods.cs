@@ -1,0 +1,133 @@
+using Pangea.DataPlane.Core;
+using static Pangea.DataPlane.Control.Schema.RpcFields;
+using static Pangea.DataPlane.Control.Schema.RpcType;
+
+namespace Pangea.DataPlane.Control.Schema;
+
+/// <summary>
+/// The methods of a worker's channel, which only the supervisor calls. The forwarded methods of
+/// <see cref="RpcMethods"/> come over the same channel unchanged but for their id.
+/// </summary>
+public static class WorkerMethods
+{
+    public static readonly RpcMethod<WorkerStartParameters, WorkerStartResult> Start = new()
+    {
+        Name = "worker.start",
+        Summary = "Hands a new worker everything it may touch; the reply says that it is ready.",
+        Scope = RpcScope.Worker,
+        Parameters =
+        [
+            Choice("role", "what the worker is for", "storage"),
+            Number("index", "number of the worker"),
+            Number("core", "CPU its loop pins itself to").Optional(),
+            new("stateId", Text, "identity of the appliance's state"),
+            Spread,
+            Number("stripeBytes", "plain bytes of a full stripe",
+                Limits.StripeBytesMin, Limits.StripeBytesMax),
+            Choice("compression", "whether stripes are compressed", "auto", "off"),
+            new("devices", RecordList, "every configured device")
+            {
+                Fields =
+                [
+                    DeviceIndex,
+                    new("path", Text, "for messages only"),
+                    StateOfDevice,
+                    Number("descriptor", "index into the call's descriptors; absent where there is none",
+                        0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
+                    new RpcField("reason", Text, "why there is no descriptor").Optional(),
+                ],
+            },
+            new("keys", RecordList, "key files, open for reading")
+            {
+                Fields =
+                [
+                    Number("descriptor", "index into the call's descriptors",
+                        0, Limits.RpcDescriptorsMax - 1),
+                ],
+            },
+            Number("stats", "index of the statistics page's descriptor",
+                0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
+        ],
+        Descriptors = -1,
+        DescriptorDoc = "device directories, key files, statistics page",
+        Result =
+        [
+            Number("pid", "process id of the worker"),
+            new("ring", Text, "`io_uring` or `plain`"),
+            new("ringReason", Text, "why that executor was chosen"),
+            new("erasureKernel", Text, "Reed-Solomon kernel in use"),
+            new RpcField("remarks", TextList, "remarks for the log").Optional(),
+        ],
+        Errors = [FaultCode.BadState, FaultCode.BadDescriptor, FaultCode.Unavailable],
+        TimeoutSeconds = 60,
+        ParametersJson = ControlJson.Default.WorkerStartParameters,
+        ResultJson = ControlJson.Default.WorkerStartResult,
+        Example =
+            """
+            {"role":"storage","index":0,"stateId":"00","redundancy":{"dataShards":8,"parityShards":4},
+            "stripeBytes":1048576,"compression":"auto","devices":[{"index":0,"path":"/d","state":"ok",
+            "descriptor":0}],"keys":[{"descriptor":1}]}
+            """,
+    };
+
+    public static readonly RpcMethod<Nothing, WorkerPingResult> Ping = new()
+    {
+        Name = "worker.ping",
+        Summary = "Shows that the worker's loop turns.",
+        Scope = RpcScope.Worker,
+        Parameters = [],
+        Result =
+        [
+            Number("uptimeSeconds", "since the worker started"),
+            Number("rssBytes", "resident memory"),
+            Number("calls", "calls under way or queued"),
+        ],
+        ParametersJson = ControlJson.Default.Nothing,
+        ResultJson = ControlJson.Default.WorkerPingResult,
+    };
+
+    public static readonly RpcMethod<Nothing, StorageStatusResult> StorageStatus = new()
+    {
+        Name = "storage.status",
+        Summary = "Tells how the devices are and how much they hold.",
+        Scope = RpcScope.Worker,
+        Parameters = [],
+        Result =
+        [
+            Number("objects", "objects stored"),
+            Number("objectBytes", "sum of their lengths"),
+            Number("storedBytes", "bytes they take on the devices"),
+            new("devices", RecordList, "every configured device") { Fields = DeviceStatusFields },
+        ],
+        ParametersJson = ControlJson.Default.Nothing,
+        ResultJson = ControlJson.Default.StorageStatusResult,
+    };
+
+    public static readonly RpcMethod<CallCancelParameters, Nothing> Cancel = new()
+    {
+        Name = "call.cancel",
+        Summary = "Withdraws a call whose caller has gone; the worker answers it with Canceled.",
+        Scope = RpcScope.Worker,
+        Parameters = [Number("id", "id of the call on this channel", long.MinValue)],
+        Result = [],
+        IsNotification = true,
+        Example = """{"id":17}""",
+        ParametersJson = ControlJson.Default.CallCancelParameters,
+        ResultJson = ControlJson.Default.Nothing,
+    };
+
+    /// <summary>
+    /// Notification from a worker, and from the supervisor to the caller, who sees their own id in it.
+    /// </summary>
+    public const string Progress = "object.progress";
+
+    /// <summary>The methods of a worker's channel that are not public.</summary>
+    public static readonly IReadOnlyList<RpcMethod> Private = [Start, Ping, StorageStatus, Cancel];
+
+    private static readonly Dictionary<string, RpcMethod> s_byName =
+        Private.Concat(RpcMethods.All.Where(m => m.Scope == RpcScope.Forwarded))
+            .ToDictionary(m => m.Name);
+
+    /// <summary>The method of a worker's channel of that name (forwarded ones too), or null.</summary>
+    public static RpcMethod? Find(string name) => s_byName.GetValueOrDefault(name);
+}

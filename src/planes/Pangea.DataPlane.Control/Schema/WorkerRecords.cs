@@ -1,0 +1,98 @@
+namespace Pangea.DataPlane.Control.Schema;
+
+/// <summary>One device directory as the supervisor hands it to a worker.</summary>
+public sealed record StartDevice
+{
+    public required int Index { get; init; }
+
+    /// <summary>For messages only; a worker never opens it.</summary>
+    public required string Path { get; init; }
+
+    /// <summary><see cref="DeviceState.Ok"/>, or why there is no descriptor.</summary>
+    public required DeviceState State { get; init; }
+
+    /// <summary>Index into the descriptors of the call; null where the directory could not be opened.</summary>
+    public int? Descriptor { get; init; }
+
+    public string? Reason { get; init; }
+}
+
+/// <summary>One key file as the supervisor hands it to a worker, already open for reading.</summary>
+public sealed record StartKey
+{
+    /// <summary>Index into the descriptors of the call.</summary>
+    public required int Descriptor { get; init; }
+}
+
+/// <summary>Parameters of <c>worker.start</c>, the first line on a worker's channel.</summary>
+public sealed record WorkerStartParameters
+{
+    public required string Role { get; init; }
+
+    public required int Index { get; init; }
+
+    /// <summary>The core the loop thread pins itself to; null where it is not pinned.</summary>
+    public int? Core { get; init; }
+
+    /// <summary>Identity of the appliance's state; devices of another state are refused.</summary>
+    public required string StateId { get; init; }
+
+    public required RedundancyRecord Redundancy { get; init; }
+
+    public required int StripeBytes { get; init; }
+
+    /// <summary>"auto" or "off".</summary>
+    public required string Compression { get; init; }
+
+    public required IReadOnlyList<StartDevice> Devices { get; init; }
+
+    public required IReadOnlyList<StartKey> Keys { get; init; }
+
+    /// <summary>Index of the descriptor of the statistics page, where there is one.</summary>
+    public int? Stats { get; init; }
+}
+
+/// <summary>Result of <c>worker.start</c>: the worker is ready.</summary>
+public sealed record WorkerStartResult
+{
+    public required int Pid { get; init; }
+
+    public required string Ring { get; init; }
+
+    public required string RingReason { get; init; }
+
+    public required string ErasureKernel { get; init; }
+
+    /// <summary>Remarks for the log, such as "device 3 was empty and is new".</summary>
+    public IReadOnlyList<string>? Remarks { get; init; }
+}
+
+/// <summary>Result of <c>worker.ping</c>.</summary>
+public sealed record WorkerPingResult
+{
+    public required long UptimeSeconds { get; init; }
+
+    public required long RssBytes { get; init; }
+
+    /// <summary>Calls under way or queued.</summary>
+    public required int Calls { get; init; }
+}
+
+/// <summary>Result of <c>storage.status</c>.</summary>
+public sealed record StorageStatusResult
+{
+    public required long Objects { get; init; }
+
+    public required long ObjectBytes { get; init; }
+
+    public required long StoredBytes { get; init; }
+
+    public required IReadOnlyList<DeviceStatus> Devices { get; init; }
+}
+
+/// <summary>Parameters of the notification <c>call.cancel</c>.</summary>
+public sealed record CallCancelParameters
+{
+    /// <summary>The id of the call on this channel.</summary>
+    public required long Id { get; init; }
+}
