@@ -1,0 +1,141 @@
+using System.Runtime.CompilerServices;
+using Pangea.DataPlane.Erasure.Kernels;
+
+namespace Pangea.DataPlane.Erasure;
+
+/// <summary>Finds, for a loss pattern, the matrix that makes the wanted shards from the present ones.</summary>
+internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, byte[] parityMatrix)
+{
+    // AddScaled works in whole vectors from a column that is not aligned to one.
+    private const int RowSlack = 16;
+
+    public int DataShards => dataShards;
+
+    public int ParityShards => parityShards;
+
+    /// <summary>
+    /// The k shards to decode from: all data shards that are present, then as many parity shards as there
+    /// are data shards missing. False when fewer than k shards are present.
+    /// </summary>
+    public bool TryChooseInputs(ShardSet present, out ShardSet inputs)
+    {
+        inputs = default;
+        int count = 0;
+        for (int shard = present.Next(0); shard >= 0; shard = present.Next(shard + 1))
+        {
+            // Indices ascend, so data shards come before parity shards by themselves.
+            inputs = inputs.With(shard);
+            if (++count == dataShards)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// Writes the kernel's table for the wanted shards (rows, ascending) over the inputs (columns,
+    /// ascending). <paramref name="inputs"/> has k members, none of them wanted.
+    /// </summary>
+    public void Build(ShardSet inputs, ShardSet wanted, CodingKernel kernel, byte* table)
+    {
+        ShardSet lost = ShardSet.Range(0, dataShards).Except(inputs);
+        int lostCount = lost.Count;
+        int wantedCount = wanted.Count;
+        int systemStride = CodingMatrix.RowStride(lostCount + dataShards);
+        int rowStride = CodingMatrix.RowStride(dataShards);
+
+        // SAFETY: lostCount <= m and k + m <= 255, so both blocks stay below 40 KiB of stack. The rows of
+        // a system and of the result are written and read within their strides, plus RowSlack at the end.
+        byte* system = stackalloc byte[lostCount * systemStride + RowSlack];
+        byte* rows = stackalloc byte[wantedCount * rowStride + RowSlack];
+        WriteSystem(inputs, lost, system, systemStride);
+        CodingMatrix.Reduce(system, lostCount, systemStride);
+        byte* decoding = system + lostCount;
+
+        byte* row = rows;
+        for (int shard = wanted.Next(0); shard >= 0; shard = wanted.Next(shard + 1))
+        {
+            if (shard < dataShards)
+            {
+                int rank = Rank(lost, shard);
+                Unsafe.CopyBlockUnaligned(row, decoding + rank * systemStride, (uint)dataShards);
+            }
+            else
+            {
+                WriteParityRow(shard - dataShards, inputs, lost, decoding, systemStride, row, rowStride);
+            }
+
+            row += rowStride;
+        }
+
+        kernel.BuildTable(rows, rowStride, dataShards, wantedCount, table);
+    }
+
+    /// <summary>
+    /// The equations of the chosen parity shards: factors of the lost data shards on the left, of the
+    /// inputs on the right (a parity shard is 1 in its own equation). Once the left side is the unit
+    /// matrix, the right side says how to make each lost shard from the inputs.
+    /// </summary>
+    private void WriteSystem(ShardSet inputs, ShardSet lost, byte* system, int stride)
+    {
+        byte* row = system;
+        for (int shard = inputs.Next(dataShards); shard >= 0; shard = inputs.Next(shard + 1))
+        {
+            ReadOnlySpan<byte> coefficients = ParityRow(shard - dataShards);
+            byte* at = row;
+            for (int data = lost.Next(0); data >= 0; data = lost.Next(data + 1))
+            {
+                *at++ = coefficients[data];
+            }
+
+            for (int input = inputs.Next(0); input >= 0; input = inputs.Next(input + 1))
+            {
+                *at++ = input < dataShards
+                    ? coefficients[input]
+                    : input == shard ? (byte)1 : (byte)0;
+            }
+
+            row += stride;
+        }
+    }
+
+    /// <summary>A lost parity shard: its row over the data, with lost data replaced by how it is made.</summary>
+    private void WriteParityRow(
+        int parity,
+        ShardSet inputs,
+        ShardSet lost,
+        byte* decoding,
+        int decodingStride,
+        byte* row,
+        int rowStride)
+    {
+        ReadOnlySpan<byte> coefficients = ParityRow(parity);
+        byte* at = row;
+        for (int input = inputs.Next(0); input >= 0; input = inputs.Next(input + 1))
+        {
+            *at++ = input < dataShards ? coefficients[input] : (byte)0;
+        }
+
+        for (int data = lost.Next(0); data >= 0; data = lost.Next(data + 1))
+        {
+            CodingMatrix.AddScaled(row, decoding, coefficients[data], rowStride);
+            decoding += decodingStride;
+        }
+    }
+
+    private ReadOnlySpan<byte> ParityRow(int parity) =>
+        parityMatrix.AsSpan(parity * dataShards, dataShards);
+
+    private static int Rank(ShardSet set, int member)
+    {
+        int rank = 0;
+        for (int index = set.Next(0); index != member; index = set.Next(index + 1))
+        {
+            rank++;
+        }
+
+        return rank;
+    }
+}
