@@ -1,0 +1,110 @@
+// HOT PATH
+// Budget: 1 MiB at 5 GB/s is 200 us; the probe reads 8 KiB for the byte counts and, only when those look
+// random, 2 x 2 KiB for repeats: about 10 us, no allocation.
+using System.Runtime.InteropServices;
+
+namespace Pangea.DataPlane.Ces;
+
+/// <summary>
+/// Tells whether a stripe looks as if compression would not pay: bytes evenly spread (order 0) and no four
+/// bytes repeated nearby. libzstd needs 2 ms for a random MiB at level 6; this needs some microseconds.
+/// </summary>
+internal static class CompressibilityProbe
+{
+    /// <summary>Below this the sample says nothing and libzstd is quick anyway.</summary>
+    private const int StripeBytesMin = 512;
+
+    private const int Symbols = 256;
+    private const int Chunks = 16;
+    private const int ChunkBytes = 512;
+
+    // Evenness is 256 * sum(p^2): 1 for uniform bytes, with a standard deviation of 22.6 / n for n samples. At
+    // 1.06 the collision entropy is 7.92 bits, so skipping gives away about one percent; the second term
+    // leaves room of 4 deviations for small samples.
+    private const double EvennessMax = 1.06;
+    private const double EvennessSlack = 4 * 22.6;
+
+    private const int RepeatSamples = 2;
+    private const int RepeatSampleBytes = 2048;
+    private const int RepeatHashBits = 10;
+    private const uint RepeatHashFactor = 2654435761;
+
+    public static bool LooksIncompressible(ReadOnlySpan<byte> plain)
+    {
+        if (plain.Length < StripeBytesMin)
+        {
+            return false;
+        }
+
+        return IsEven(plain) && !HasRepeats(plain);
+    }
+
+    private static bool IsEven(ReadOnlySpan<byte> plain)
+    {
+        // Two tables, because consecutive equal bytes would otherwise wait for each other's store.
+        Span<ushort> counts = stackalloc ushort[2 * Symbols];
+        counts.Clear();
+        int samples = 0;
+        int chunkBytes = Math.Min(ChunkBytes, plain.Length / Chunks) & ~1;
+        int step = (plain.Length - chunkBytes) / (Chunks - 1);
+        for (int chunk = 0; chunk < Chunks; chunk++)
+        {
+            ReadOnlySpan<byte> bytes = plain.Slice(chunk * step, chunkBytes);
+            for (int i = 0; i + 1 < bytes.Length; i += 2)
+            {
+                counts[bytes[i]]++;
+                counts[Symbols + bytes[i + 1]]++;
+            }
+
+            samples += chunkBytes;
+        }
+
+        long squares = 0;
+        for (int symbol = 0; symbol < Symbols; symbol++)
+        {
+            long count = counts[symbol] + counts[Symbols + symbol];
+            squares += count * count;
+        }
+
+        // Sampling n values gives n too many even for uniform bytes (each value meets itself).
+        double evenness = (double)(squares - samples) * Symbols / ((double)samples * (samples - 1));
+        return evenness < EvennessMax + (EvennessSlack / samples);
+    }
+
+    private static bool HasRepeats(ReadOnlySpan<byte> plain)
+    {
+        Span<ushort> last = stackalloc ushort[1 << RepeatHashBits];
+        int sampleBytes = Math.Min(RepeatSampleBytes, plain.Length / RepeatSamples);
+        for (int sample = 0; sample < RepeatSamples; sample++)
+        {
+            int start = sample * (plain.Length - sampleBytes);
+            ReadOnlySpan<byte> bytes = plain.Slice(start, sampleBytes);
+            if (CountRepeats(bytes, last) > sampleBytes / 64)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static int CountRepeats(ReadOnlySpan<byte> bytes, Span<ushort> last)
+    {
+        last.Clear();
+        int repeats = 0;
+        for (int i = 1; i + sizeof(uint) <= bytes.Length; i++)
+        {
+            uint word = MemoryMarshal.Read<uint>(bytes[i..]);
+            int slot = (int)((word * RepeatHashFactor) >> (32 - RepeatHashBits));
+            int seen = last[slot];
+            if (seen != 0 && MemoryMarshal.Read<uint>(bytes[seen..]) == word)
+            {
+                repeats++;
+            }
+
+            last[slot] = (ushort)i;
+        }
+
+        return repeats;
+    }
+}

@@ -1,0 +1,305 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Erasure;
+
+namespace Pangea.DataPlane.Ces;
+
+/// <summary>
+/// The bytes of a manifest: fixed part, name, device ids, stripe table, HMAC-SHA256 under the object's
+/// manifest key, length, CRC32C; integers are little-endian. docs/shard-format.md, section 6, is the
+/// specification. Reading trusts no length before it is checked against the bytes that are there.
+/// </summary>
+public static class ManifestCodec
+{
+    /// <summary>
+    /// The trailer behind every manifest: its length (4) and CRC32C (4), so that a reader that knows where a
+    /// manifest ends finds where it starts.
+    /// </summary>
+    public const int TrailerBytes = 8;
+
+    /// <summary>The longest manifest: a full stripe table, about 16 MiB.</summary>
+    public const int BytesMax = FixedBytes + Limits.ObjectNameBytesMax
+        + (Limits.ShardsMax * DeviceIdBytes) + (Limits.StripesPerObjectMax * sizeof(uint))
+        + MacBytes + TrailerBytes;
+
+    internal const int FixedBytes = 112;
+    internal const int MacBytes = 32;
+
+    private const ushort FormatVersion = 1;
+    private const int HeaderStrideMax = 64 * 1024;
+    private const int DeviceIdBytes = 16;
+
+    private const int VersionOffset = 8;
+    private const int DataShardsOffset = 10;
+    private const int ParityShardsOffset = 11;
+    private const int FileTypeOffset = 12;
+    private const int ReservedOffset = 13;
+    private const int NameBytesOffset = 14;
+    private const int ObjectIdOffset = 16;
+    private const int KeyIdOffset = 32;
+    private const int CreatedOffset = 40;
+    private const int BytesOffset = 48;
+    private const int StripeBytesOffset = 56;
+    private const int ShardAlignmentOffset = 60;
+    private const int HeaderStrideOffset = 64;
+    private const int StripeCountOffset = 68;
+    private const int ContentHashOffset = 72;
+    private const int Reserved2Offset = ContentHashOffset + Manifest.ContentHashBytes;
+
+    private static ReadOnlySpan<byte> Magic => "PGMANIF1"u8;
+
+    /// <summary>Bytes that <see cref="Encode"/> will make.</summary>
+    public static int EncodedBytes(Manifest manifest) =>
+        FixedBytes + Encoding.UTF8.GetByteCount(manifest.Name.Text)
+        + (manifest.Devices.Length * DeviceIdBytes) + (manifest.Stripes.Count * sizeof(uint))
+        + MacBytes + TrailerBytes;
+
+    /// <summary>Writes and authenticates; <paramref name="key"/> is the one the manifest names.</summary>
+    public static byte[] Encode(Manifest manifest, MasterKey key)
+    {
+        Invariant.Check(key.Id == manifest.KeyId);
+        Invariant.Check(manifest.Devices.Length == manifest.Geometry.Redundancy.TotalShards);
+        Invariant.Check(manifest.ContentHash.Length == Manifest.ContentHashBytes);
+        Invariant.Check(manifest.Stripes.Count == manifest.Geometry.StripesFor(manifest.Bytes));
+
+        byte[] encoded = new byte[EncodedBytes(manifest)];
+        int nameBytes = Encoding.UTF8.GetBytes(manifest.Name.Text, encoded.AsSpan(FixedBytes));
+        WriteFixed(encoded, manifest, nameBytes);
+        int position = FixedBytes + nameBytes;
+        foreach (UInt128 device in manifest.Devices)
+        {
+            BinaryPrimitives.WriteUInt128BigEndian(encoded.AsSpan(position), device);
+            position += DeviceIdBytes;
+        }
+
+        foreach (uint entry in manifest.Stripes.Entries)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(encoded.AsSpan(position), entry);
+            position += sizeof(uint);
+        }
+
+        ComputeMac(key, manifest.ObjectId, encoded.AsSpan(0, position), encoded.AsSpan(position));
+        position += MacBytes;
+        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(position), encoded.Length);
+        position += sizeof(int);
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            encoded.AsSpan(position), Crc32C.Compute(encoded.AsSpan(0, position)));
+        return encoded;
+    }
+
+    /// <summary>
+    /// Reads and authenticates. Faults: Corrupt (malformed or forged), Denied (its key is not in the ring).
+    /// </summary>
+    public static Result<Manifest> Decode(ReadOnlySpan<byte> encoded, KeyRing keys)
+    {
+        Result<Manifest> manifest = DecodeUnauthenticated(encoded);
+        if (!manifest.IsOk)
+        {
+            return manifest;
+        }
+
+        Result<MasterKey> key = keys.Find(manifest.Value.KeyId);
+        if (!key.IsOk)
+        {
+            return key.Fault;
+        }
+
+        int macOffset = encoded.Length - TrailerBytes - MacBytes;
+        Span<byte> mac = stackalloc byte[MacBytes];
+        ComputeMac(key.Value, manifest.Value.ObjectId, encoded[..macOffset], mac);
+        return CryptographicOperations.FixedTimeEquals(mac, encoded.Slice(macOffset, MacBytes))
+            ? manifest
+            : Malformed($"the manifest of object {manifest.Value.ObjectId} fails its authentication");
+    }
+
+    /// <summary>
+    /// Reads with the checksum alone: for healing, which has no key. What it says may be forged; only
+    /// ciphertext may be handled by it.
+    /// </summary>
+    public static Result<Manifest> DecodeUnauthenticated(ReadOnlySpan<byte> encoded)
+    {
+        Result<int> whole = CheckWhole(encoded);
+        if (!whole.IsOk)
+        {
+            return whole.Fault;
+        }
+
+        int k = encoded[DataShardsOffset];
+        int m = encoded[ParityShardsOffset];
+        int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(encoded[NameBytesOffset..]);
+        uint stripeCount = BinaryPrimitives.ReadUInt32LittleEndian(encoded[StripeCountOffset..]);
+        long needed = FixedBytes + nameBytes + ((k + m) * (long)DeviceIdBytes)
+            + (stripeCount * (long)sizeof(uint)) + MacBytes + TrailerBytes;
+        if (needed != encoded.Length)
+        {
+            return Malformed($"its parts add up to {needed} bytes and not to {encoded.Length}");
+        }
+
+        Result<StripeGeometry> geometry = ReadGeometry(encoded, k, m);
+        Result<ObjectName> name = ReadName(encoded.Slice(FixedBytes, nameBytes));
+        long bytes = BinaryPrimitives.ReadInt64LittleEndian(encoded[BytesOffset..]);
+        int headerStride = BinaryPrimitives.ReadInt32LittleEndian(encoded[HeaderStrideOffset..]);
+        long created = BinaryPrimitives.ReadInt64LittleEndian(encoded[CreatedOffset..]);
+        if (!geometry.IsOk || !name.IsOk)
+        {
+            return Malformed((geometry.Fault ?? name.Fault)!.Message);
+        }
+
+        if (bytes < 0 || stripeCount != geometry.Value.StripesFor(bytes)
+            || headerStride is < ShardHeader.Bytes or > HeaderStrideMax
+            || created < 0 || created > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
+        {
+            return Malformed(
+                $"size {bytes}, {stripeCount} stripes, header stride {headerStride} or "
+                    + $"time {created} is out of range");
+        }
+
+        ReadOnlySpan<byte> devices = encoded.Slice(FixedBytes + nameBytes, (k + m) * DeviceIdBytes);
+        ReadOnlySpan<byte> entries = encoded[(FixedBytes + nameBytes + devices.Length)..];
+        Result<StripeTable> stripes = ReadStripes(entries, (int)stripeCount, geometry.Value, bytes);
+        if (!stripes.IsOk)
+        {
+            return stripes.Fault;
+        }
+
+        return new Manifest
+        {
+            Name = name.Value,
+            ObjectId = ObjectId.Read(encoded[ObjectIdOffset..]),
+            KeyId = KeyId.Read(encoded[KeyIdOffset..]),
+            Created = DateTimeOffset.FromUnixTimeMilliseconds(created),
+            Bytes = bytes,
+            ContentHash = [.. encoded.Slice(ContentHashOffset, Manifest.ContentHashBytes)],
+            Geometry = geometry.Value,
+            HeaderStride = headerStride,
+            FileType = (FileType)encoded[FileTypeOffset],
+            Stripes = stripes.Value,
+            Devices = ReadDevices(devices),
+        };
+    }
+
+    private static void WriteFixed(Span<byte> encoded, Manifest manifest, int nameBytes)
+    {
+        Magic.CopyTo(encoded);
+        StripeGeometry geometry = manifest.Geometry;
+        BinaryPrimitives.WriteUInt16LittleEndian(encoded[VersionOffset..], FormatVersion);
+        encoded[DataShardsOffset] = (byte)geometry.Redundancy.DataShards;
+        encoded[ParityShardsOffset] = (byte)geometry.Redundancy.ParityShards;
+        encoded[FileTypeOffset] = (byte)manifest.FileType;
+        BinaryPrimitives.WriteUInt16LittleEndian(encoded[NameBytesOffset..], (ushort)nameBytes);
+        manifest.ObjectId.Write(encoded[ObjectIdOffset..]);
+        manifest.KeyId.Write(encoded[KeyIdOffset..]);
+        BinaryPrimitives.WriteInt64LittleEndian(
+            encoded[CreatedOffset..], manifest.Created.ToUnixTimeMilliseconds());
+        BinaryPrimitives.WriteInt64LittleEndian(encoded[BytesOffset..], manifest.Bytes);
+        BinaryPrimitives.WriteInt32LittleEndian(encoded[StripeBytesOffset..], geometry.StripeBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(
+            encoded[ShardAlignmentOffset..], geometry.ShardAlignment);
+        BinaryPrimitives.WriteInt32LittleEndian(encoded[HeaderStrideOffset..], manifest.HeaderStride);
+        BinaryPrimitives.WriteInt32LittleEndian(encoded[StripeCountOffset..], manifest.Stripes.Count);
+        manifest.ContentHash.AsSpan().CopyTo(encoded[ContentHashOffset..]);
+    }
+
+    /// <summary>Magic, version, length and checksum: after this the bytes are as they were written.</summary>
+    private static Result<int> CheckWhole(ReadOnlySpan<byte> encoded)
+    {
+        if (encoded.Length < FixedBytes + MacBytes + TrailerBytes || encoded.Length > BytesMax)
+        {
+            return Malformed($"{encoded.Length} bytes cannot be a manifest");
+        }
+
+        if (!encoded.StartsWith(Magic))
+        {
+            return Malformed("the magic bytes are missing");
+        }
+
+        ReadOnlySpan<byte> trailer = encoded[^TrailerBytes..];
+        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer) != (uint)encoded.Length
+            || BinaryPrimitives.ReadUInt32LittleEndian(trailer[sizeof(uint)..])
+                != Crc32C.Compute(encoded[..^sizeof(uint)]))
+        {
+            return Malformed("its length or checksum is wrong");
+        }
+
+        ushort version = BinaryPrimitives.ReadUInt16LittleEndian(encoded[VersionOffset..]);
+        if (version != FormatVersion || encoded[ReservedOffset] != 0
+            || encoded[Reserved2Offset..FixedBytes].ContainsAnyExcept((byte)0))
+        {
+            return new Fault(
+                FaultCode.Unsupported,
+                $"the manifest has format version {version}, this program reads {FormatVersion}",
+                "use a newer version of pangea");
+        }
+
+        return encoded.Length;
+    }
+
+    private static Result<StripeGeometry> ReadGeometry(ReadOnlySpan<byte> encoded, int k, int m)
+    {
+        Result<Redundancy> redundancy = Redundancy.Create(k, m);
+        return redundancy.IsOk
+            ? StripeGeometry.Create(
+                redundancy.Value,
+                BinaryPrimitives.ReadInt32LittleEndian(encoded[StripeBytesOffset..]),
+                BinaryPrimitives.ReadInt32LittleEndian(encoded[ShardAlignmentOffset..]))
+            : redundancy.Fault;
+    }
+
+    private static Result<ObjectName> ReadName(ReadOnlySpan<byte> utf8)
+    {
+        // A replacement character in place of bad bytes would give two names to one object.
+        return System.Text.Unicode.Utf8.IsValid(utf8)
+            ? ObjectName.Parse(Encoding.UTF8.GetString(utf8))
+            : Malformed("its name is not UTF-8");
+    }
+
+    private static Result<StripeTable> ReadStripes(
+        ReadOnlySpan<byte> source, int count, in StripeGeometry geometry, long bytes)
+    {
+        var entries = new List<uint>(count);
+        var table = new StripeTable(entries);
+        for (int i = 0; i < count; i++)
+        {
+            uint entry = BinaryPrimitives.ReadUInt32LittleEndian(source[(i * sizeof(uint))..]);
+            long stored = entry & ~StripeTable.ZstdBit;
+            long plain = Math.Min(geometry.StripeBytes, bytes - ((long)i * geometry.StripeBytes));
+            bool isZstd = (entry & StripeTable.ZstdBit) != 0;
+            if (isZstd ? stored < 1 || stored >= plain : stored != plain)
+            {
+                return Malformed($"stripe {i} stores {stored} bytes for {plain}");
+            }
+
+            table.AddEntry(entry);
+        }
+
+        return table;
+    }
+
+    private static ImmutableArray<UInt128> ReadDevices(ReadOnlySpan<byte> source)
+    {
+        ImmutableArray<UInt128>.Builder devices =
+            ImmutableArray.CreateBuilder<UInt128>(source.Length / DeviceIdBytes);
+        for (int i = 0; i < source.Length; i += DeviceIdBytes)
+        {
+            devices.Add(BinaryPrimitives.ReadUInt128BigEndian(source[i..]));
+        }
+
+        return devices.MoveToImmutable();
+    }
+
+    private static void ComputeMac(
+        MasterKey key, ObjectId objectId, ReadOnlySpan<byte> authenticated, Span<byte> mac)
+    {
+        Span<byte> manifestKey = stackalloc byte[MasterKey.Bytes];
+        KeyDerivation.ManifestKey(key, objectId, manifestKey);
+        HMACSHA256.HashData(manifestKey, authenticated, mac);
+        CryptographicOperations.ZeroMemory(manifestKey);
+    }
+
+    private static Fault Malformed(string what) =>
+        new(FaultCode.Corrupt, $"not a valid manifest: {what}", "another device has the same manifest");
+}
