@@ -40,7 +40,10 @@ public sealed record Manifest
 
     public required StripeTable Stripes { get; init; }
 
-    /// <summary>Where shard i was written, in 16-byte device ids; k + m entries, default where nowhere.</summary>
+    /// <summary>
+    /// The devices of the object, k + m ids of 16 bytes, in the order of its positions. Which position holds
+    /// which shard of a stripe is the store's rule; zero means that the position was never written.
+    /// </summary>
     public required ImmutableArray<UInt128> Devices { get; init; }
 
     /// <summary>Bytes that the shards take on all devices, headers, padding and parity included.</summary>

@@ -98,8 +98,8 @@ public sealed partial class StripeCodec : IDisposable
     /// is <see cref="ShardState.Read"/> or <see cref="ShardState.Ok"/>, and judges each in
     /// <paramref name="shards"/>. The payload of data shards that are not usable is overwritten with their
     /// reconstruction. Faults: Unavailable (too few usable shards: read more and call again), Corrupt
-    /// (authentication failed although the checksums fit). On a fault <paramref name="plain"/> holds nothing
-    /// of the object.
+    /// (authentication failed although the checksums fit; with more than k shards one forged shard is found
+    /// and left out). On a fault <paramref name="plain"/> holds nothing of the object.
     /// </summary>
     /// <param name="expected">From the object's manifest; every header must agree with it.</param>
     public Result Decode(
@@ -125,7 +125,12 @@ public sealed partial class StripeCodec : IDisposable
         Reconstruct(geometry, expected, payload, shards, dataOnly: true);
         ReadOnlySpan<byte> tag =
             ShardHeader.Tag(headers[(shards.IndexOf(ShardState.Ok) * headerStride)..]);
-        return Open(cipher, expected, identity, tag, payload, plain[..expected.PlainBytes]);
+        plain = plain[..expected.PlainBytes];
+        Result opened = Open(cipher, expected, identity, tag, payload, plain);
+        return opened.IsOk || shards.Count(ShardState.Ok) == geometry.Redundancy.DataShards
+            ? opened
+            : OpenWithoutForged(
+                cipher, geometry, expected, identity, tag, payload, shards, plain, opened.Fault);
     }
 
     /// <summary>
@@ -217,6 +222,14 @@ public sealed partial class StripeCodec : IDisposable
         Span<byte> plain)
     {
         bool isRaw = stripe.Compression == StripeCompression.Raw;
+        if (isRaw && stripe.StoredBytes != stripe.PlainBytes)
+        {
+            return new Fault(
+                FaultCode.Corrupt,
+                $"stripe {stripe.StripeIndex} of object {cipher.ObjectId} is said to keep "
+                    + $"{stripe.PlainBytes} raw bytes in {stripe.StoredBytes}");
+        }
+
         Span<byte> opened = isRaw ? plain : Scratch(stripe.StoredBytes);
         if (!cipher.Open(stripe.StripeIndex, identity, payload[..stripe.StoredBytes], tag, opened))
         {
