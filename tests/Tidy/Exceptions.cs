@@ -1,0 +1,16 @@
+namespace Pangea.DataPlane.Tidy;
+
+/// <summary>
+/// Where a rule may be broken, and why. An entry that nothing needs any more fails its rule, so the
+/// list can only describe what is there.
+/// </summary>
+public static class Exceptions
+{
+    private static readonly (string Rule, string Subject, string Reason)[] s_all =
+    [
+    ];
+
+    public static IReadOnlyDictionary<string, string> For(string rule) => s_all
+        .Where(entry => entry.Rule == rule)
+        .ToDictionary(entry => entry.Subject, entry => entry.Reason);
+}
