@@ -1,0 +1,256 @@
+// HOT PATH: per transfer one 64-byte entry written and one 16-byte completion read; per turn of the loop one
+// io_uring_enter, however many operations it carries. Registered buffers save pinning pages each time.
+
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+
+namespace Pangea.DataPlane.Reactor;
+
+/// <summary>The io_uring executor.</summary>
+internal sealed unsafe class UringReactor : LoopReactor
+{
+    /// <summary>Completions of cancellations, which say nothing that the operation does not.</summary>
+    private const ulong IgnoredTag = 0;
+
+    private const ulong WakeTag = ulong.MaxValue;
+    private const int FetchMax = 128;
+    private const short PollIn = (short)PollEvents.Readable;
+    private const short PollOut = (short)PollEvents.Writable;
+
+    private readonly Uring _ring;
+    private readonly EventFd _wake;
+    private readonly bool _isRegistered;
+    private readonly UringCompletion[] _fetched = new UringCompletion[FetchMax];
+
+    /// <summary>What found the submission queue full, in order.</summary>
+    private readonly Queue<(Operation Operation, uint Sequence, bool IsCancel)> _waiting;
+
+    private bool _wakeArmed;
+
+    private UringReactor(
+        Uring ring, EventFd wake, BufferPool? pool, ReactorOptions options, bool isRegistered, string reason)
+        : base(pool, options)
+    {
+        _ring = ring;
+        _wake = wake;
+        _isRegistered = isRegistered;
+        _waiting = new Queue<(Operation, uint, bool)>(2 * options.OperationsMax);
+        Reason = reason;
+    }
+
+    public override string Kind => "io_uring";
+
+    public override string Reason { get; }
+
+    internal static Result<IReactor> Create(BufferPool? pool, ReactorOptions options)
+    {
+        // Room for a completion of every operation and of its cancellation, within the kernel's bound.
+        const int completionsMax = 65536;
+        int completions = (int)System.Numerics.BitOperations.RoundUpToPowerOf2(
+            (uint)Math.Min(completionsMax, 2 * options.OperationsMax));
+        Result<Uring> ring = Uring.Create(
+            options.QueueDepth, Math.Max(completions, options.QueueDepth));
+        if (!ring.IsOk)
+        {
+            return ring.Fault;
+        }
+
+        Result<EventFd> wake = EventFd.Create();
+        if (!wake.IsOk)
+        {
+            ring.Value.Dispose();
+            return wake.Fault;
+        }
+
+        string reason = ring.Value.IsDeferred
+            ? "io_uring is available"
+            : "io_uring is available without deferred task work (Linux 6.1 has it)";
+        bool isRegistered = false;
+        if (pool is not null && options.RegisterBuffers)
+        {
+            SysResult registered = ring.Value.RegisterBuffer(pool.Address, pool.Bytes);
+            isRegistered = registered.IsOk;
+            if (!registered.IsOk)
+            {
+                reason += $"; buffers are not registered: {registered.Errno}, memlock is "
+                    + $"{MemoryLock.Describe()}, the pool needs {pool.Bytes / 1024} KiB: "
+                    + "set LimitMEMLOCK=";
+            }
+        }
+
+        return new UringReactor(
+            ring.Value, wake.Value, pool, options, isRegistered, reason);
+    }
+
+    private protected override void Begin(Operation operation)
+    {
+        if (_waiting.Count > 0 || !TryQueue(operation))
+        {
+            _waiting.Enqueue((operation, operation.Sequence, false));
+        }
+    }
+
+    private protected override void RequestCancel(Operation operation)
+    {
+        if (_waiting.Count > 0 || !_ring.TryCancel(IgnoredTag, TagOf(operation)))
+        {
+            // Behind the operation's own entry, should that still be waiting too.
+            _waiting.Enqueue((operation, operation.Sequence, true));
+        }
+    }
+
+    private protected override void Wait(long timeoutNs)
+    {
+        FlushWaiting();
+        if (!_wakeArmed)
+        {
+            _wakeArmed = _ring.TryPoll(WakeTag, _wake.Fd.Number, PollIn);
+        }
+
+        bool mayWait = timeoutNs != 0 && _wakeArmed && _waiting.Count == 0;
+        SysResult entered = _ring.Enter(mayWait ? 1 : 0, mayWait ? timeoutNs : 0);
+        if (!entered.IsOk)
+        {
+            Errno errno = entered.Errno;
+            // EINTR: a signal. EAGAIN: no memory for a request now. EBUSY: completions must be fetched
+            // first. ETIME: the time is over. All are met by fetching and coming back.
+            bool isNormal = errno == Errno.EINTR || errno == Errno.EAGAIN
+                || errno == Errno.EBUSY || errno == Errno.ETIME;
+            Invariant.Check(isNormal, errno.ToString());
+        }
+
+        int count;
+        while ((count = _ring.Fetch(_fetched)) > 0)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                OnCompletion(_fetched[i]);
+            }
+        }
+    }
+
+    private protected override void Wake() => _wake.Signal();
+
+    private protected override void Close()
+    {
+        _ring.Dispose();
+        _wake.Dispose();
+    }
+
+    private static ulong TagOf(Operation operation) =>
+        ((ulong)operation.Sequence << 32) | (uint)(operation.Index + 1);
+
+    private void FlushWaiting()
+    {
+        while (_waiting.TryPeek(out (Operation Operation, uint Sequence, bool IsCancel) entry))
+        {
+            Operation operation = entry.Operation;
+            bool isCurrent = operation.State == OperationState.Started
+                && operation.Sequence == entry.Sequence;
+            if (isCurrent)
+            {
+                bool isQueued = entry.IsCancel
+                    ? _ring.TryCancel(IgnoredTag, TagOf(operation))
+                    : TryQueue(operation);
+                if (!isQueued)
+                {
+                    return;
+                }
+            }
+
+            _waiting.Dequeue();
+        }
+    }
+
+    private bool TryQueue(Operation operation)
+    {
+        ulong tag = TagOf(operation);
+        int fd = operation.FileNumber;
+        IoVector* vectors = VectorsOf(operation);
+        bool isWrite = operation.Kind == OperationKind.Write;
+        switch (operation.Kind)
+        {
+            case OperationKind.Sync:
+                return _ring.TrySync(tag, fd, operation.DataOnly);
+            case OperationKind.Poll:
+                return _ring.TryPoll(tag, fd, (short)operation.Events);
+            case OperationKind.Read or OperationKind.Write when operation.IsPolling:
+                return _ring.TryPoll(tag, fd, isWrite ? PollOut : PollIn);
+            case OperationKind.Read when operation.Parts == 2:
+                return _ring.TryReadVectors(tag, fd, vectors, 2, operation.Offset);
+            case OperationKind.Write when operation.Parts == 2:
+                return _ring.TryWriteVectors(tag, fd, vectors, 2, operation.Offset);
+            case OperationKind.Read:
+                return _ring.TryRead(
+                    tag,
+                    fd,
+                    vectors->Address,
+                    (int)vectors->Bytes,
+                    operation.Offset,
+                    _isRegistered && !operation.IsStream);
+            case OperationKind.Write:
+                return _ring.TryWrite(
+                    tag,
+                    fd,
+                    vectors->Address,
+                    (int)vectors->Bytes,
+                    operation.Offset,
+                    _isRegistered && !operation.IsStream);
+            default:
+                Invariant.Check(false, $"{operation.Kind} is not the ring's");
+                return false;
+        }
+    }
+
+    private void OnCompletion(UringCompletion completion)
+    {
+        if (completion.Tag == IgnoredTag)
+        {
+            return;
+        }
+
+        if (completion.Tag == WakeTag)
+        {
+            _wake.Drain();
+            _wakeArmed = false;
+            return;
+        }
+
+        Operation operation = OperationAt((int)(uint)completion.Tag - 1);
+        Invariant.Check(operation.Sequence == (uint)(completion.Tag >> 32));
+        int result = completion.Result;
+        if (operation.IsPolling && result >= 0)
+        {
+            // The stream is ready: the transfer itself comes next.
+            operation.IsPolling = false;
+            Again(operation);
+        }
+        else if (operation.IsStream && result == -Errno.EAGAIN.Value)
+        {
+            // Somebody opened this stream non-blocking, so the ring does not wait for us; poll it.
+            operation.IsPolling = true;
+            Again(operation);
+        }
+        else if (result == -Errno.EINTR.Value && !operation.CancelRequested)
+        {
+            Again(operation);
+        }
+        else
+        {
+            Complete(operation, result);
+        }
+    }
+
+    private void Again(Operation operation)
+    {
+        if (operation.CancelRequested)
+        {
+            Complete(operation, -Errno.ECANCELED.Value);
+        }
+        else
+        {
+            Begin(operation);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+
+namespace Pangea.DataPlane.Reactor.Tests;
+
+/// <summary>Files, on both executors.</summary>
+public abstract class ReactorFileTests(ReactorChoice choice)
+{
+    private const int SlabBytes = 64 * 1024;
+
+    [SkippableFact]
+    public void Writes_and_reads_at_offsets() => LoopRunner.Run(choice, async (reactor, pool) =>
+    {
+        using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+        BufferLease lease = pool.Rent();
+        Random.Shared.NextBytes(pool.Span(lease));
+        byte[] expected = pool.Span(lease).ToArray();
+        SysResult written = await reactor.WriteAsync(file, lease.Slice(0, 5000), 100);
+        Assert.Equal(5000, written.Value);
+        pool.Span(lease).Clear();
+        SysResult read = await reactor.ReadAsync(file, lease.Slice(8192, 5100), 100);
+        Assert.Equal(5000, read.Value);
+        Assert.True(pool.Span(lease.Slice(8192, 5000)).SequenceEqual(expected.AsSpan(0, 5000)));
+        Assert.Equal(0, (await reactor.ReadAsync(file, lease.Slice(0, 10), 5100)).Value);
+        Assert.Equal(0, (await reactor.SyncAsync(file, dataOnly: true)).Value);
+        Assert.Equal(0, (await reactor.SyncAsync(file, dataOnly: false)).Value);
+        pool.Return(lease);
+    });
+
+    [SkippableFact]
+    public void Gathers_and_scatters_two_parts() => LoopRunner.Run(choice, async (reactor, pool) =>
+    {
+        using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+        BufferLease header = pool.Rent();
+        BufferLease payload = pool.Rent();
+        pool.Span(header).Fill(1);
+        pool.Span(payload).Fill(2);
+        SysResult written = await reactor.WriteAsync(
+            file, header.Slice(0, 4096), payload.Slice(4096, 8192), 0);
+        Assert.Equal(12288, written.Value);
+        pool.Span(header).Clear();
+        SysResult read = await reactor.ReadAsync(
+            file, header.Slice(0, 100), header.Slice(8192, 20000), 4000);
+        Assert.Equal(8288, read.Value);
+        Assert.Equal(-1, pool.Span(header.Slice(0, 96)).IndexOfAnyExcept((byte)1));
+        Assert.Equal(-1, pool.Span(header.Slice(96, 4)).IndexOfAnyExcept((byte)2));
+        Assert.Equal(-1, pool.Span(header.Slice(8192, 8188)).IndexOfAnyExcept((byte)2));
+        Assert.Equal(0, pool.Span(header)[8192 + 8188]);
+        pool.Return(header);
+        pool.Return(payload);
+    });
+
+    [SkippableFact]
+    public void Reads_and_writes_past_the_page_cache() => LoopRunner.Run(choice, async (reactor, pool) =>
+    {
+        // Goal: pool memory satisfies O_DIRECT, in one part and in two, registered or not.
+        string path = Path.Combine(AppContext.BaseDirectory, $"direct-{choice}-{Guid.NewGuid():N}");
+        try
+        {
+            using OwnedFd probe = Files.Open(
+                path, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create).Value;
+            Skip.IfNot(Files.ProbeDirectIo(probe).Supported, "this file system has no O_DIRECT");
+            using OwnedFd file = Files.Open(
+                path, OpenFlags.Read | OpenFlags.Write | OpenFlags.Direct).Value;
+            BufferLease lease = pool.Rent();
+            Random.Shared.NextBytes(pool.Span(lease));
+            byte[] expected = pool.Span(lease).ToArray();
+            Assert.Equal(
+                SlabBytes,
+                (await reactor.WriteAsync(
+                    file, lease.Slice(0, 4096), lease.Slice(4096, SlabBytes - 4096), 4096)).Value);
+            Assert.Equal(4096, (await reactor.WriteAsync(file, lease.Slice(0, 4096), 0)).Value);
+            pool.Span(lease).Clear();
+            Assert.Equal(
+                SlabBytes, (await reactor.ReadAsync(file, lease.Slice(0, SlabBytes), 4096)).Value);
+            Assert.True(pool.Span(lease).SequenceEqual(expected));
+            SysResult odd = await reactor.ReadAsync(file, lease.Slice(1, 511), 3);
+            Assert.Equal(Errno.EINVAL, odd.Errno);
+            pool.Return(lease);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    });
+
+    [SkippableFact]
+    public void Reports_errors_as_values() => LoopRunner.Run(choice, async (reactor, pool) =>
+    {
+        BufferLease lease = pool.Rent();
+        using DirectoryFd directory = DirectoryFd.Open("/").Value;
+        using OwnedFd readOnly = Files.Open("/proc/self/status", OpenFlags.Read).Value;
+        OwnedFd closed = Files.CreateMemoryFile("closed").Value;
+        closed.Dispose();
+        using OwnedFd absent = OwnedFd.Borrow(100_000);
+        Assert.Equal(Errno.EISDIR, (await reactor.ReadAsync(directory.Fd, lease.Slice(0, 8), 0)).Errno);
+        Assert.Equal(Errno.EBADF, (await reactor.WriteAsync(readOnly, lease.Slice(0, 8), 0)).Errno);
+        Assert.Equal(Errno.EBADF, (await reactor.ReadAsync(closed, lease.Slice(0, 8), 0)).Errno);
+        Assert.Equal(Errno.EBADF, (await reactor.ReadAsync(absent, lease.Slice(0, 8), 0)).Errno);
+        Assert.Equal(Errno.EBADF, (await reactor.ReadAsync(absent, lease.Slice(0, 8), -1)).Errno);
+        Assert.Equal(Errno.EBADF, (await reactor.PollAsync(absent, PollEvents.Readable)).Errno);
+        Assert.Equal(Errno.EBADF, (await reactor.SyncAsync(absent, false)).Errno);
+        pool.Return(lease);
+    });
+
+    [SkippableFact]
+    public void A_regular_file_as_a_stream_moves_its_position() => LoopRunner.Run(
+        choice,
+        async (reactor, pool) =>
+        {
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            BufferLease lease = pool.Rent();
+            pool.Span(lease)[0] = 7;
+            Assert.Equal(10, (await reactor.WriteAsync(file, lease.Slice(0, 10), -1)).Value);
+            Assert.Equal(10, (await reactor.WriteAsync(file, lease.Slice(0, 10), -1)).Value);
+            Assert.Equal(20, Files.Position(file).Value);
+            Assert.Equal(0, (await reactor.ReadAsync(file, lease.Slice(0, 10), -1)).Value);
+            pool.Return(lease);
+        });
+
+    [SkippableFact]
+    public void Keeps_a_disposed_descriptor_open_until_the_end() => LoopRunner.Run(
+        choice,
+        async (reactor, pool) =>
+        {
+            OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            BufferLease lease = pool.Rent();
+            ValueTask<SysResult> write = reactor.WriteAsync(file, lease.Slice(0, 4096), 0);
+            file.Dispose();
+            Assert.Equal(4096, (await write).Value);
+            pool.Return(lease);
+        });
+
+    [SkippableTheory]
+    [InlineData(8)]
+    [InlineData(256)]
+    public void Carries_more_operations_than_the_queue_is_deep(int queueDepth) => LoopRunner.Run(
+        choice,
+        async (reactor, pool) =>
+        {
+            // Goal: a full submission queue delays and never loses; every slab has its own pattern.
+            const int count = 2000;
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            BufferLease lease = pool.Rent();
+            for (int i = 0; i < lease.Bytes / 8; i++)
+            {
+                BitConverter.TryWriteBytes(pool.Span(lease.Slice(i * 8, 8)), (long)i);
+            }
+
+            var writes = new ValueTask<SysResult>[count];
+            for (int i = 0; i < count; i++)
+            {
+                writes[i] = reactor.WriteAsync(file, lease.Slice(i * 8, 8), i * 8L);
+            }
+
+            foreach (ValueTask<SysResult> write in writes)
+            {
+                Assert.Equal(8, (await write).Value);
+            }
+
+            byte[] content = new byte[count * 8];
+            Assert.Equal(content.Length, Files.ReadAt(file, content, 0).Value);
+            Assert.True(pool.Span(lease.Slice(0, content.Length)).SequenceEqual(content));
+            pool.Return(lease);
+        },
+        new ReactorOptions { QueueDepth = queueDepth });
+
+    [SkippableFact]
+    public void Refuses_more_operations_than_allowed() => LoopRunner.Run(
+        choice,
+        async (reactor, pool) =>
+        {
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            BufferLease lease = pool.Rent();
+            var writes = new ValueTask<SysResult>[17];
+            for (int i = 0; i < writes.Length; i++)
+            {
+                writes[i] = reactor.WriteAsync(file, lease.Slice(0, 8), 0);
+            }
+
+            for (int i = 0; i < 16; i++)
+            {
+                Assert.True((await writes[i]).IsOk);
+            }
+
+            Assert.Equal(Errno.EBUSY, (await writes[16]).Errno);
+            pool.Return(lease);
+        },
+        new ReactorOptions { OperationsMax = 16 });
+
+    [SkippableFact]
+    public void Allocates_nothing_once_warm() => LoopRunner.Run(choice, async (reactor, pool) =>
+    {
+        // Goal: 10,000 transfers, syncs apart, move this thread's allocation counter by zero.
+        using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+        using var cancellation = new CancellationTokenSource();
+        BufferLease lease = pool.Rent();
+        long before = 0;
+        for (int i = -200; i < 5000; i++)
+        {
+            if (i == 0)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+            }
+
+            SysResult written = await reactor.WriteAsync(
+                file, lease.Slice(0, 4096), lease.Slice(4096, 4096), 0, cancellation.Token);
+            SysResult read = await reactor.ReadAsync(file, lease.Slice(0, 4096), 0);
+            if (written.Raw != 8192 || read.Raw != 4096)
+            {
+                Assert.Fail($"{written} {read}");
+            }
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        pool.Return(lease);
+    });
+}
+
+public sealed class UringFileTests() : ReactorFileTests(ReactorChoice.IoUring);
+
+public sealed class PlainFileTests() : ReactorFileTests(ReactorChoice.Plain);
