@@ -89,7 +89,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
     {
         BufferLease lease = pool.Rent();
         using DirectoryFd directory = DirectoryFd.Open("/").Value;
-        using OwnedFd readOnly = Files.Open("/proc/self/status", OpenFlags.Read).Value;
+        using OwnedFd readOnly = Files.Open("/etc/passwd", OpenFlags.Read).Value;
         OwnedFd closed = Files.CreateMemoryFile("closed").Value;
         closed.Dispose();
         using OwnedFd absent = OwnedFd.Borrow(100_000);
