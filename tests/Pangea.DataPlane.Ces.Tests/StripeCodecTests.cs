@@ -161,9 +161,15 @@ public sealed class StripeCodecTests
         byte[] restored = new byte[plain.Length];
         Cycle(stripe, plain, restored, 50);
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Cycle(stripe, plain, restored, 10_000);
-        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        // The runtime itself allocates a few hundred bytes once, when it recompiles hot methods; an
+        // allocation per stripe would show in every window.
+        long allocated = long.MaxValue;
+        for (int window = 0; window < 3 && allocated != 0; window++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Cycle(stripe, plain, restored, 10_000);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
 
         Assert.Equal(plain, restored);
         Assert.Equal(0, allocated);

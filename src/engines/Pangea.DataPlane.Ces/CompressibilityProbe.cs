@@ -1,6 +1,7 @@
 // HOT PATH
-// Budget: 1 MiB at 5 GB/s is 200 us; the probe reads 8 KiB for the byte counts and, only when those look
-// random, 2 x 2 KiB for repeats: about 10 us, no allocation.
+// Budget: 1 MiB at 5 GB/s is 200 us, a 4 KiB object has 6.6 us in all. The probe counts 8 KiB of a large
+// stripe (1 KiB of a small one) and, only where those look random, searches a part of it for repeats: about
+// 6 us and 1 us; no allocation.
 using System.Runtime.InteropServices;
 
 namespace Pangea.DataPlane.Ces;
@@ -16,7 +17,13 @@ internal static class CompressibilityProbe
 
     private const int Symbols = 256;
     private const int Chunks = 16;
-    private const int ChunkBytes = 512;
+
+    // What is looked at, by stripe size: a sample costs in proportion, the gain of skipping does too.
+    private const int LargeStripeBytes = 64 * 1024;
+    private const int CountedBytesLarge = 8192;
+    private const int CountedBytesSmall = 1024;
+    private const int SearchedBytesLarge = 4096;
+    private const int SearchedBytesSmall = 768;
 
     // Evenness is 256 * sum(p^2): 1 for uniform bytes, with a standard deviation of 22.6 / n for n samples. At
     // 1.06 the collision entropy is 7.92 bits, so skipping gives away about one percent; the second term
@@ -24,10 +31,9 @@ internal static class CompressibilityProbe
     private const double EvennessMax = 1.06;
     private const double EvennessSlack = 4 * 22.6;
 
-    private const int RepeatSamples = 2;
-    private const int RepeatSampleBytes = 2048;
     private const int RepeatHashBits = 10;
     private const uint RepeatHashFactor = 2654435761;
+    private const int BytesPerRepeat = 64;
 
     public static bool LooksIncompressible(ReadOnlySpan<byte> plain)
     {
@@ -36,16 +42,17 @@ internal static class CompressibilityProbe
             return false;
         }
 
-        return IsEven(plain) && !HasRepeats(plain);
+        bool isLarge = plain.Length >= LargeStripeBytes;
+        return IsEven(plain, isLarge ? CountedBytesLarge : CountedBytesSmall)
+            && !HasRepeats(plain, isLarge ? SearchedBytesLarge : SearchedBytesSmall);
     }
 
-    private static bool IsEven(ReadOnlySpan<byte> plain)
+    private static bool IsEven(ReadOnlySpan<byte> plain, int countedBytes)
     {
         // Two tables, because consecutive equal bytes would otherwise wait for each other's store.
         Span<ushort> counts = stackalloc ushort[2 * Symbols];
         counts.Clear();
-        int samples = 0;
-        int chunkBytes = Math.Min(ChunkBytes, plain.Length / Chunks) & ~1;
+        int chunkBytes = Math.Min(countedBytes, plain.Length) / Chunks & ~1;
         int step = (plain.Length - chunkBytes) / (Chunks - 1);
         for (int chunk = 0; chunk < Chunks; chunk++)
         {
@@ -55,37 +62,28 @@ internal static class CompressibilityProbe
                 counts[bytes[i]]++;
                 counts[Symbols + bytes[i + 1]]++;
             }
-
-            samples += chunkBytes;
         }
 
-        long squares = 0;
+        int squares = 0;
         for (int symbol = 0; symbol < Symbols; symbol++)
         {
-            long count = counts[symbol] + counts[Symbols + symbol];
+            int count = counts[symbol] + counts[Symbols + symbol];
             squares += count * count;
         }
 
         // Sampling n values gives n too many even for uniform bytes (each value meets itself).
+        int samples = chunkBytes * Chunks;
         double evenness = (double)(squares - samples) * Symbols / ((double)samples * (samples - 1));
         return evenness < EvennessMax + (EvennessSlack / samples);
     }
 
-    private static bool HasRepeats(ReadOnlySpan<byte> plain)
+    private static bool HasRepeats(ReadOnlySpan<byte> plain, int searchedBytes)
     {
+        // One sample at the start and one at the end: files often begin with a header unlike the rest.
         Span<ushort> last = stackalloc ushort[1 << RepeatHashBits];
-        int sampleBytes = Math.Min(RepeatSampleBytes, plain.Length / RepeatSamples);
-        for (int sample = 0; sample < RepeatSamples; sample++)
-        {
-            int start = sample * (plain.Length - sampleBytes);
-            ReadOnlySpan<byte> bytes = plain.Slice(start, sampleBytes);
-            if (CountRepeats(bytes, last) > sampleBytes / 64)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        int sampleBytes = Math.Min(searchedBytes, plain.Length) / 2;
+        return CountRepeats(plain[^sampleBytes..], last) > sampleBytes / BytesPerRepeat
+            || CountRepeats(plain[..sampleBytes], last) > sampleBytes / BytesPerRepeat;
     }
 
     private static int CountRepeats(ReadOnlySpan<byte> bytes, Span<ushort> last)
