@@ -1,3 +1,5 @@
+using Pangea.DataPlane.Benchmarks.Appliance;
+
 namespace Pangea.DataPlane.Benchmarks.Frame;
 
 /// <summary>Every area there is; a new one adds its line here.</summary>
@@ -6,6 +8,7 @@ public static class BenchAreas
     public static readonly IReadOnlyList<IBenchArea> All =
     [
         new FrameArea(),
+        new ApplianceArea(),
     ];
 
     public static IBenchArea? Find(string name) =>
