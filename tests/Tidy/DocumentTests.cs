@@ -16,8 +16,8 @@ public partial class DocumentTests
     /// <summary>First components that mean the same on every Linux machine.</summary>
     private static readonly string[] s_commonRoots =
     [
-        "bin", "boot", "dev", "etc", "lib", "lib64", "mnt", "nonexistent", "opt", "proc", "run",
-        "sbin", "srv", "sys", "tmp", "usr", "var",
+        "bin", "boot", "dev", "etc", "lib", "lib64", "mnt", "nonexistent", "nowhere", "opt",
+        "proc", "run", "sbin", "srv", "sys", "tmp", "usr", "var",
     ];
 
     [Fact]

@@ -16,13 +16,14 @@ public sealed class ScriptTests : IDisposable
     public void Summary_counts_and_names_what_failed_and_what_was_skipped()
     {
         WriteResults("One", 1, """
-            <UnitTestResult testId="1" testName="A.Works(text: &quot;a &lt; b&quot;)" outcome="Passed" />
+            <UnitTestResult testId="1" testName="A.Works(&quot;a &lt; b&quot;)" outcome="Passed" />
             <UnitTestResult testId="2" testName="A.Breaks" outcome="Failed">
               <Output><StdOut>noise</StdOut><ErrorInfo><Message>expected 1
-            was 2</Message><StackTrace>at A.Breaks() in A.cs:line 7</StackTrace></ErrorInfo></Output>
+            was 2</Message>
+              <StackTrace>at A.Breaks() in A.cs:line 7</StackTrace></ErrorInfo></Output>
             </UnitTestResult>
             <UnitTestResult testId="3" testName="A.Waits" outcome="NotExecuted">
-              <Output><ErrorInfo><Message>clang &amp; headers are missing</Message></ErrorInfo></Output>
+              <Output><ErrorInfo><Message>clang &amp; headers</Message></ErrorInfo></Output>
             </UnitTestResult>
             """);
 
@@ -30,7 +31,7 @@ public sealed class ScriptTests : IDisposable
 
         Assert.Equal(1, code);
         Assert.EndsWith("\n1 passed, 1 failed, 1 skipped\n", output);
-        Assert.Contains("A.Waits: clang & headers are missing\n", output);
+        Assert.Contains("A.Waits: clang & headers\n", output);
         Assert.Contains("A.Breaks (Failed)\n      expected 1\n      was 2\n", output);
         Assert.Contains("in A.cs:line 7", output);
     }
@@ -57,7 +58,8 @@ public sealed class ScriptTests : IDisposable
             "One",
             134,
             withResults ? """<UnitTestResult testName="A.Works" outcome="Passed" />""" : null);
-        File.WriteAllText(Path.Combine(_directory, "One.log"), "Process terminated. invariant broken\n");
+        File.WriteAllText(
+            Path.Combine(_directory, "One.log"), "Process terminated. invariant broken\n");
 
         (int code, string output) = Summary();
 
@@ -104,7 +106,8 @@ public sealed class ScriptTests : IDisposable
     [Fact]
     public void Root_is_told_what_and_why_before_it_is_installed()
     {
-        (int code, string output) = Install(userId: 0, "need missing-one 'it must'; need present 'x'");
+        (int code, string output) = Install(
+            userId: 0, "need missing-one 'it must'; need present 'x'");
 
         Assert.Equal(0, code);
         int told = output.IndexOf("missing-one: it must", StringComparison.Ordinal);
@@ -133,7 +136,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     private (int Code, string Output) Summary() =>
-        Repository.Execute("scripts/test-summary", _directory);
+        Repository.Execute(Repository.FullPath("scripts/test-summary"), _directory);
 
     /// <summary>
     /// Runs the functions of scripts/install with stand-ins for the programs they call: the package
