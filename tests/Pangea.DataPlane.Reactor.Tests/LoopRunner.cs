@@ -14,7 +14,7 @@ internal static class LoopRunner
     private static readonly TimeSpan s_hangs = TimeSpan.FromSeconds(60);
 
     internal static void Run(
-        ReactorChoice choice,
+        Executor executor,
         Func<IReactor, BufferPool, Task> scenario,
         ReactorOptions? options = null,
         int slabBytes = 64 * 1024,
@@ -22,9 +22,8 @@ internal static class LoopRunner
     {
         BufferPool pool = BufferPool.Create(
             slabBytes, slabs, new BufferPoolOptions(TryHugePages: false, Checked: true)).Value;
-        options = (options ?? new ReactorOptions()) with { Choice = choice };
-        Result<IReactor> made = Reactors.Create(pool, options);
-        Skip.If(!made.IsOk && choice == ReactorChoice.IoUring, made.Fault?.ToString());
+        Result<IReactor> made = Reactors.Create(pool, executor.Options(options));
+        Skip.If(!made.IsOk && executor.IsUring(), made.Fault?.ToString());
         IReactor reactor = made.Value;
         Run(reactor, () => scenario(reactor, pool));
         Assert.Equal(0, ((LoopReactor)reactor).OperationsUnderWay);

@@ -4,12 +4,12 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Reactor.Tests;
 
 /// <summary>Files, on both executors.</summary>
-public abstract class ReactorFileTests(ReactorChoice choice)
+public abstract class ReactorFileTests(Executor executor)
 {
     private const int SlabBytes = 64 * 1024;
 
     [SkippableFact]
-    public void Writes_and_reads_at_offsets() => LoopRunner.Run(choice, async (reactor, pool) =>
+    public void Writes_and_reads_at_offsets() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
         BufferLease lease = pool.Rent();
@@ -28,7 +28,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
     });
 
     [SkippableFact]
-    public void Gathers_and_scatters_two_parts() => LoopRunner.Run(choice, async (reactor, pool) =>
+    public void Gathers_and_scatters_two_parts() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
         BufferLease header = pool.Rent();
@@ -51,10 +51,10 @@ public abstract class ReactorFileTests(ReactorChoice choice)
     });
 
     [SkippableFact]
-    public void Reads_and_writes_past_the_page_cache() => LoopRunner.Run(choice, async (reactor, pool) =>
+    public void Reads_and_writes_past_the_page_cache() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         // Goal: pool memory satisfies O_DIRECT, in one part and in two, registered or not.
-        string path = Path.Combine(AppContext.BaseDirectory, $"direct-{choice}-{Guid.NewGuid():N}");
+        string path = Path.Combine(AppContext.BaseDirectory, $"direct-{executor}-{Guid.NewGuid():N}");
         try
         {
             using OwnedFd probe = Files.Open(
@@ -85,7 +85,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
     });
 
     [SkippableFact]
-    public void Reports_errors_as_values() => LoopRunner.Run(choice, async (reactor, pool) =>
+    public void Reports_errors_as_values() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         BufferLease lease = pool.Rent();
         using DirectoryFd directory = DirectoryFd.Open("/").Value;
@@ -105,7 +105,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
 
     [SkippableFact]
     public void A_regular_file_as_a_stream_moves_its_position() => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
@@ -120,7 +120,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
 
     [SkippableFact]
     public void Keeps_a_disposed_descriptor_open_until_the_end() => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
@@ -135,7 +135,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
     [InlineData(8)]
     [InlineData(256)]
     public void Carries_more_operations_than_the_queue_is_deep(int queueDepth) => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             // Goal: a full submission queue delays and never loses; every slab has its own pattern.
@@ -167,7 +167,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
 
     [SkippableFact]
     public void Refuses_more_operations_than_allowed() => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
@@ -189,7 +189,7 @@ public abstract class ReactorFileTests(ReactorChoice choice)
         new ReactorOptions { OperationsMax = 16 });
 
     [SkippableFact]
-    public void Allocates_nothing_once_warm() => LoopRunner.Run(choice, async (reactor, pool) =>
+    public void Allocates_nothing_once_warm() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         // Goal: 10,000 transfers, syncs apart, move this thread's allocation counter by zero.
         using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
@@ -217,6 +217,10 @@ public abstract class ReactorFileTests(ReactorChoice choice)
     });
 }
 
-public sealed class UringFileTests() : ReactorFileTests(ReactorChoice.IoUring);
+public sealed class UringFileTests() : ReactorFileTests(Executor.Uring);
 
-public sealed class PlainFileTests() : ReactorFileTests(ReactorChoice.Plain);
+public sealed class UringOldFileTests() : ReactorFileTests(Executor.UringOld);
+
+public sealed class PlainFileTests() : ReactorFileTests(Executor.Plain);
+
+public sealed class PlainOldFileTests() : ReactorFileTests(Executor.PlainOld);

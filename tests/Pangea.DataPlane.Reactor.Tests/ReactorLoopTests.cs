@@ -7,10 +7,10 @@ namespace Pangea.DataPlane.Reactor.Tests;
 
 /// <summary>The loop itself: posting, delays, order, ending, leaving nothing behind.</summary>
 [Collection(nameof(Alone))]
-public abstract class ReactorLoopTests(ReactorChoice choice)
+public abstract class ReactorLoopTests(Executor executor)
 {
     [SkippableFact]
-    public void Runs_what_other_threads_post() => LoopRunner.Run(choice, async (reactor, pool) =>
+    public void Runs_what_other_threads_post() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         const int each = 2000;
         int sum = 0;
@@ -42,38 +42,8 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
     });
 
     [SkippableFact]
-    public void Delays_end_in_the_order_of_their_deadlines() => LoopRunner.Run(
-        choice,
-        async (reactor, pool) =>
-        {
-            int[] delaysMs = [40, 5, 25, 0, 60, 15, 50, 10];
-            var order = new List<int>();
-            long start = Stopwatch.GetTimestamp();
-            var jobs = new List<Task>();
-            foreach (int delayMs in delaysMs)
-            {
-                jobs.Add(OneAsync(delayMs));
-            }
-
-            foreach (Task job in jobs)
-            {
-                await job;
-            }
-
-            Assert.Equal(delaysMs.Order(), order);
-
-            async Task OneAsync(int delayMs)
-            {
-                SysResult result = await reactor.DelayAsync(TimeSpan.FromMilliseconds(delayMs));
-                Assert.Equal(0, result.Value);
-                Assert.True(Stopwatch.GetElapsedTime(start).TotalMilliseconds >= delayMs);
-                order.Add(delayMs);
-            }
-        });
-
-    [SkippableFact]
     public void Cancelled_delays_leave_the_others_alone() => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             // Goal: removing from the middle of the timer heap keeps its order.
@@ -115,7 +85,7 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
 
     [SkippableFact]
     public void Never_completes_inside_the_call_and_never_nests() => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             using OwnedFd file = Files.CreateMemoryFile("loop-test").Value;
@@ -170,8 +140,8 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
     [SkippableFact]
     public void A_reactor_without_a_pool_polls_and_delays()
     {
-        Result<IReactor> made = Reactors.Create(null, new ReactorOptions { Choice = choice });
-        Skip.If(!made.IsOk && choice == ReactorChoice.IoUring, made.Fault?.ToString());
+        Result<IReactor> made = Reactors.Create(null, executor.Options());
+        Skip.If(!made.IsOk && executor.IsUring(), made.Fault?.ToString());
         LoopRunner.Run(made.Value, async () =>
         {
             using EventFd signal = EventFd.Create().Value;
@@ -185,8 +155,8 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
     [SkippableFact]
     public void An_exception_of_a_posted_action_leaves_through_Run()
     {
-        Result<IReactor> made = Reactors.Create(null, new ReactorOptions { Choice = choice });
-        Skip.If(!made.IsOk && choice == ReactorChoice.IoUring, made.Fault?.ToString());
+        Result<IReactor> made = Reactors.Create(null, executor.Options());
+        Skip.If(!made.IsOk && executor.IsUring(), made.Fault?.ToString());
         using IReactor reactor = made.Value;
         reactor.Post(() => throw new InvalidOperationException("from the loop"));
         Assert.Throws<InvalidOperationException>(reactor.Run);
@@ -194,7 +164,7 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
 
     [SkippableFact]
     public void The_gate_lets_in_by_order_of_asking() => LoopRunner.Run(
-        choice,
+        executor,
         async (reactor, pool) =>
         {
             var gate = new LoopSemaphore(reactor, 2);
@@ -249,7 +219,7 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
         }
     }
 
-    private void RunAndStop() => LoopRunner.Run(choice, async (reactor, pool) =>
+    private void RunAndStop() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         (OwnedFd read, OwnedFd write) = LoopRunner.Pipe();
         using OwnedFd file = Files.CreateMemoryFile("loop-test").Value;
@@ -286,6 +256,10 @@ public abstract class ReactorLoopTests(ReactorChoice choice)
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;
 
-public sealed class UringLoopTests() : ReactorLoopTests(ReactorChoice.IoUring);
+public sealed class UringLoopTests() : ReactorLoopTests(Executor.Uring);
 
-public sealed class PlainLoopTests() : ReactorLoopTests(ReactorChoice.Plain);
+public sealed class UringOldLoopTests() : ReactorLoopTests(Executor.UringOld);
+
+public sealed class PlainLoopTests() : ReactorLoopTests(Executor.Plain);
+
+public sealed class PlainOldLoopTests() : ReactorLoopTests(Executor.PlainOld);

@@ -91,7 +91,9 @@ public sealed unsafe class Uring : IDisposable
     /// </summary>
     /// <param name="queueDepth">Submission entries, a power of two.</param>
     /// <param name="completionDepth">Completion entries, a power of two.</param>
-    public static Result<Uring> Create(int queueDepth, int completionDepth)
+    /// <param name="allowDeferred">False leaves out what Linux 6.1 brought, to test the way without.</param>
+    public static Result<Uring> Create(
+        int queueDepth, int completionDepth, bool allowDeferred = true)
     {
         const uint usual = IoUring.IORING_SETUP_CQSIZE | IoUring.IORING_SETUP_CLAMP;
 
@@ -106,7 +108,7 @@ public sealed unsafe class Uring : IDisposable
         ];
         io_uring_params parameters = default;
         SysResult result = default;
-        foreach (uint set in sets)
+        foreach (uint set in allowDeferred ? sets : sets[1..])
         {
             parameters = default;
             parameters.flags = usual | set;

@@ -20,12 +20,14 @@ internal sealed class PlainReactor : LoopReactor
     private readonly EventFd _wake;
     private readonly IoThreads _threads;
     private readonly Queue<Operation> _finished;
+    private readonly bool _isOldKernel;
 
     private PlainReactor(EventFd wake, BufferPool? pool, ReactorOptions options, string reason)
         : base(pool, options)
     {
         _wake = wake;
         Reason = reason;
+        _isOldKernel = options.IsOldKernel;
         _polls = new PollSet(options.OperationsMax + 1);
         _polled = new Operation?[options.OperationsMax + 1];
         _polls.Add(wake.Fd.Number, (short)PollEvents.Readable);
@@ -152,13 +154,12 @@ internal sealed class PlainReactor : LoopReactor
             return;
         }
 
+        bool isSocket = kind == FileKind.Socket;
         bool isWrite = operation.Kind == OperationKind.Write;
-        SysResult moved = VectorIo.TryMove(
-            operation.FileNumber,
-            kind == FileKind.Socket,
-            VectorsOf(operation),
-            operation.Parts,
-            isWrite);
+        SysResult moved = _isOldKernel && !isSocket
+            ? SysResult.Fail(Errno.EOPNOTSUPP)
+            : VectorIo.TryMove(
+                operation.FileNumber, isSocket, VectorsOf(operation), operation.Parts, isWrite);
         operation.NeedsThread = VectorIo.MustPoll(moved);
         if (operation.NeedsThread || VectorIo.MustWait(moved))
         {

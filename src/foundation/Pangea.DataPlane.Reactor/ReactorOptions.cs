@@ -35,6 +35,15 @@ public sealed record ReactorOptions
     /// <summary>Register the pool with the ring, which saves pinning pages per operation.</summary>
     public bool RegisterBuffers { get; init; } = true;
 
+    /// <summary>
+    /// For tests: behave as on a kernel from before Linux 6.1 (no deferred task work in io_uring) and 6.4
+    /// (no way to ask a pipe without waiting).
+    /// </summary>
+    internal bool IsOldKernel { get; init; }
+
+    /// <summary>For tests: entries of the completion queue; 0 derives them.</summary>
+    internal int CompletionDepth { get; init; }
+
     /// <summary>How long <see cref="IReactor.Stop"/> waits for cancelled operations to end.</summary>
     public TimeSpan StopTimeMax { get; init; } = TimeSpan.FromSeconds(10);
 }

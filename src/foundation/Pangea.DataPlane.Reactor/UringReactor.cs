@@ -1,6 +1,7 @@
 // HOT PATH: per transfer one 64-byte entry written and one 16-byte completion read; per turn of the loop one
 // io_uring_enter, however many operations it carries. Registered buffers save pinning pages each time.
 
+using System.Numerics;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
@@ -47,10 +48,14 @@ internal sealed unsafe class UringReactor : LoopReactor
     {
         // Room for a completion of every operation and of its cancellation, within the kernel's bound.
         const int completionsMax = 65536;
-        int completions = (int)System.Numerics.BitOperations.RoundUpToPowerOf2(
-            (uint)Math.Min(completionsMax, 2 * options.OperationsMax));
+        int completions = options.CompletionDepth > 0
+            ? options.CompletionDepth
+            : (int)BitOperations.RoundUpToPowerOf2(
+                (uint)Math.Min(completionsMax, 2 * options.OperationsMax));
         Result<Uring> ring = Uring.Create(
-            options.QueueDepth, Math.Max(completions, options.QueueDepth));
+            options.QueueDepth,
+            Math.Max(completions, options.QueueDepth),
+            allowDeferred: !options.IsOldKernel);
         if (!ring.IsOk)
         {
             return ring.Fault;
