@@ -1,0 +1,129 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Supervisor.Configuration;
+
+/// <summary>Everything the supervisor was told, complete and checked.</summary>
+public sealed record ApplianceConfiguration
+{
+    /// <summary>Where state lies when nothing else is said: below the current directory.</summary>
+    public const string StateDirectoryDefault = "var";
+
+    /// <summary>Where clients look when nothing else is said.</summary>
+    public const string SocketPathDefault = "/run/pangea/control.sock";
+
+    /// <summary>The workers' account where it exists and nobody named another one.</summary>
+    public const string UserDefault = "pangea";
+
+    /// <summary>
+    /// Uid and gid of the workers where there is no such account: numbers that systemd and Debian leave to
+    /// nobody (systemd.io/UIDS-GIDS), so no other process can touch a worker or its files.
+    /// </summary>
+    public const string UserWithoutAccount = "61183:61183";
+
+    /// <summary>Full path.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>Full path.</summary>
+    public required string SocketPath { get; init; }
+
+    /// <summary>Whom workers run as; null: as the caller, who is not root and cannot choose.</summary>
+    public UserAccount? User { get; init; }
+
+    /// <summary>Full paths, in the order of their indices.</summary>
+    public required IReadOnlyList<string> Devices { get; init; }
+
+    /// <summary>
+    /// True for the embedded default below the state directory, whose directories are made where they are
+    /// missing. Configured ones never are: a disk that is not mounted must not become a directory.
+    /// </summary>
+    public required bool CreatesDevices { get; init; }
+
+    public required Redundancy Redundancy { get; init; }
+
+    public required int StripeBytes { get; init; }
+
+    public required string Compression { get; init; }
+
+    /// <summary>Core of the storage worker's loop.</summary>
+    public required int StorageCore { get; init; }
+
+    /// <summary>Core of the workers' other threads.</summary>
+    public required int HousekeepingCore { get; init; }
+
+    /// <summary>Fills what no source said, and checks what only the whole can tell.</summary>
+    public static Result<ApplianceConfiguration> Complete(ConfigurationValues values)
+    {
+        string state = Path.GetFullPath(values.StateDirectory ?? StateDirectoryDefault);
+        Redundancy redundancy = values.Redundancy ?? Redundancy.Default;
+        IReadOnlyList<string> devices = values.Devices
+            ?? [.. Enumerable.Range(0, redundancy.TotalShards).Select(i => Path.Combine(state, "devices", $"{i:00}"))];
+        if (devices.Count < redundancy.TotalShards || devices.Count > Limits.DevicesMax)
+        {
+            return Fault.InvalidParameter(
+                "devices",
+                $"redundancy {redundancy} needs {redundancy.TotalShards} devices, there are {devices.Count} "
+                    + $"(at most {Limits.DevicesMax})",
+                "name more devices or choose a smaller redundancy");
+        }
+
+        Result<IReadOnlyList<int>> cores = CoreAffinity.Get();
+        if (!cores.IsOk)
+        {
+            return cores.Fault;
+        }
+
+        int core = values.StorageCore ?? cores.Value[^1];
+        if (!cores.Value.Contains(core))
+        {
+            return Fault.InvalidParameter(
+                "core",
+                $"core {core} is not available; this process may use {string.Join(", ", cores.Value)}",
+                "change workers.storage.core");
+        }
+
+        Result<UserAccount?> user = ChooseUser(values.User);
+        if (!user.IsOk)
+        {
+            return user.Fault;
+        }
+
+        return new ApplianceConfiguration
+        {
+            StateDirectory = state,
+            SocketPath = Path.GetFullPath(values.SocketPath ?? SocketPathDefault),
+            User = user.Value,
+            Devices = devices,
+            CreatesDevices = values.Devices is null,
+            Redundancy = redundancy,
+            StripeBytes = values.StripeBytes ?? Limits.StripeBytesDefault,
+            Compression = values.Compression ?? "auto",
+            StorageCore = core,
+            HousekeepingCore = cores.Value[0],
+        };
+    }
+
+    private static Result<UserAccount?> ChooseUser(string? name)
+    {
+        if (!UserAccount.IsRoot)
+        {
+            // Only root can become someone else; naming oneself is harmless.
+            return name is null || (UserAccount.Find(name) is { IsOk: true } same
+                && same.Value.Uid == UserAccount.Current.Uid)
+                ? (UserAccount?)null
+                : new Fault(
+                    FaultCode.Denied,
+                    $"only root can run workers as {name}",
+                    "start as root, or leave the user out to run as yourself",
+                    "user");
+        }
+
+        Result<UserAccount> found = UserAccount.Find(name ?? UserDefault);
+        if (!found.IsOk && name is null)
+        {
+            found = UserAccount.Find(UserWithoutAccount);
+        }
+
+        return found.IsOk ? found.Value : found.Fault;
+    }
+}

@@ -1,0 +1,240 @@
+using System.Text;
+using Pangea.DataPlane.Core;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Pangea.DataPlane.Supervisor.Configuration;
+
+/// <summary>
+/// The configuration file: YAML, strict. An unknown key or a wrong value is an error with its line and
+/// column, and all errors are reported at once.
+/// </summary>
+public sealed class ConfigurationFile
+{
+    private const int FileBytesMax = 1024 * 1024;
+
+    private readonly string _path;
+    private readonly List<string> _errors = [];
+    private ConfigurationValues _values = new();
+
+    private ConfigurationFile(string path) => _path = path;
+
+    /// <summary>Reads a file. The fault's message has one line per error.</summary>
+    public static Result<ConfigurationValues> Read(string path)
+    {
+        try
+        {
+            var info = new FileInfo(path);
+            if (info.Exists && info.Length > FileBytesMax)
+            {
+                return new Fault(FaultCode.TooLarge, $"{path} has {info.Length} bytes, over {FileBytesMax}");
+            }
+
+            return Parse(path, File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(
+                e is FileNotFoundException or DirectoryNotFoundException ? FaultCode.NotFound : FaultCode.Io,
+                $"cannot read the configuration: {e.Message}",
+                "give the right path with --config");
+        }
+        catch (DecoderFallbackException)
+        {
+            return Fault.InvalidParameter("config", $"{path} is not UTF-8 text");
+        }
+    }
+
+    /// <summary>Reads the text of a file; <paramref name="path"/> serves messages and relative paths.</summary>
+    public static Result<ConfigurationValues> Parse(string path, string text)
+    {
+        var file = new ConfigurationFile(path);
+        file.ReadText(text);
+        return file._errors.Count == 0
+            ? file._values
+            : new Fault(
+                FaultCode.InvalidParameters,
+                string.Join('\n', file._errors),
+                "docs/configuration.md describes every key",
+                "config");
+    }
+
+    private void ReadText(string text)
+    {
+        var stream = new YamlStream();
+        try
+        {
+            stream.Load(new StringReader(text));
+        }
+        catch (YamlException e)
+        {
+            _errors.Add($"{_path}:{e.Start.Line}:{e.Start.Column}: {e.Message}");
+            return;
+        }
+
+        if (stream.Documents.Count == 0)
+        {
+            return; // An empty file means every default.
+        }
+
+        if (stream.Documents.Count > 1)
+        {
+            Error(stream.Documents[1].RootNode, "a second document; one is read");
+        }
+
+        ReadMapping(stream.Documents[0].RootNode, "the configuration", ReadTop);
+    }
+
+    private bool ReadTop(string key, YamlNode value)
+    {
+        switch (key)
+        {
+            case "state":
+                ReadText(value, key, text => _values = _values with { StateDirectory = FullPath(text) });
+                return true;
+            case "socket":
+                ReadText(value, key, text => _values = _values with { SocketPath = FullPath(text) });
+                return true;
+            case "user":
+                ReadText(value, key, text => _values = _values with { User = text });
+                return true;
+            case "storage":
+                ReadMapping(value, key, ReadStorage);
+                return true;
+            case "workers":
+                ReadMapping(value, key, ReadWorkers);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool ReadStorage(string key, YamlNode value)
+    {
+        switch (key)
+        {
+            case "devices":
+                ReadDevices(value);
+                return true;
+            case "redundancy":
+                ReadParsed(value, key, ConfigurationValues.ParseRedundancy, parsed =>
+                    _values = _values with { Redundancy = parsed });
+                return true;
+            case "stripeBytes" or "stripeMiB":
+                if (_values.StripeBytes is not null)
+                {
+                    Error(value, "stripeBytes and stripeMiB say the same thing; give one");
+                    return true;
+                }
+
+                int unit = key == "stripeMiB" ? 1024 * 1024 : 1;
+                ReadParsed(value, key, text => ConfigurationValues.ParseStripeBytes(text, unit), parsed =>
+                    _values = _values with { StripeBytes = parsed });
+                return true;
+            case "compression":
+                ReadParsed(value, key, ConfigurationValues.ParseCompression, parsed =>
+                    _values = _values with { Compression = parsed });
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool ReadWorkers(string key, YamlNode value)
+    {
+        if (key != "storage")
+        {
+            return false;
+        }
+
+        ReadMapping(value, "workers.storage", (inner, node) =>
+        {
+            if (inner != "core")
+            {
+                return false;
+            }
+
+            ReadParsed(node, "core", ConfigurationValues.ParseCore, parsed =>
+                _values = _values with { StorageCore = parsed });
+            return true;
+        });
+        return true;
+    }
+
+    private void ReadDevices(YamlNode node)
+    {
+        if (node is not YamlSequenceNode { Children: { Count: > 0 and <= Limits.DevicesMax } children })
+        {
+            Error(node, $"devices is a list of 1 to {Limits.DevicesMax} directories");
+            return;
+        }
+
+        var paths = new List<string>();
+        foreach (YamlNode child in children)
+        {
+            ReadText(child, "devices", text =>
+            {
+                string path = FullPath(text);
+                if (paths.Contains(path))
+                {
+                    Error(child, $"device {path} is named twice");
+                }
+
+                paths.Add(path);
+            });
+        }
+
+        _values = _values with { Devices = paths };
+    }
+
+    private void ReadMapping(YamlNode node, string what, Func<string, YamlNode, bool> read)
+    {
+        if (node is not YamlMappingNode mapping)
+        {
+            Error(node, $"{what} is a mapping of keys to values");
+            return;
+        }
+
+        foreach ((YamlNode keyNode, YamlNode value) in mapping.Children)
+        {
+            if (keyNode is not YamlScalarNode { Value: { } key } || !read(key, value))
+            {
+                Error(keyNode, $"unknown key \"{keyNode}\" in {what}");
+            }
+        }
+    }
+
+    private void ReadText(YamlNode node, string key, Action<string> take)
+    {
+        if (node is YamlScalarNode { Value: { Length: > 0 } text } && !text.Contains('\0'))
+        {
+            take(text);
+        }
+        else
+        {
+            Error(node, $"{key} needs a text");
+        }
+    }
+
+    private void ReadParsed<T>(
+        YamlNode node, string key, Func<string, Result<T>> parse, Action<T> take) =>
+        ReadText(node, key, text =>
+        {
+            Result<T> parsed = parse(text);
+            if (parsed.IsOk)
+            {
+                take(parsed.Value);
+            }
+            else
+            {
+                Error(node, $"{key}: {parsed.Fault.Message}");
+            }
+        });
+
+    /// <summary>Paths in a file are relative to the file, not to whoever starts us.</summary>
+    private string FullPath(string path) =>
+        Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(_path)) ?? "/");
+
+    private void Error(YamlNode node, string message) =>
+        _errors.Add($"{_path}:{node.Start.Line}:{node.Start.Column}: {message}");
+}

@@ -1,0 +1,100 @@
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Supervisor.Configuration;
+
+/// <summary>Brings the sources together: flags, then environment, then file, then defaults.</summary>
+public static class ConfigurationSources
+{
+    /// <summary>Reads all sources and completes them.</summary>
+    /// <param name="arguments">Flags of <c>pangea supervise</c>: <c>--name value</c> or <c>--name=value</c>.</param>
+    /// <param name="environment">Returns null for a variable that is not set.</param>
+    public static Result<ApplianceConfiguration> Load(
+        ReadOnlySpan<string> arguments, Func<string, string?> environment)
+    {
+        Result<(ConfigurationValues Values, string? File)> flags = ReadFlags(arguments);
+        if (!flags.IsOk)
+        {
+            return flags.Fault;
+        }
+
+        ConfigurationValues values = flags.Value.Values.Over(new ConfigurationValues
+        {
+            StateDirectory = Variable(environment, "PANGEA_STATE"),
+            SocketPath = Variable(environment, "PANGEA_SOCKET"),
+            User = Variable(environment, "PANGEA_USER"),
+        });
+        if ((flags.Value.File ?? Variable(environment, "PANGEA_CONFIG")) is { } path)
+        {
+            Result<ConfigurationValues> file = ConfigurationFile.Read(path);
+            if (!file.IsOk)
+            {
+                return file.Fault;
+            }
+
+            values = values.Over(file.Value);
+        }
+
+        return ApplianceConfiguration.Complete(values);
+    }
+
+    private static string? Variable(Func<string, string?> environment, string name) =>
+        environment(name) is { Length: > 0 } value ? value : null;
+
+    private static Result<(ConfigurationValues Values, string? File)> ReadFlags(ReadOnlySpan<string> arguments)
+    {
+        ConfigurationValues values = new();
+        string? file = null;
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            string[] parts = arguments[i].Split('=', 2);
+            string? value = parts.Length == 2 ? parts[1] : i + 1 < arguments.Length ? arguments[++i] : null;
+            if (string.IsNullOrEmpty(value))
+            {
+                return Fault.InvalidParameter(parts[0], $"{parts[0]} needs a value", "see pangea supervise --help");
+            }
+
+            if (parts[0] == "--config")
+            {
+                file = value;
+                continue;
+            }
+
+            Result<ConfigurationValues> taken = TakeFlag(values, parts[0], value);
+            if (!taken.IsOk)
+            {
+                return taken.Fault;
+            }
+
+            values = taken.Value;
+        }
+
+        return (values, file);
+    }
+
+    private static Result<ConfigurationValues> TakeFlag(ConfigurationValues values, string name, string value)
+    {
+        switch (name)
+        {
+            case "--state":
+                return values with { StateDirectory = value };
+            case "--socket":
+                return values with { SocketPath = value };
+            case "--user":
+                return values with { User = value };
+            case "--redundancy":
+                Result<Redundancy> redundancy = ConfigurationValues.ParseRedundancy(value);
+                return redundancy.IsOk ? values with { Redundancy = redundancy.Value } : redundancy.Fault;
+            case "--stripe-bytes":
+                Result<int> stripe = ConfigurationValues.ParseStripeBytes(value, 1);
+                return stripe.IsOk ? values with { StripeBytes = stripe.Value } : stripe.Fault;
+            case "--compression":
+                Result<string> compression = ConfigurationValues.ParseCompression(value);
+                return compression.IsOk ? values with { Compression = compression.Value } : compression.Fault;
+            case "--core":
+                Result<int> core = ConfigurationValues.ParseCore(value);
+                return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;
+            default:
+                return Fault.InvalidParameter(name, $"unknown option {name}", "see pangea supervise --help");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Supervisor.Configuration;
+
+/// <summary>
+/// What one source (flags, environment or file) says; null where it says nothing. Later sources fill the
+/// gaps of earlier ones.
+/// </summary>
+public sealed record ConfigurationValues
+{
+    public string? StateDirectory { get; init; }
+
+    public string? SocketPath { get; init; }
+
+    public string? User { get; init; }
+
+    public IReadOnlyList<string>? Devices { get; init; }
+
+    public Redundancy? Redundancy { get; init; }
+
+    public int? StripeBytes { get; init; }
+
+    /// <summary>"auto" or "off".</summary>
+    public string? Compression { get; init; }
+
+    /// <summary>Core of the storage worker's loop.</summary>
+    public int? StorageCore { get; init; }
+
+    /// <summary>This source where it says something, the other one elsewhere.</summary>
+    public ConfigurationValues Over(ConfigurationValues other) => new()
+    {
+        StateDirectory = StateDirectory ?? other.StateDirectory,
+        SocketPath = SocketPath ?? other.SocketPath,
+        User = User ?? other.User,
+        Devices = Devices ?? other.Devices,
+        Redundancy = Redundancy ?? other.Redundancy,
+        StripeBytes = StripeBytes ?? other.StripeBytes,
+        Compression = Compression ?? other.Compression,
+        StorageCore = StorageCore ?? other.StorageCore,
+    };
+
+    /// <summary>Reads "8+4".</summary>
+    public static Result<Redundancy> ParseRedundancy(string text)
+    {
+        string[] parts = text.Split('+');
+        return parts.Length == 2 && TryNumber(parts[0], out int data) && TryNumber(parts[1], out int parity)
+            ? Core.Redundancy.Create(data, parity)
+            : Fault.InvalidParameter(
+                "redundancy", $"\"{text}\" is not of the form data+parity", "the default is 8+4");
+    }
+
+    /// <summary>Reads a number of bytes, or of MiB, within the bounds of a stripe.</summary>
+    public static Result<int> ParseStripeBytes(string text, int unit)
+    {
+        // A stripe is cut at the devices' block size, so anything but a multiple of it would only pad.
+        bool valid = TryNumber(text, out int number)
+            && (long)number * unit is >= Limits.StripeBytesMin and <= Limits.StripeBytesMax
+            && (long)number * unit % Limits.StripeBytesMin == 0;
+        return valid
+            ? number * unit
+            : Fault.InvalidParameter(
+                "stripeBytes",
+                $"\"{text}\" is no stripe size: a multiple of {Limits.StripeBytesMin} bytes from "
+                    + $"{Limits.StripeBytesMin} to {Limits.StripeBytesMax}",
+                $"the default is {Limits.StripeBytesDefault}");
+    }
+
+    public static Result<string> ParseCompression(string text) =>
+        text is "auto" or "off"
+            ? text
+            : Fault.InvalidParameter("compression", $"\"{text}\" is neither auto nor off");
+
+    public static Result<int> ParseCore(string text) =>
+        TryNumber(text, out int core) && core < 1024
+            ? core
+            : Fault.InvalidParameter("core", $"\"{text}\" is no core number");
+
+    private static bool TryNumber(string text, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+}

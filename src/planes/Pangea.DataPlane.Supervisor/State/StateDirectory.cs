@@ -1,0 +1,191 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Supervisor.State;
+
+/// <summary>
+/// The directory that makes an appliance this appliance: its identity, its master key and, in the embedded
+/// default, its devices. Held by one supervisor at a time.
+/// </summary>
+public sealed class StateDirectory : IDisposable
+{
+    private const int PrivateDirectory = 0x1C0; // 0700
+    private const int PrivateFile = 0x180; // 0600
+    private const int KeyBytes = 32;
+    private const int KeyIdBytes = 8;
+
+    private readonly OwnedFd _lock;
+
+    private StateDirectory(string path, string id, OwnedFd guard)
+    {
+        Path = path;
+        Id = id;
+        _lock = guard;
+    }
+
+    /// <summary>Full path.</summary>
+    public string Path { get; }
+
+    /// <summary>32 hexadecimal digits, made once; devices remember whose they are by it.</summary>
+    public string Id { get; }
+
+    public string KeyPath => KeyPathOf(Path);
+
+    /// <summary>Opens the directory, and makes what is missing on the first start.</summary>
+    /// <returns><see cref="FaultCode.Busy"/> while another supervisor holds it.</returns>
+    public static Result<StateDirectory> Open(string path)
+    {
+        Fault? made = MakeDirectory(path) ?? MakeDirectory(System.IO.Path.Combine(path, "keys"));
+        if (made is not null)
+        {
+            return made;
+        }
+
+        // The lock comes before anything is read or made, so that two first starts cannot both make a key.
+        // The kernel drops it with the process, however that ends.
+        Result<OwnedFd> guard = Files.Open(
+            System.IO.Path.Combine(path, "lock"), OpenFlags.Read | OpenFlags.Write | OpenFlags.Create, PrivateFile);
+        if (!guard.IsOk)
+        {
+            return guard.Fault;
+        }
+
+        if (!Files.TryLock(guard.Value, exclusive: true).IsOk)
+        {
+            guard.Value.Dispose();
+            return new Fault(
+                FaultCode.Busy,
+                $"another supervisor uses the state directory {path}",
+                "stop it, or give this one a directory of its own with --state");
+        }
+
+        Result<string> id = ReadOrMakeId(path);
+        Fault? fault = id.Fault ?? MakeKey(path);
+        if (fault is not null)
+        {
+            guard.Value.Dispose();
+            return fault;
+        }
+
+        return new StateDirectory(path, id.Value, guard.Value);
+    }
+
+    /// <summary>The key file, open for reading, for a worker.</summary>
+    public Result<OwnedFd> OpenKey() => Files.Open(KeyPath, OpenFlags.Read);
+
+    public void Dispose() => _lock.Dispose();
+
+    private static string KeyPathOf(string path) => System.IO.Path.Combine(path, "keys", "master.key");
+
+    private static Fault? MakeDirectory(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(path, (UnixFileMode)PrivateDirectory);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(
+                FaultCode.Denied,
+                $"cannot make the state directory {path}: {e.Message}",
+                "choose another one with --state");
+        }
+    }
+
+    private static Result<string> ReadOrMakeId(string path)
+    {
+        string file = System.IO.Path.Combine(path, "state.json");
+        if (!File.Exists(file))
+        {
+            string made = ObjectId.New().ToString();
+            string text = $"{{\"version\":1,\"id\":\"{made}\",\"created\":\"{DateTime.UtcNow:O}\"}}\n";
+            return WriteNew(path, "state.json", Encoding.UTF8.GetBytes(text)) is { } fault ? fault : made;
+        }
+
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
+            if (document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("version"u8, out JsonElement version)
+                && version.ValueKind == JsonValueKind.Number && version.TryGetInt32(out int number) && number == 1
+                && document.RootElement.TryGetProperty("id"u8, out JsonElement id)
+                && id.ValueKind == JsonValueKind.String && ObjectId.TryParse(id.GetString(), out ObjectId known))
+            {
+                return known.ToString();
+            }
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            return Damaged(file, e.Message);
+        }
+
+        return Damaged(file, "it has no id of version 1");
+    }
+
+    private static Fault Damaged(string file, string why) => new(
+        FaultCode.Corrupt,
+        $"cannot read {file}: {why}",
+        "restore it from a copy; its id is also in every device's pangea-device.json");
+
+    /// <summary>
+    /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id is what
+    /// the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
+    /// </summary>
+    private static Fault? MakeKey(string path)
+    {
+        if (File.Exists(KeyPathOf(path)))
+        {
+            return null;
+        }
+
+        // Devices that hold objects of a lost key must not silently get a new one beside them.
+        Span<byte> secret = stackalloc byte[KeyBytes];
+        Span<byte> id = stackalloc byte[KeyIdBytes];
+        RandomNumberGenerator.Fill(secret);
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, id, default, "pangea key id v1"u8);
+        byte[] line = Encoding.ASCII.GetBytes(
+            $"pangea-key-v1 {Convert.ToHexStringLower(id)} {Convert.ToHexStringLower(secret)}\n");
+        Fault? fault = WriteNew(System.IO.Path.Combine(path, "keys"), "master.key", line);
+        CryptographicOperations.ZeroMemory(secret);
+        CryptographicOperations.ZeroMemory(line);
+        if (fault is null)
+        {
+            EventLog.Write("key.made", ("id", Convert.ToHexStringLower(id)), ("path", KeyPathOf(path)));
+        }
+
+        return fault;
+    }
+
+    /// <summary>
+    /// Writes a file that is either whole and durable or not there: a key that is lost in a power cut after
+    /// objects were sealed with it would take them along.
+    /// </summary>
+    private static Fault? WriteNew(string directoryPath, string name, ReadOnlySpan<byte> content)
+    {
+        Result<DirectoryFd> opened = DirectoryFd.Open(directoryPath);
+        if (!opened.IsOk)
+        {
+            return opened.Fault;
+        }
+
+        using DirectoryFd directory = opened.Value;
+        string temporary = name + ".new";
+        Result<OwnedFd> file = directory.OpenFile(
+            temporary, OpenFlags.Write | OpenFlags.Create | OpenFlags.Truncate, PrivateFile);
+        if (!file.IsOk)
+        {
+            return file.Fault;
+        }
+
+        using OwnedFd fd = file.Value;
+        SysResult result = Files.WriteAt(fd, content, 0);
+        result = result.IsOk ? Files.Sync(fd, dataOnly: false) : result;
+        result = result.IsOk ? directory.Rename(temporary, directory, name, replace: false) : result;
+        result = result.IsOk ? directory.Sync() : result;
+        return result.IsOk ? null : result.Errno.ToFault($"write {System.IO.Path.Combine(directoryPath, name)}");
+    }
+}
