@@ -1,0 +1,111 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>
+/// <c>pangea jail --user U --core N --housekeeping M -- worker ...</c>: gives up privilege, then executes
+/// this very program again with what follows the two dashes. Started by the supervisor only.
+/// </summary>
+public static class JailVerb
+{
+    private const int UsageExit = 2;
+    private const int FailedExit = 1;
+    private const string PrivateRoot = "/tmp";
+    private const string ApplicationName = "pangea";
+    private const string RuntimeName = "dotnet";
+
+    /// <summary>Returns only on failure.</summary>
+    public static int Run(string[] arguments)
+    {
+        Result<(JailOptions Options, string[] Command)> parsed = Parse(arguments);
+        if (!parsed.IsOk)
+        {
+            EventLog.Write("jail.refused", parsed.Fault);
+            return UsageExit;
+        }
+
+        ApplicationFiles real = ApplicationFiles.Current;
+        Result<IReadOnlyList<string>> entered = Jail.Enter(
+            parsed.Value.Options with { PrivateRoot = PrivateRoot, Bindings = Bindings(real) });
+        if (!entered.IsOk)
+        {
+            EventLog.Write("jail.failed", entered.Fault);
+            return FailedExit;
+        }
+
+        foreach (string waived in entered.Value)
+        {
+            EventLog.Write("jail.waived", ("what", waived));
+        }
+
+        // Below the private root where the bindings were made, at the real place otherwise.
+        var inside = new ApplicationFiles(
+            Path.Combine(PrivateRoot, ApplicationName),
+            real.RuntimeRoot is null ? null : Path.Combine(PrivateRoot, RuntimeName));
+        ApplicationFiles files = Jail.CanExecute(inside.Program) ? inside : real;
+        Fault fault = Jail.Execute(
+            files.Program, [.. files.LeadingArguments, .. parsed.Value.Command], files.Environment());
+        EventLog.Write("jail.failed", fault with
+        {
+            Hint = $"user {parsed.Value.Options.User} needs a way to {files.Program}: install it below /usr/lib",
+        });
+        return FailedExit;
+    }
+
+    private static Dictionary<string, string> Bindings(ApplicationFiles files)
+    {
+        Dictionary<string, string> bindings = new() { [ApplicationName] = files.ApplicationDirectory };
+        if (files.RuntimeRoot is not null)
+        {
+            bindings[RuntimeName] = files.RuntimeRoot;
+        }
+
+        return bindings;
+    }
+
+    private static Result<(JailOptions Options, string[] Command)> Parse(string[] arguments)
+    {
+        int end = Array.IndexOf(arguments, "--");
+        if (end < 0 || end == arguments.Length - 1)
+        {
+            return Fault.InvalidParameter("--", "nothing to execute", "end the options with -- and a verb");
+        }
+
+        UserAccount? user = null;
+        int? core = null;
+        int? housekeeping = null;
+        for (int i = 0; i + 1 < end; i += 2)
+        {
+            string value = arguments[i + 1];
+            switch (arguments[i])
+            {
+                case "--user":
+                    Result<UserAccount> found = UserAccount.Find(value);
+                    if (!found.IsOk)
+                    {
+                        return found.Fault;
+                    }
+
+                    user = found.Value;
+                    break;
+                case "--core" when int.TryParse(value, out int number):
+                    core = number;
+                    break;
+                case "--housekeeping" when int.TryParse(value, out int number):
+                    housekeeping = number;
+                    break;
+                default:
+                    return Fault.InvalidParameter(arguments[i], $"unknown option {arguments[i]} {value}");
+            }
+        }
+
+        if (end % 2 != 0 || core is null || housekeeping is null)
+        {
+            return Fault.InvalidParameter("--core", "--core and --housekeeping are needed, each with a number");
+        }
+
+        return (new JailOptions { User = user, Core = core.Value, HousekeepingCore = housekeeping.Value },
+            arguments[(end + 1)..]);
+    }
+}

@@ -1,0 +1,372 @@
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Reactor;
+using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.State;
+
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>
+/// The place of one storage worker: starts the process, hands it what it may touch, notices its death,
+/// starts it again with growing pauses. The calls it has live in <see cref="WorkerCalls"/>.
+/// </summary>
+internal sealed class StorageWorker : IRpcPeer
+{
+    private const string Role = "storage";
+    private const int Index = 0;
+    private static readonly TimeSpan s_pauseMin = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_pauseMax = TimeSpan.FromSeconds(10);
+
+    // A worker that lived this long died of something new, so the pauses start again from the shortest.
+    private static readonly TimeSpan s_provenAfter = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_pingEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_pingTimeMax = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_stopTimeMax = TimeSpan.FromSeconds(5);
+
+    private readonly IReactor _reactor;
+    private readonly ApplianceConfiguration _configuration;
+    private readonly StateDirectory _state;
+    private readonly CancellationTokenSource _stopping = new();
+    private List<DeviceDirectory> _devices = [];
+    private ChildProcess? _child;
+    private RpcConnection? _channel;
+    private WorkerStartResult? _ready;
+    private long _readySinceMs;
+    private int _restarts;
+    private Fault? _lastFault;
+
+    public StorageWorker(IReactor reactor, ApplianceConfiguration configuration, StateDirectory state)
+    {
+        _reactor = reactor;
+        _configuration = configuration;
+        _state = state;
+        Calls = new WorkerCalls(reactor);
+    }
+
+    public WorkerCalls Calls { get; }
+
+    public WorkerState State { get; private set; } = WorkerState.Starting;
+
+    /// <summary>True once a worker has been ready.</summary>
+    public bool HasBeenReady { get; private set; }
+
+    /// <summary>The directories as they were opened for the present worker.</summary>
+    public IReadOnlyList<DeviceDirectory> Devices => _devices;
+
+    /// <summary>Starts, and keeps the place filled until <see cref="Stop"/>.</summary>
+    /// <param name="onStopped">Called once when the last process has ended.</param>
+    // async void on purpose: a defect in here ends the supervisor instead of leaving it without a worker.
+    public async void Run(Action onStopped)
+    {
+        TimeSpan pause = s_pauseMin;
+        while (!_stopping.IsCancellationRequested)
+        {
+            State = WorkerState.Starting;
+            Result started = Launch();
+            if (started.IsOk)
+            {
+                ExitStatus status = await WaitForExitAsync(_child!);
+                bool proven = _ready is not null
+                    && Environment.TickCount64 - _readySinceMs > s_provenAfter.TotalMilliseconds;
+                pause = proven ? s_pauseMin : pause;
+                OnExit(status);
+            }
+            else
+            {
+                _lastFault = started.Fault;
+                EventLog.Write("worker.notStarted", started.Fault);
+            }
+
+            if (_stopping.IsCancellationRequested)
+            {
+                break;
+            }
+
+            State = WorkerState.Restarting;
+            EventLog.Write("worker.restarting", ("index", Index), ("pauseMs", (long)pause.TotalMilliseconds));
+            await _reactor.DelayAsync(pause, _stopping.Token);
+            pause = pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
+            _restarts++;
+        }
+
+        State = WorkerState.Stopped;
+        CloseDevices();
+        onStopped();
+    }
+
+    /// <summary>Ends the worker: its channel closes, and if that does not end it in time, it is killed.</summary>
+    public void Stop()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            Kill("stopping at once");
+            return;
+        }
+
+        _stopping.Cancel();
+        Calls.Refuse(new Fault(FaultCode.BadState, "the appliance is stopping", "call again once it is back"));
+        _channel?.Close(null);
+        KillAfter(s_stopTimeMax, _child);
+    }
+
+    /// <summary>What is known about the worker now.</summary>
+    public WorkerStatus Status()
+    {
+        ProcessFacts? facts = _child is null ? null : ProcessFacts.Read(_child.Pid);
+        bool ready = State == WorkerState.Ready;
+        return new WorkerStatus
+        {
+            Index = Index,
+            Role = Role,
+            State = State,
+            Pid = _child?.Pid,
+            Core = _configuration.StorageCore,
+            Uid = facts?.Uid,
+            Restarts = _restarts,
+            UptimeSeconds = ready ? (Environment.TickCount64 - _readySinceMs) / 1000 : null,
+            RssBytes = facts?.RssBytes,
+            Ring = ready ? _ready?.Ring : null,
+            RingReason = ready ? _ready?.RingReason : null,
+            ErasureKernel = ready ? _ready?.ErasureKernel : null,
+            Isolation = facts?.Isolation(UserAccount.IsRoot),
+        };
+    }
+
+    public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
+    {
+        if (ReferenceEquals(connection, _channel))
+        {
+            Calls.OnMessage(message);
+        }
+    }
+
+    public void OnRefused(RpcConnection connection, RpcRefusal refusal)
+    {
+        if (ReferenceEquals(connection, _channel))
+        {
+            EventLog.Write("worker.insane", refusal.Fault);
+            Kill("it sent a line that is no message");
+        }
+    }
+
+    public void OnClosed(RpcConnection connection, Fault? fault)
+    {
+        if (!ReferenceEquals(connection, _channel))
+        {
+            return; // An earlier worker's.
+        }
+
+        // A worker without its channel is of no use to anybody.
+        LoseChannel();
+        if (!_stopping.IsCancellationRequested)
+        {
+            Kill(fault?.Message ?? "it closed its channel");
+        }
+    }
+
+    private Result Launch()
+    {
+        Result<OwnedFd> key = _state.OpenKey();
+        if (!key.IsOk)
+        {
+            return key.Fault;
+        }
+
+        CloseDevices();
+        _devices = DeviceDirectories.Open(_configuration);
+        Result<(ChildProcess Child, UnixSocket Channel)> launched = WorkerLaunch.Start(_configuration, Index);
+        if (!launched.IsOk)
+        {
+            key.Value.Dispose();
+            return launched.Fault;
+        }
+
+        _ready = null;
+        _child = launched.Value.Child;
+        _channel = new RpcConnection(_reactor, launched.Value.Channel, this, callsMax: 0);
+        _channel.Start();
+        Calls.Attach(_channel);
+        SendStart(key.Value);
+        return Result.Ok;
+    }
+
+    private void SendStart(OwnedFd key)
+    {
+        List<OwnedFd> descriptors = [];
+        List<StartDevice> devices = [];
+        foreach (DeviceDirectory device in _devices)
+        {
+            devices.Add(new StartDevice
+            {
+                Index = device.Index,
+                Path = device.Path,
+                State = device.State,
+                Descriptor = device.Directory is null ? null : descriptors.Count,
+                Reason = device.Reason,
+            });
+            if (device.Directory is not null)
+            {
+                descriptors.Add(OwnedFd.Borrow(device.Directory.Fd.Number));
+            }
+        }
+
+        var parameters = new WorkerStartParameters
+        {
+            Role = Role,
+            Index = Index,
+            Core = _configuration.StorageCore,
+            StateId = _state.Id,
+            Redundancy = new RedundancyRecord
+            {
+                DataShards = _configuration.Redundancy.DataShards,
+                ParityShards = _configuration.Redundancy.ParityShards,
+            },
+            StripeBytes = _configuration.StripeBytes,
+            Compression = _configuration.Compression,
+            Devices = devices,
+            Keys = [new StartKey { Descriptor = descriptors.Count }],
+        };
+        descriptors.Add(key);
+        ChildProcess child = _child!;
+        Calls.Call(
+            WorkerMethods.Start,
+            parameters,
+            new DescriptorSet(descriptors),
+            TimeSpan.FromSeconds(WorkerMethods.Start.TimeoutSeconds),
+            result => OnStarted(child, result));
+    }
+
+    private void OnStarted(ChildProcess child, Result<WorkerStartResult> result)
+    {
+        if (!ReferenceEquals(child, _child))
+        {
+            return; // The answer of a worker that has ended since.
+        }
+
+        if (!result.IsOk)
+        {
+            _lastFault = result.Fault;
+            if (result.Fault.Code != FaultCode.WorkerLost)
+            {
+                EventLog.Write("worker.refusedStart", result.Fault);
+                Kill("it did not start");
+            }
+
+            return;
+        }
+
+        _ready = result.Value;
+        _readySinceMs = Environment.TickCount64;
+        _lastFault = null;
+        State = WorkerState.Ready;
+        HasBeenReady = true;
+        ProcessFacts? facts = ProcessFacts.Read(child.Pid);
+        EventLog.Write(
+            "worker.started",
+            ("index", Index),
+            ("role", Role),
+            ("pid", child.Pid),
+            ("core", _configuration.StorageCore),
+            ("ring", _ready.Ring),
+            ("isolation", facts?.Isolation(UserAccount.IsRoot)));
+        foreach (string remark in _ready.Remarks ?? [])
+        {
+            EventLog.Write("worker.remark", ("index", Index), ("text", remark));
+        }
+
+        Calls.Open();
+        Watch(child);
+    }
+
+    /// <summary>A loop that no longer turns looks alive from outside; it is ended and started afresh.</summary>
+    private async void Watch(ChildProcess child)
+    {
+        while (true)
+        {
+            await _reactor.DelayAsync(s_pingEvery, _stopping.Token);
+            if (!ReferenceEquals(child, _child) || State != WorkerState.Ready || _stopping.IsCancellationRequested)
+            {
+                return;
+            }
+
+            Calls.Call(WorkerMethods.Ping, new Nothing(), null, s_pingTimeMax, result =>
+            {
+                if (result.Fault?.Code == FaultCode.TimedOut && ReferenceEquals(child, _child))
+                {
+                    Kill("it does not answer");
+                }
+            });
+        }
+    }
+
+    private async ValueTask<ExitStatus> WaitForExitAsync(ChildProcess child)
+    {
+        while (true)
+        {
+            if (child.TryReap() is { } status)
+            {
+                return status;
+            }
+
+            SysResult ended = await _reactor.PollAsync(child.PidFd, PollEvents.Readable);
+            Invariant.Check(ended.IsOk, ended.ToString());
+        }
+    }
+
+    private void OnExit(ExitStatus status)
+    {
+        EventLog.Write(
+            _stopping.IsCancellationRequested ? "worker.stopped" : "worker.lost",
+            ("index", Index),
+            ("pid", _child!.Pid),
+            ("status", status));
+        LoseChannel();
+        _child.Dispose();
+        _child = null;
+        _ready = null;
+    }
+
+    private void LoseChannel()
+    {
+        RpcConnection? channel = _channel;
+        _channel = null;
+        if (channel is null)
+        {
+            return;
+        }
+
+        channel.Close(null);
+        State = _stopping.IsCancellationRequested ? State : WorkerState.Restarting;
+        string last = _lastFault is null ? "" : $"; last failure: {_lastFault.Message}";
+        Calls.Detach(new Fault(
+            FaultCode.WorkerLost,
+            $"the storage worker ended during the call{last}",
+            "call again: it is being restarted, and nothing half-done stays visible"));
+    }
+
+    private void Kill(string reason)
+    {
+        if (_child is not null && _child.TryReap() is null)
+        {
+            EventLog.Write("worker.killed", ("index", Index), ("pid", _child.Pid), ("reason", reason));
+            _child.Kill(ChildProcess.SigKill);
+        }
+    }
+
+    private async void KillAfter(TimeSpan bound, ChildProcess? child)
+    {
+        await _reactor.DelayAsync(bound);
+        if (child is not null && ReferenceEquals(child, _child))
+        {
+            Kill("it did not end in time");
+        }
+    }
+
+    private void CloseDevices()
+    {
+        _devices.ForEach(device => device.Directory?.Dispose());
+    }
+}

@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Reactor;
+using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.State;
+
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>
+/// <c>pangea supervise [--config FILE] [--state DIR] [--socket PATH] [--user U] ...</c>: runs the appliance
+/// until SIGTERM or SIGINT.
+/// </summary>
+public static class SuperviseVerb
+{
+    private const int FailedExit = 1;
+    private const int UsageExit = 2;
+
+    /// <summary>Runs on the calling thread, which must be the process's main one.</summary>
+    /// <returns>0 after a stop in good order, 2 for a wrong configuration, 1 otherwise.</returns>
+    public static int Run(string[] arguments)
+    {
+        Result<ApplianceConfiguration> configuration = ConfigurationSources.Load(
+            arguments, Environment.GetEnvironmentVariable);
+        if (!configuration.IsOk)
+        {
+            return Report(configuration.Fault);
+        }
+
+        // The state before the socket: of two supervisors on one state the second must not get so far as
+        // to touch the first one's socket.
+        Result<StateDirectory> state = StateDirectory.Open(configuration.Value.StateDirectory);
+        if (!state.IsOk)
+        {
+            return Report(state.Fault);
+        }
+
+        using StateDirectory held = state.Value;
+        Result<ControlSocket> socket = ControlSocket.Listen(configuration.Value.SocketPath);
+        if (!socket.IsOk)
+        {
+            return Report(socket.Fault);
+        }
+
+        using ControlSocket listening = socket.Value;
+        return Serve(configuration.Value, held, listening);
+    }
+
+    private static int Serve(ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
+    {
+        Result<IReactor> made = Reactors.Create(null, new ReactorOptions());
+        if (!made.IsOk)
+        {
+            return Report(made.Fault);
+        }
+
+        using IReactor reactor = made.Value;
+        var supervisor = new Supervisor(reactor, configuration, state, socket);
+        using PosixSignalRegistration term = StopOn(PosixSignal.SIGTERM, reactor, supervisor);
+        using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, reactor, supervisor);
+        EventLog.Write(
+            "supervisor.started",
+            ("pid", Environment.ProcessId),
+            ("version", Supervisor.Version.Version),
+            ("state", configuration.StateDirectory),
+            ("id", state.Id),
+            ("socket", configuration.SocketPath),
+            ("redundancy", configuration.Redundancy),
+            ("devices", configuration.Devices.Count),
+            ("user", configuration.User ?? UserAccount.Current),
+            ("ring", reactor.Kind));
+        if (!UserAccount.IsRoot)
+        {
+            EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller, not as a user of their own"));
+        }
+
+        reactor.Post(supervisor.Start);
+        reactor.Run();
+        EventLog.Write("supervisor.stopped");
+        return 0;
+    }
+
+    private static PosixSignalRegistration StopOn(PosixSignal signal, IReactor reactor, Supervisor supervisor) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true; // We end by ourselves, in order.
+            reactor.Post(() => supervisor.Stop(signal.ToString()));
+        });
+
+    private static int Report(Fault fault)
+    {
+        Console.Error.WriteLine($"pangea supervise: {fault.Message}");
+        if (fault.Hint is not null)
+        {
+            Console.Error.WriteLine($"hint: {fault.Hint}");
+        }
+
+        return fault.Code == FaultCode.InvalidParameters ? UsageExit : FailedExit;
+    }
+}

@@ -1,0 +1,272 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Reactor;
+using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.State;
+
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>
+/// The one process with privilege and names: listens on the public socket, answers what is about the
+/// appliance itself, forwards what is about objects, and keeps its worker alive. Touches no payload. All of
+/// it runs on the loop's thread.
+/// </summary>
+public sealed class Supervisor : IRpcPeer
+{
+    private static readonly TimeSpan s_statusTimeMax = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly IReactor _reactor;
+    private readonly ApplianceConfiguration _configuration;
+    private readonly ControlSocket _socket;
+    private readonly StorageWorker _worker;
+    private readonly HashSet<RpcConnection> _clients = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly uint _uid = UserAccount.Current.Uid;
+    private readonly long _startedMs = Environment.TickCount64;
+
+    public Supervisor(
+        IReactor reactor, ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
+    {
+        _reactor = reactor;
+        _configuration = configuration;
+        _socket = socket;
+        _worker = new StorageWorker(reactor, configuration, state);
+    }
+
+    /// <summary>Version and source revision, as built in.</summary>
+    public static (string Version, string Commit) Version
+    {
+        get
+        {
+            string text = typeof(Supervisor).Assembly
+                .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+            int plus = text.IndexOf('+');
+            return plus < 0 ? (text, "unknown") : (text[..plus], text[(plus + 1)..]);
+        }
+    }
+
+    /// <summary>Starts on the loop's thread, from <see cref="IReactor.Run"/>.</summary>
+    public void Start()
+    {
+        _worker.Run(OnWorkerStopped);
+        AcceptLoop();
+    }
+
+    /// <summary>
+    /// Ends in good order: no new clients, calls under way fail with a clear error, the worker ends. A
+    /// second time: at once.
+    /// </summary>
+    public void Stop(string reason)
+    {
+        EventLog.Write("supervisor.stopping", ("reason", reason));
+        _stopping.Cancel();
+        _worker.Stop();
+    }
+
+    public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
+    {
+        if (message.Kind is RpcKind.Result or RpcKind.Error)
+        {
+            return; // We asked nothing.
+        }
+
+        RpcMethod? method = RpcMethods.Find(message.Method);
+        Fault? fault = method is null ? RpcMethods.NotFound(message.Method) : RpcParameters.Check(method, message);
+        if (fault is not null)
+        {
+            Answer(connection, message, fault);
+        }
+        else if (method!.Scope == RpcScope.Forwarded)
+        {
+            _worker.Calls.Forward(connection, message, descriptors);
+        }
+        else if (message.Kind == RpcKind.Request)
+        {
+            AnswerOwn(connection, message, method);
+        }
+    }
+
+    public void OnRefused(RpcConnection connection, RpcRefusal refusal)
+    {
+        // Answered by the connection; a client's bad line is its own affair.
+    }
+
+    public void OnClosed(RpcConnection connection, Fault? fault)
+    {
+        _clients.Remove(connection);
+        _worker.Calls.CallerGone(connection);
+    }
+
+    private static void Answer(RpcConnection connection, RpcMessage message, Fault fault)
+    {
+        if (message.Kind == RpcKind.Request)
+        {
+            connection.Answer(message, fault);
+        }
+    }
+
+    private async void AcceptLoop()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            SysResult ready = await _reactor.PollAsync(_socket.Listener.Fd, PollEvents.Readable, _stopping.Token);
+            if (_stopping.IsCancellationRequested)
+            {
+                break;
+            }
+
+            Invariant.Check(ready.IsOk, ready.ToString());
+            Result<UnixSocket?> accepted = _socket.Listener.Accept();
+            if (!accepted.IsOk)
+            {
+                // Out of descriptors or memory: pause instead of spinning, others may leave.
+                EventLog.Write("client.notAccepted", accepted.Fault);
+                await _reactor.DelayAsync(s_acceptPause, _stopping.Token);
+            }
+            else if (accepted.Value is { } socket)
+            {
+                Welcome(socket);
+            }
+        }
+    }
+
+    private void Welcome(UnixSocket socket)
+    {
+        PeerCredentials peer = socket.Peer;
+        var connection = new RpcConnection(_reactor, socket, this, Limits.CallsPerConnectionMax);
+        Fault? refusal = peer.Uid != 0 && peer.Uid != _uid
+            ? new Fault(FaultCode.Denied, $"uid {peer.Uid} may not control this appliance", "ask its administrator")
+            : _clients.Count >= Limits.ConnectionsMax
+                ? new Fault(FaultCode.Busy, $"{_clients.Count} clients are connected", "connect again later")
+                : null;
+        if (refusal is not null)
+        {
+            EventLog.Write("client.refused", ("pid", peer.Pid), ("uid", peer.Uid), ("code", refusal.Code));
+            connection.Send(RpcWriter.Error(RpcIds.Null.Span, refusal));
+            connection.CloseAfterSending();
+            return;
+        }
+
+        _clients.Add(connection);
+        connection.Start();
+    }
+
+    private void AnswerOwn(RpcConnection connection, RpcMessage message, RpcMethod method)
+    {
+        ReadOnlySpan<byte> id = message.Id.Span;
+        if (method == RpcMethods.SystemVersion)
+        {
+            connection.Answer(RpcWriter.Result(id, RpcMethods.SystemVersion, DescribeVersion()));
+        }
+        else if (method == RpcMethods.WorkerList)
+        {
+            var result = new WorkerListResult { Workers = [_worker.Status()] };
+            connection.Answer(RpcWriter.Result(id, RpcMethods.WorkerList, result));
+        }
+        else if (method == RpcMethods.RpcDiscover)
+        {
+            connection.Answer(RpcWriter.ResultRaw(id, RpcDiscovery.Write(Version.Version)));
+        }
+        else if (method == RpcMethods.SystemStatus)
+        {
+            AnswerStatus(connection, message);
+        }
+        else
+        {
+            connection.Answer(message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
+        }
+    }
+
+    private void AnswerStatus(RpcConnection connection, RpcMessage message)
+    {
+        if (_worker.State != WorkerState.Ready)
+        {
+            connection.Answer(RpcWriter.Result(
+                message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(null)));
+            return;
+        }
+
+        // A worker that does not answer must not keep its status from being seen.
+        _worker.Calls.Call(WorkerMethods.StorageStatus, new Nothing(), null, s_statusTimeMax, storage =>
+            connection.Answer(RpcWriter.Result(
+                message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(storage.IsOk ? storage.Value : null))));
+    }
+
+    private static SystemVersionResult DescribeVersion()
+    {
+        (string version, string commit) = Version;
+        return new SystemVersionResult
+        {
+            Version = version,
+            Commit = commit,
+            Runtime = RuntimeInformation.FrameworkDescription,
+            Kernel = $"{RuntimeInformation.OSDescription}",
+            Protocol = RpcMethods.Protocol,
+        };
+    }
+
+    private SystemStatusResult DescribeStatus(StorageStatusResult? storage)
+    {
+        IReadOnlyList<DeviceStatus> devices = storage?.Devices ??
+        [
+            .. _worker.Devices.Select(device => new DeviceStatus
+            {
+                Index = device.Index,
+                Path = device.Path,
+                State = device.State,
+                Reason = device.Reason,
+            }),
+        ];
+        return new SystemStatusResult
+        {
+            State = StateOf(storage, devices),
+            UptimeSeconds = (Environment.TickCount64 - _startedMs) / 1000,
+            Pid = Environment.ProcessId,
+            StateDirectory = _configuration.StateDirectory,
+            User = (_configuration.User ?? UserAccount.Current).ToString(),
+            Redundancy = new RedundancyRecord
+            {
+                DataShards = _configuration.Redundancy.DataShards,
+                ParityShards = _configuration.Redundancy.ParityShards,
+            },
+            StripeBytes = _configuration.StripeBytes,
+            Objects = storage?.Objects,
+            ObjectBytes = storage?.ObjectBytes,
+            StoredBytes = storage?.StoredBytes,
+            Devices = devices,
+            Workers = [_worker.Status()],
+        };
+    }
+
+    private ApplianceState StateOf(StorageStatusResult? storage, IReadOnlyList<DeviceStatus> devices)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return ApplianceState.Stopping;
+        }
+
+        if (!_worker.HasBeenReady)
+        {
+            return ApplianceState.Starting;
+        }
+
+        bool well = storage is not null && devices.All(device => device.State == DeviceState.Ok);
+        return well ? ApplianceState.Ready : ApplianceState.Degraded;
+    }
+
+    private void OnWorkerStopped()
+    {
+        foreach (RpcConnection client in _clients)
+        {
+            client.CloseAfterSending();
+        }
+
+        _reactor.Post(_reactor.Stop);
+    }
+}

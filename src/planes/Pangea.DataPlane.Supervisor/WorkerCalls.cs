@@ -1,0 +1,255 @@
+using System.Text.Json.Serialization.Metadata;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Reactor;
+
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>
+/// The calls of one worker. Forwards clients' lines untranslated but for the id, which must be unique on
+/// the worker's channel while clients choose theirs freely. Calls that come while the worker restarts wait
+/// for it a bounded time. Lives on the loop's thread.
+/// </summary>
+internal sealed class WorkerCalls(IReactor reactor)
+{
+    /// <summary>How long a call waits for a worker that is being restarted.</summary>
+    public static readonly TimeSpan WaitTimeMax = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
+
+    private readonly Dictionary<long, PendingCall> _underWay = [];
+    private readonly List<PendingCall> _waiting = [];
+    private RpcConnection? _channel;
+    private bool _open;
+    private bool _ticking;
+    private long _lastId;
+    private Fault? _refusal;
+
+    /// <summary>Calls under way or waiting.</summary>
+    public int Count => _underWay.Count + _waiting.Count;
+
+    /// <summary>A new worker's channel: our own calls may go, clients' wait for <see cref="Open"/>.</summary>
+    public void Attach(RpcConnection channel)
+    {
+        Invariant.Check(_channel is null);
+        _channel = channel;
+        _open = false;
+    }
+
+    /// <summary>The worker is ready: what waited goes, in the order it came.</summary>
+    public void Open()
+    {
+        _open = true;
+        PendingCall[] waiting = [.. _waiting];
+        _waiting.Clear();
+        foreach (PendingCall call in waiting)
+        {
+            Send(call);
+        }
+    }
+
+    /// <summary>The worker is gone: what it had fails, what waits goes on waiting.</summary>
+    public void Detach(Fault fault)
+    {
+        _channel = null;
+        _open = false;
+        PendingCall[] lost = [.. _underWay.Values];
+        _underWay.Clear();
+        foreach (PendingCall call in lost)
+        {
+            call.Fail(fault);
+        }
+    }
+
+    /// <summary>From now on every call is refused with this, and so is each that waits.</summary>
+    public void Refuse(Fault fault)
+    {
+        _refusal = fault;
+        PendingCall[] waiting = [.. _waiting];
+        _waiting.Clear();
+        foreach (PendingCall call in waiting)
+        {
+            call.Fail(fault);
+        }
+    }
+
+    /// <summary>Passes a client's call on; its descriptors too.</summary>
+    public void Forward(RpcConnection caller, RpcMessage message, DescriptorSet descriptors)
+    {
+        var call = new PendingCall(caller, message);
+        if (_refusal is not null)
+        {
+            call.Fail(_refusal);
+            return;
+        }
+
+        if (Count >= Limits.CallsPerWorkerMax)
+        {
+            call.Fail(new Fault(
+                FaultCode.Busy, $"{Count} calls are under way or waiting", "call again when some have ended"));
+            return;
+        }
+
+        if (descriptors.Count > 0)
+        {
+            call.Descriptors = new DescriptorSet(descriptors.TakeAll());
+        }
+
+        if (_open)
+        {
+            Send(call);
+            return;
+        }
+
+        call.DeadlineMs = Environment.TickCount64 + (long)WaitTimeMax.TotalMilliseconds;
+        _waiting.Add(call);
+        if (!_ticking)
+        {
+            _ticking = true;
+            Tick();
+        }
+    }
+
+    /// <summary>Makes a call of our own. The callback gets WorkerLost when the worker ends before it answers.</summary>
+    public void Call<TParameters, TResult>(
+        RpcMethod<TParameters, TResult> method,
+        TParameters parameters,
+        DescriptorSet? descriptors,
+        TimeSpan timeMax,
+        Action<Result<TResult>> onResult)
+    {
+        long id = ++_lastId;
+        var call = new PendingCall(reply =>
+            onResult(reply.IsOk ? RpcParameters.ReadResult(method, reply.Value) : reply.Fault));
+        byte[] line = RpcWriter.Request(RpcIds.Write(id), method, parameters);
+        if (_channel is null || !_channel.TrySend(line, descriptors))
+        {
+            call.Fail(new Fault(FaultCode.Busy, $"{method.Name}: the worker does not take calls now"));
+            return;
+        }
+
+        _underWay.Add(id, call);
+        GiveUpAfter(timeMax, id, call, method.Name);
+    }
+
+    /// <summary>A client has gone: what waits is dropped, what is under way is withdrawn.</summary>
+    public void CallerGone(RpcConnection caller)
+    {
+        for (int i = _waiting.Count - 1; i >= 0; i--)
+        {
+            if (ReferenceEquals(_waiting[i].Caller, caller))
+            {
+                _waiting[i].Descriptors?.Dispose();
+                _waiting.RemoveAt(i);
+            }
+        }
+
+        foreach ((long id, PendingCall call) in _underWay)
+        {
+            if (ReferenceEquals(call.Caller, caller))
+            {
+                // It stays in the table until the worker's answer, so that its id is not unknown then.
+                call.Abandon();
+                _channel?.TrySend(RpcWriter.Notification(
+                    WorkerMethods.Cancel.Name,
+                    new CallCancelParameters { Id = id },
+                    WorkerMethods.Cancel.ParametersJson));
+            }
+        }
+    }
+
+    /// <summary>A line from the worker: a reply, or the progress of a call.</summary>
+    public void OnMessage(RpcMessage message)
+    {
+        switch (message.Kind)
+        {
+            case RpcKind.Result or RpcKind.Error:
+                if (message.IdNumber is { } id && _underWay.Remove(id, out PendingCall? done))
+                {
+                    done.Complete(message);
+                }
+
+                break;
+            case RpcKind.Notification when message.Method == WorkerMethods.Progress:
+                PassProgress(message);
+                break;
+            default:
+                break; // A worker makes no calls; one of a later version that does finds nobody.
+        }
+    }
+
+    private void PassProgress(RpcMessage notification)
+    {
+        if (RpcIds.TryParse(RpcWriter.CallId(notification).Span, out long id)
+            && _underWay.TryGetValue(id, out PendingCall? call)
+            && call is { Caller: { } caller, Call.Kind: RpcKind.Request }
+            && RpcWriter.WithCallId(notification, call.Call.Id.Span) is { } line)
+        {
+            // Progress that the client has no room for is worth nothing later.
+            _ = caller.TrySend(line);
+        }
+    }
+
+    private void Send(PendingCall call)
+    {
+        RpcMessage message = call.Call!;
+        long id = ++_lastId;
+        byte[] line = message.Kind == RpcKind.Request
+            ? RpcWriter.WithId(message, RpcIds.Write(id))
+            : RpcWriter.RequestRaw(RpcIds.Write(id), message.Method, message.Parameters.Span);
+        if (line.Length > Limits.RpcLineBytesMax)
+        {
+            // Our id is longer than the client's was. The worker would take the line for an attack.
+            call.Fail(new Fault(
+                FaultCode.TooLarge,
+                $"the call has {line.Length} bytes, allowed are {Limits.RpcLineBytesMax}",
+                "shorten its parameters"));
+            return;
+        }
+
+        DescriptorSet? descriptors = call.Descriptors;
+        call.Descriptors = null;
+        if (!_channel!.TrySend(line, descriptors))
+        {
+            call.Fail(new Fault(
+                FaultCode.Busy, "the storage worker has more calls than it can take", "call again later"));
+            return;
+        }
+
+        _underWay.Add(id, call);
+    }
+
+    private async void GiveUpAfter(TimeSpan timeMax, long id, PendingCall call, string method)
+    {
+        await reactor.DelayAsync(timeMax);
+        if (_underWay.TryGetValue(id, out PendingCall? present) && ReferenceEquals(present, call))
+        {
+            _underWay.Remove(id);
+            call.Fail(new Fault(
+                FaultCode.TimedOut, $"{method}: no answer from the worker in {timeMax.TotalSeconds:0} s"));
+        }
+    }
+
+    /// <summary>Ends the wait of calls whose time is over, as long as any waits.</summary>
+    private async void Tick()
+    {
+        while (_waiting.Count > 0)
+        {
+            await reactor.DelayAsync(s_tick);
+            long now = Environment.TickCount64;
+            PendingCall[] late = [.. _waiting.Where(call => call.DeadlineMs <= now)];
+            foreach (PendingCall call in late)
+            {
+                _waiting.Remove(call);
+                call.Fail(new Fault(
+                    FaultCode.WorkerLost,
+                    $"there was no storage worker for {WaitTimeMax.TotalSeconds:0} s",
+                    "see the supervisor's log for why it does not start, then call again"));
+            }
+        }
+
+        _ticking = false;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Supervisor.Configuration;
+
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>Starts worker processes: a channel, a jail, nothing else.</summary>
+internal static class WorkerLaunch
+{
+    /// <summary>The channel's number in a worker.</summary>
+    public const int ChannelFd = 3;
+
+    /// <summary>
+    /// Starts a worker through the jail. Call on the loop's thread: the worker dies with the thread that
+    /// started it.
+    /// </summary>
+    public static Result<(ChildProcess Child, UnixSocket Channel)> Start(
+        ApplianceConfiguration configuration, int index)
+    {
+        Result<(UnixSocket First, UnixSocket Second)> pair = UnixSocket.Pair();
+        if (!pair.IsOk)
+        {
+            return pair.Fault;
+        }
+
+        (UnixSocket ours, UnixSocket theirs) = pair.Value;
+        using (theirs)
+        {
+            Result<OwnedFd> nothing = Files.Open("/dev/null", OpenFlags.Read);
+            if (!nothing.IsOk)
+            {
+                ours.Dispose();
+                return nothing.Fault;
+            }
+
+            using OwnedFd input = nothing.Value;
+            using OwnedFd log = OwnedFd.Borrow(2);
+            ApplicationFiles files = ApplicationFiles.Current;
+
+            // Standard output goes where the log goes: whoever reads the supervisor's own output gets
+            // nothing of a worker's into it.
+            Result<ChildProcess> child = ChildProcess.Start(
+                files.Program,
+                [.. files.LeadingArguments, .. Arguments(configuration, index)],
+                files.Environment(),
+                [new(input, 0), new(log, 1), new(log, 2), new(theirs.Fd, ChannelFd)]);
+            if (!child.IsOk)
+            {
+                ours.Dispose();
+                return child.Fault;
+            }
+
+            return (child.Value, ours);
+        }
+    }
+
+    private static List<string> Arguments(ApplianceConfiguration configuration, int index)
+    {
+        List<string> arguments =
+        [
+            "jail",
+            "--core", configuration.StorageCore.ToString(CultureInfo.InvariantCulture),
+            "--housekeeping", configuration.HousekeepingCore.ToString(CultureInfo.InvariantCulture),
+        ];
+        if (configuration.User is { } user)
+        {
+            // As numbers, so that the jail does not look the name up a second time.
+            arguments.AddRange(["--user", $"{user.Uid}:{user.Gid}"]);
+        }
+
+        arguments.AddRange(["--", "worker", "--index", index.ToString(CultureInfo.InvariantCulture)]);
+        return arguments;
+    }
+}
