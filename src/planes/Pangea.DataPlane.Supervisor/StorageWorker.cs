@@ -177,7 +177,7 @@ internal sealed class StorageWorker : IRpcPeer
 
         CloseDevices();
         _devices = DeviceDirectories.Open(_configuration);
-        Result<(ChildProcess Child, UnixSocket Channel)> launched = WorkerLaunch.Start(_configuration, Index);
+        Result<(ChildProcess Child, UnixSocket Channel)> launched = WorkerLaunch.Start(_configuration);
         if (!launched.IsOk)
         {
             key.Value.Dispose();

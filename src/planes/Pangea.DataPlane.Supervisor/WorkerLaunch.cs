@@ -16,7 +16,7 @@ internal static class WorkerLaunch
     /// started it.
     /// </summary>
     public static Result<(ChildProcess Child, UnixSocket Channel)> Start(
-        ApplianceConfiguration configuration, int index)
+        ApplianceConfiguration configuration)
     {
         Result<(UnixSocket First, UnixSocket Second)> pair = UnixSocket.Pair();
         if (!pair.IsOk)
@@ -42,7 +42,7 @@ internal static class WorkerLaunch
             // nothing of a worker's into it.
             Result<ChildProcess> child = ChildProcess.Start(
                 files.Program,
-                [.. files.LeadingArguments, .. Arguments(configuration, index)],
+                [.. files.LeadingArguments, .. Arguments(configuration)],
                 files.Environment(),
                 [new(input, 0), new(log, 1), new(log, 2), new(theirs.Fd, ChannelFd)]);
             if (!child.IsOk)
@@ -55,7 +55,7 @@ internal static class WorkerLaunch
         }
     }
 
-    private static List<string> Arguments(ApplianceConfiguration configuration, int index)
+    private static List<string> Arguments(ApplianceConfiguration configuration)
     {
         List<string> arguments =
         [
@@ -69,7 +69,7 @@ internal static class WorkerLaunch
             arguments.AddRange(["--user", $"{user.Uid}:{user.Gid}"]);
         }
 
-        arguments.AddRange(["--", "worker", "--index", index.ToString(CultureInfo.InvariantCulture)]);
+        arguments.AddRange(["--", "worker"]);
         return arguments;
     }
 }
