@@ -28,7 +28,7 @@ internal sealed class PendingCall
     /// <summary>Descriptors that wait with the call for a worker.</summary>
     public DescriptorSet? Descriptors { get; set; }
 
-    /// <summary>Environment.TickCount64 after which a waiting call is given up.</summary>
+    /// <summary>Environment.TickCount64 after which the call is given up; 0 for never.</summary>
     public long DeadlineMs { get; set; }
 
     /// <summary>The client has gone: whatever comes is dropped.</summary>

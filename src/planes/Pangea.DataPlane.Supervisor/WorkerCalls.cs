@@ -105,11 +105,7 @@ internal sealed class WorkerCalls(IReactor reactor)
 
         call.DeadlineMs = Environment.TickCount64 + (long)WaitTimeMax.TotalMilliseconds;
         _waiting.Add(call);
-        if (!_ticking)
-        {
-            _ticking = true;
-            Tick();
-        }
+        KeepTime();
     }
 
     /// <summary>Makes a call of our own. The callback gets WorkerLost when the worker ends before it answers.</summary>
@@ -120,18 +116,22 @@ internal sealed class WorkerCalls(IReactor reactor)
         TimeSpan timeMax,
         Action<Result<TResult>> onResult)
     {
-        long id = ++_lastId;
         var call = new PendingCall(reply =>
-            onResult(reply.IsOk ? RpcParameters.ReadResult(method, reply.Value) : reply.Fault));
-        byte[] line = RpcWriter.Request(RpcIds.Write(id), method, parameters);
-        if (_channel is null || !_channel.TrySend(line, descriptors))
+            onResult(reply.IsOk ? RpcParameters.ReadResult(method, reply.Value) : reply.Fault))
         {
+            DeadlineMs = Environment.TickCount64 + (long)timeMax.TotalMilliseconds,
+        };
+        long id = ++_lastId;
+        byte[] line = RpcWriter.Request(RpcIds.Write(id), method, parameters);
+        if (Count >= Limits.CallsPerWorkerMax || _channel is null || !_channel.TrySend(line, descriptors))
+        {
+            descriptors?.Dispose();
             call.Fail(new Fault(FaultCode.Busy, $"{method.Name}: the worker does not take calls now"));
             return;
         }
 
         _underWay.Add(id, call);
-        GiveUpAfter(timeMax, id, call, method.Name);
+        KeepTime();
     }
 
     /// <summary>A client has gone: what waits is dropped, what is under way is withdrawn.</summary>
@@ -211,6 +211,7 @@ internal sealed class WorkerCalls(IReactor reactor)
 
         DescriptorSet? descriptors = call.Descriptors;
         call.Descriptors = null;
+        call.DeadlineMs = 0; // It waited for the worker; the work itself takes as long as it takes.
         if (!_channel!.TrySend(line, descriptors))
         {
             call.Fail(new Fault(
@@ -221,21 +222,22 @@ internal sealed class WorkerCalls(IReactor reactor)
         _underWay.Add(id, call);
     }
 
-    private async void GiveUpAfter(TimeSpan timeMax, long id, PendingCall call, string method)
+    private void KeepTime()
     {
-        await reactor.DelayAsync(timeMax);
-        if (_underWay.TryGetValue(id, out PendingCall? present) && ReferenceEquals(present, call))
+        if (!_ticking)
         {
-            _underWay.Remove(id);
-            call.Fail(new Fault(
-                FaultCode.TimedOut, $"{method}: no answer from the worker in {timeMax.TotalSeconds:0} s"));
+            _ticking = true;
+            Tick();
         }
     }
 
-    /// <summary>Ends the wait of calls whose time is over, as long as any waits.</summary>
+    /// <summary>
+    /// Gives up calls whose time is over, as long as any has a deadline. One timer for all: a timer for
+    /// each would outlive most calls and let a busy client fill the reactor with them.
+    /// </summary>
     private async void Tick()
     {
-        while (_waiting.Count > 0)
+        while (_waiting.Count > 0 || _underWay.Values.Any(call => call.DeadlineMs > 0))
         {
             await reactor.DelayAsync(s_tick);
             long now = Environment.TickCount64;
@@ -247,6 +249,17 @@ internal sealed class WorkerCalls(IReactor reactor)
                     FaultCode.WorkerLost,
                     $"there was no storage worker for {WaitTimeMax.TotalSeconds:0} s",
                     "see the supervisor's log for why it does not start, then call again"));
+            }
+
+            long[] unanswered =
+            [
+                .. _underWay.Where(entry => entry.Value.DeadlineMs > 0 && entry.Value.DeadlineMs <= now)
+                    .Select(entry => entry.Key),
+            ];
+            foreach (long id in unanswered)
+            {
+                _underWay.Remove(id, out PendingCall? call);
+                call!.Fail(new Fault(FaultCode.TimedOut, "the storage worker did not answer in time"));
             }
         }
 

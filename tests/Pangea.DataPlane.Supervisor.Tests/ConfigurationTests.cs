@@ -1,0 +1,160 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Supervisor.Configuration;
+
+namespace Pangea.DataPlane.Supervisor.Tests;
+
+public sealed class ConfigurationTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pangea-configuration-");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public void Nothing_said_means_the_embedded_default()
+    {
+        ApplianceConfiguration configuration = Load([]).Value;
+        Assert.Equal(Path.GetFullPath("var"), configuration.StateDirectory);
+        Assert.Equal("/run/pangea/control.sock", configuration.SocketPath);
+        Assert.Equal(Redundancy.Default, configuration.Redundancy);
+        Assert.Equal(12, configuration.Devices.Count);
+        Assert.Equal(Path.GetFullPath("var/devices/11"), configuration.Devices[11]);
+        Assert.True(configuration.CreatesDevices);
+        Assert.Equal(Limits.StripeBytesDefault, configuration.StripeBytes);
+    }
+
+    [Fact]
+    public void Flags_go_before_environment_before_file_before_default()
+    {
+        string file = Write("user: 7\nstate: from-file\nsocket: from-file.sock\nstorage:\n  compression: \"off\"\n");
+        ApplianceConfiguration configuration = Load(
+            ["--state", "/from-flag", $"--config={file}"],
+            ("PANGEA_STATE", "/from-environment"),
+            ("PANGEA_SOCKET", "/from-environment.sock")).Value;
+        Assert.Equal("/from-flag", configuration.StateDirectory);
+        Assert.Equal("/from-environment.sock", configuration.SocketPath);
+        Assert.Equal("off", configuration.Compression);
+    }
+
+    [Fact]
+    public void Every_key_of_the_file_is_read()
+    {
+        string devices = string.Concat(Enumerable.Range(0, 3).Select(i => $"    - /d/{i}\n"));
+        string file = Write(
+            $"state: st\nsocket: /s.sock\nstorage:\n  devices:\n{devices}  redundancy: 2+1\n  stripeMiB: 2\n"
+            + "  compression: auto\nworkers:\n  storage:\n    core: 0\n");
+        Result<ConfigurationValues> read = ConfigurationFile.Read(file);
+        Assert.True(read.IsOk, read.Fault?.ToString());
+        Assert.Equal(Path.Combine(_directory.FullName, "st"), read.Value.StateDirectory);
+        Assert.Equal("/s.sock", read.Value.SocketPath);
+        Assert.Equal(["/d/0", "/d/1", "/d/2"], read.Value.Devices);
+        Assert.Equal(new Redundancy(2, 1), read.Value.Redundancy);
+        Assert.Equal(2 * 1024 * 1024, read.Value.StripeBytes);
+        Assert.Equal(0, read.Value.StorageCore);
+        Assert.False(Load(["--config", file]).Value.CreatesDevices);
+    }
+
+    [Fact]
+    public void The_packaged_example_is_valid()
+    {
+        string path = Path.Combine(RepositoryRoot(), "packaging", "pangea.yaml");
+        Result<ConfigurationValues> read = ConfigurationFile.Read(path);
+        Assert.True(read.IsOk, read.Fault?.ToString());
+        Assert.Equal(12, read.Value.Devices?.Count);
+    }
+
+    [Fact]
+    public void An_empty_file_means_every_default() => Assert.True(ConfigurationFile.Read(Write("")).IsOk);
+
+    /// <summary>All errors at once, each with its place.</summary>
+    [Fact]
+    public void Every_error_is_reported_with_line_and_column()
+    {
+        string file = Write(
+            "stat: x\nstorage:\n  redundancy: 8+\n  stripeBytes: 5000\n  colour: red\nworkers:\n  storage:\n    core: -1\n");
+        Fault fault = Refused(file);
+        string[] lines = fault.Message.Split('\n');
+        Assert.Equal(5, lines.Length);
+        Assert.StartsWith($"{file}:1:1: unknown key \"stat\"", lines[0]);
+        Assert.StartsWith($"{file}:3:15: redundancy: \"8+\"", lines[1]);
+        Assert.StartsWith($"{file}:4:16: stripeBytes: \"5000\"", lines[2]);
+        Assert.StartsWith($"{file}:5:3: unknown key \"colour\" in storage", lines[3]);
+        Assert.StartsWith($"{file}:8:11: core: \"-1\"", lines[4]);
+    }
+
+    [Theory]
+    [InlineData("storage: [1, 2]", ":1:10: storage is a mapping")]
+    [InlineData("state: [a]", ":1:8: state needs a text")]
+    [InlineData("state:", "state needs a text")]
+    [InlineData("- a", "the configuration is a mapping")]
+    [InlineData("storage:\n  devices: /one", ":2:12: devices is a list")]
+    [InlineData("storage:\n  devices: [/a, /b, /a]", ":2:21: device /a is named twice")]
+    [InlineData("storage:\n  stripeBytes: 4096\n  stripeMiB: 1", ":3:14: stripeBytes and stripeMiB")]
+    [InlineData("state: a\nstate: b", "uplicate key")]
+    [InlineData("state: \"a", ":1:")]
+    [InlineData("state: a\n---\nstate: b", "second document")]
+    [InlineData("? [a]\n: b", "unknown key")]
+    public void A_wrong_file_is_refused(string text, string message) =>
+        Assert.Contains(message, Refused(Write(text)).Message);
+
+    [Theory]
+    [InlineData("--colour", "red", "--colour")]
+    [InlineData("--redundancy", "8", "redundancy")]
+    [InlineData("--redundancy", "0+4", "redundancy")]
+    [InlineData("--redundancy", "64+4", "devices")]
+    [InlineData("--stripe-bytes", "0", "stripeBytes")]
+    [InlineData("--stripe-bytes", "4294967296", "stripeBytes")]
+    [InlineData("--compression", "on", "compression")]
+    [InlineData("--core", "999", "core")]
+    [InlineData("--user", "12:x", "user")]
+    [InlineData("--state", "", "--state")]
+    public void A_wrong_flag_is_refused_with_its_name(string name, string value, string field)
+    {
+        Fault? fault = Load([name, value]).Fault;
+        Assert.Equal(field, fault?.Field);
+    }
+
+    [Fact]
+    public void A_flag_without_its_value_is_refused() => Assert.Equal("--state", Load(["--state"]).Fault?.Field);
+
+    [Fact]
+    public void A_file_that_is_not_there_is_not_found() =>
+        Assert.Equal(FaultCode.NotFound, Load(["--config", "/nowhere/pangea.yaml"]).Fault?.Code);
+
+    [Fact]
+    public void Bytes_that_are_no_text_are_refused()
+    {
+        string path = Path.Combine(_directory.FullName, "binary.yaml");
+        File.WriteAllBytes(path, [0xff, 0xfe, 0x80, 0x00]);
+        Assert.Equal(FaultCode.InvalidParameters, ConfigurationFile.Read(path).Fault?.Code);
+    }
+
+    private static Fault Refused(string file)
+    {
+        Fault? fault = ConfigurationFile.Read(file).Fault;
+        Assert.Equal(FaultCode.InvalidParameters, fault?.Code);
+        return fault!;
+    }
+
+    private static Result<ApplianceConfiguration> Load(
+        string[] arguments, params (string Name, string Value)[] environment) =>
+        ConfigurationSources.Load(
+            arguments, name => environment.FirstOrDefault(variable => variable.Name == name).Value);
+
+    private static string RepositoryRoot()
+    {
+        string directory = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(directory, "Pangea.DataPlane.sln")))
+        {
+            directory = Path.GetDirectoryName(directory) ?? throw new DirectoryNotFoundException();
+        }
+
+        return directory;
+    }
+
+    private string Write(string text)
+    {
+        string path = Path.Combine(_directory.FullName, "pangea.yaml");
+        File.WriteAllText(path, text);
+        return path;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Security.Cryptography;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.State;
+
+namespace Pangea.DataPlane.Supervisor.Tests;
+
+public sealed class StateTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pangea-state-");
+
+    private string StatePath => Path.Combine(_directory.FullName, "var");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public void The_first_start_makes_a_private_key_and_an_identity_and_the_next_keeps_them()
+    {
+        string id;
+        string key;
+        using (StateDirectory state = StateDirectory.Open(StatePath).Value)
+        {
+            id = state.Id;
+            key = File.ReadAllText(state.KeyPath);
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(state.KeyPath));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(StatePath));
+        }
+
+        string[] parts = key.TrimEnd('\n').Split(' ');
+        Assert.Equal("pangea-key-v1", parts[0]);
+        byte[] secret = Convert.FromHexString(parts[2]);
+        Assert.Equal(32, secret.Length);
+        byte[] implied = HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, secret, 8, null, "pangea key id v1"u8.ToArray());
+        Assert.Equal(Convert.ToHexStringLower(implied), parts[1]);
+
+        using StateDirectory again = StateDirectory.Open(StatePath).Value;
+        Assert.Equal(id, again.Id);
+        Assert.Equal(key, File.ReadAllText(again.KeyPath));
+    }
+
+    [Fact]
+    public void Two_states_have_two_identities_and_two_keys()
+    {
+        using StateDirectory one = StateDirectory.Open(StatePath).Value;
+        using StateDirectory two = StateDirectory.Open(StatePath + "2").Value;
+        Assert.NotEqual(one.Id, two.Id);
+        Assert.NotEqual(File.ReadAllText(one.KeyPath), File.ReadAllText(two.KeyPath));
+    }
+
+    [Fact]
+    public void A_second_supervisor_is_refused_until_the_first_has_gone()
+    {
+        using (StateDirectory.Open(StatePath).Value)
+        {
+            Assert.Equal(FaultCode.Busy, StateDirectory.Open(StatePath).Fault?.Code);
+        }
+
+        using StateDirectory next = StateDirectory.Open(StatePath).Value;
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("[]")]
+    [InlineData("not json")]
+    [InlineData("{\"version\":2,\"id\":\"00000000000000000000000000000001\"}")]
+    [InlineData("{\"version\":1,\"id\":\"short\"}")]
+    [InlineData("{\"version\":1,\"id\":7}")]
+    public void A_damaged_identity_is_reported_and_never_replaced(string text)
+    {
+        StateDirectory.Open(StatePath).Value.Dispose();
+        string file = Path.Combine(StatePath, "state.json");
+        File.WriteAllText(file, text);
+        Assert.Equal(FaultCode.Corrupt, StateDirectory.Open(StatePath).Fault?.Code);
+        Assert.Equal(text, File.ReadAllText(file));
+    }
+
+    [Fact]
+    public void Embedded_devices_are_made_again_and_configured_ones_never()
+    {
+        ApplianceConfiguration embedded = Configuration(["--redundancy", "2+1", "--state", StatePath]);
+        Close(DeviceDirectories.Open(embedded), expectedOpen: 3);
+        Directory.Delete(embedded.Devices[1]);
+        Close(DeviceDirectories.Open(embedded), expectedOpen: 3);
+
+        ApplianceConfiguration configured = embedded with { CreatesDevices = false };
+        Directory.Delete(embedded.Devices[1]);
+        List<DeviceDirectory> devices = DeviceDirectories.Open(configured);
+        Assert.Equal(DeviceState.Missing, devices[1].State);
+        Assert.Contains(embedded.Devices[1], devices[1].Reason);
+        Assert.False(Directory.Exists(embedded.Devices[1]));
+        Close(devices, expectedOpen: 2);
+    }
+
+    [Fact]
+    public void A_file_in_place_of_a_device_is_a_failed_device()
+    {
+        ApplianceConfiguration configuration = Configuration(["--redundancy", "2+1", "--state", StatePath]);
+        Close(DeviceDirectories.Open(configuration), expectedOpen: 3);
+        Directory.Delete(configuration.Devices[0]);
+        File.WriteAllText(configuration.Devices[0], "not a directory");
+        List<DeviceDirectory> devices = DeviceDirectories.Open(configuration);
+        Assert.Equal(DeviceState.Failed, devices[0].State);
+        Close(devices, expectedOpen: 2);
+    }
+
+    [Fact]
+    public void The_socket_is_private_taken_over_from_the_dead_and_never_from_the_living()
+    {
+        string path = Path.Combine(_directory.FullName, "run", "control.sock");
+        using (ControlSocket socket = ControlSocket.Listen(path).Value)
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+            Assert.Equal(FaultCode.Busy, ControlSocket.Listen(path).Fault?.Code);
+        }
+
+        Assert.False(File.Exists(path));
+
+        // What a killed supervisor leaves: the file without a listener and without a lock.
+        UnixSocket.Listen(path, 0x180, 1).Value.Dispose();
+        ControlSocket.Listen(path).Value.Dispose();
+
+        // A listener that is no supervisor and holds no lock.
+        using (UnixSocket other = UnixSocket.Listen(path, 0x180, 1).Value)
+        {
+            Assert.Equal(FaultCode.Busy, ControlSocket.Listen(path).Fault?.Code);
+        }
+
+        File.Delete(path);
+        File.WriteAllText(path, "precious");
+        Assert.Equal(FaultCode.Exists, ControlSocket.Listen(path).Fault?.Code);
+        Assert.Equal("precious", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void A_log_line_stays_one_line_whatever_its_values_are()
+    {
+        string line = EventLog.Format(
+            new DateTime(2026, 1, 31, 12, 0, 0, DateTimeKind.Utc),
+            "area.event",
+            [("n", 7), ("word", "plain"), ("text", "two words \"quoted\"\n"), ("none", null), ("empty", "")]);
+        Assert.Equal(
+            "2026-01-31T12:00:00.000Z area.event n=7 word=plain text=\"two words \\\"quoted\\\"\\u000a\" empty=\"\"\n",
+            line);
+    }
+
+    private static ApplianceConfiguration Configuration(string[] arguments) =>
+        ConfigurationSources.Load(arguments, _ => null).Value;
+
+    private static void Close(List<DeviceDirectory> devices, int expectedOpen)
+    {
+        Assert.Equal(expectedOpen, devices.Count(device => device.Directory is not null));
+        devices.ForEach(device => device.Directory?.Dispose());
+    }
+}
