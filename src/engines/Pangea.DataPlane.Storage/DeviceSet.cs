@@ -1,0 +1,57 @@
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Storage;
+
+/// <summary>The devices of one storage worker, in the order of the configuration.</summary>
+public sealed class DeviceSet : IDisposable
+{
+    private readonly StorageDevice[] _devices;
+
+    public DeviceSet(IEnumerable<StorageDevice> devices)
+    {
+        _devices = devices.ToArray();
+        Invariant.Check(_devices.Length is > 0 and <= Limits.DevicesMax);
+        for (int i = 0; i < _devices.Length; i++)
+        {
+            Invariant.Check(_devices[i].Index == i);
+        }
+    }
+
+    public IReadOnlyList<StorageDevice> All => _devices;
+
+    /// <summary>The device of that identity; null where it is not here (missing, replaced).</summary>
+    public StorageDevice? Find(DeviceId id)
+    {
+        foreach (StorageDevice device in _devices)
+        {
+            if (device.Id == id && id != default)
+            {
+                return device;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Removes an object's files everywhere; what cannot be removed now is found at the next start.</summary>
+    public void RemoveObject(ObjectId id)
+    {
+        string name = ShardFile.NameOf(id);
+        foreach (StorageDevice device in _devices)
+        {
+            Result removed = device.RemoveObject(name);
+            if (!removed.IsOk)
+            {
+                device.Report(removed.Fault);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (StorageDevice device in _devices)
+        {
+            device.Dispose();
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text;
+using System.Text.Json;
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Storage;
+
+/// <summary>
+/// The small JSON file <c>pangea-device.json</c> at the top of a device directory: which device this is and
+/// which appliance's state it belongs to, so that a directory that turns up in another place, or one of
+/// another appliance, is recognised.
+/// </summary>
+/// <param name="Device">This device.</param>
+/// <param name="StateId">The appliance state the device belongs to, as the supervisor names it.</param>
+public sealed record DeviceSuperblock(DeviceId Device, string StateId)
+{
+    public const string FileName = "pangea-device.json";
+
+    /// <summary>Far more than the file ever needs; a longer one is not ours.</summary>
+    public const int BytesMax = 4096;
+
+    private const int Format = 1;
+
+    public byte[] Encode()
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("format", Format);
+            json.WriteString("device", Device.ToString());
+            json.WriteString("state", StateId);
+            json.WriteEndObject();
+        }
+
+        stream.WriteByte((byte)'\n');
+        return stream.ToArray();
+    }
+
+    public static Result<DeviceSuperblock> Decode(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(bytes);
+            JsonElement root = document.RootElement;
+            int format = root.GetProperty("format").GetInt32();
+            if (format != Format)
+            {
+                return new Fault(
+                    FaultCode.Unsupported,
+                    $"device superblock has format {format}, this program knows format {Format}",
+                    "use the release that wrote it");
+            }
+
+            string? state = root.GetProperty("state").GetString();
+            return state is not null
+                && ObjectId.TryParse(root.GetProperty("device").GetString(), out ObjectId id)
+                ? new DeviceSuperblock(new DeviceId(id), state)
+                : Damaged("a field has no usable value");
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException
+            or InvalidOperationException or FormatException)
+        {
+            return Damaged(e.Message);
+        }
+    }
+
+    private static Fault Damaged(string why) => new(
+        FaultCode.Corrupt,
+        $"{FileName} is damaged: {why}",
+        "move the directory away and let an empty one take its place; its shards are rebuilt from the others");
+}

@@ -1,0 +1,521 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Storage;
+
+/// <summary>
+/// One device: a directory that holds shard files. The supervisor opened it; this class needs nothing but
+/// the descriptor. A device that fails is reported, left alone for a short time and then tried again, so
+/// that one that comes back is used again without a restart.
+/// </summary>
+public sealed class StorageDevice : IDisposable
+{
+    private const string ObjectsName = "objects";
+    private const string TemporaryName = "tmp";
+    private const string TombstonesName = "tombstones";
+
+    /// <summary>How long a failed device is left alone before the next put tries it again.</summary>
+    private static readonly TimeSpan s_retryAfter = TimeSpan.FromSeconds(5);
+
+    private readonly DirectoryFd? _root;
+    private DirectoryFd? _objects;
+    private DirectoryFd? _temporary;
+    private DirectoryFd? _tombstones;
+    private Fault? _fault;
+    private long _faultAt;
+    private bool _directIo;
+
+    private StorageDevice(int index, string path, DirectoryFd? root)
+    {
+        Index = index;
+        Path = path;
+        _root = root;
+    }
+
+    /// <summary>Its place in the configuration, from 0.</summary>
+    public int Index { get; }
+
+    /// <summary>As configured; for people, never opened.</summary>
+    public string Path { get; }
+
+    /// <summary>Its identity; zero where it never could be read.</summary>
+    public DeviceId Id { get; private set; }
+
+    public DeviceState State { get; private set; } = DeviceState.Ok;
+
+    /// <summary>Why the state is not <see cref="DeviceState.Ok"/>.</summary>
+    public string? Reason => _fault?.Message;
+
+    /// <summary>True where files are opened with O_DIRECT.</summary>
+    public bool UsesDirectIo => _directIo;
+
+    /// <summary>Whether a new object should be placed here now.</summary>
+    public bool TakesWrites => _objects is not null
+        && (State == DeviceState.Ok || Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds);
+
+    /// <summary>For making renames into it durable. Only on a device that opened.</summary>
+    public OwnedFd ObjectsDirectory => _objects!.Fd;
+
+    /// <summary>
+    /// Takes a device directory into use: reads its superblock, or formats it when it is empty. A device
+    /// that cannot be used is returned all the same, with its state and reason.
+    /// </summary>
+    /// <param name="index">Place in the configuration.</param>
+    /// <param name="path">As configured, for messages.</param>
+    /// <param name="root">The open directory, owned from now on; null where it is missing.</param>
+    /// <param name="stateId">The appliance state that the device must belong to.</param>
+    /// <param name="missingReason">What the supervisor said about a missing directory.</param>
+    public static StorageDevice Open(
+        int index, string path, OwnedFd? root, string stateId, string? missingReason = null)
+    {
+        if (root is null)
+        {
+            var missing = new StorageDevice(index, path, null);
+            missing.SetState(
+                DeviceState.Missing,
+                new Fault(FaultCode.NotFound, missingReason ?? $"directory {path} does not exist"));
+            return missing;
+        }
+
+        Result<DirectoryFd> directory = DirectoryFd.Adopt(root);
+        if (!directory.IsOk)
+        {
+            root.Dispose();
+            var failed = new StorageDevice(index, path, null);
+            failed.SetState(DeviceState.Failed, directory.Fault);
+            return failed;
+        }
+
+        var device = new StorageDevice(index, path, directory.Value);
+        Result result = device.Mount(stateId);
+        if (!result.IsOk)
+        {
+            device.CloseDirectories();
+            device.SetState(StateOf(result.Fault), result.Fault);
+        }
+
+        return device;
+    }
+
+    /// <summary>Free and total bytes of the file system; null where the device is not there.</summary>
+    public FileSystemSpace? Space()
+    {
+        if (_root is null)
+        {
+            return null;
+        }
+
+        Result<FileSystemSpace> space = _root.Space();
+        return space.IsOk ? space.Value : null;
+    }
+
+    /// <summary>
+    /// Looks whether the directory is still there and writable; turns a recovered device back to Ok.
+    /// Called for status reports, so that they never show yesterday's state.
+    /// </summary>
+    public void Refresh()
+    {
+        if (_objects is null)
+        {
+            return;
+        }
+
+        Result alive = CheckAlive();
+        if (!alive.IsOk)
+        {
+            SetState(StateOf(alive.Fault), alive.Fault);
+        }
+        else if (State == DeviceState.Missing
+            || (State != DeviceState.Ok
+                && Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds))
+        {
+            SetState(DeviceState.Ok, null);
+        }
+    }
+
+    /// <summary>Notes a failed operation; decides what it says about the device.</summary>
+    public void Report(Fault fault) => SetState(StateOf(fault), fault);
+
+    public Result<OwnedFd> CreateTemporary(string name)
+    {
+        if (_temporary is null)
+        {
+            return new Fault(FaultCode.NotFound, $"device {Index} is not available: {Reason}");
+        }
+
+        if (!TakesWrites)
+        {
+            return _fault!;
+        }
+
+        OpenFlags flags = OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive
+            | (_directIo ? OpenFlags.Direct : OpenFlags.None);
+        Result<OwnedFd> file = _temporary.OpenFile(name, flags);
+        if (file.IsOk && State != DeviceState.Ok)
+        {
+            SetState(DeviceState.Ok, null);
+        }
+
+        return file.IsOk ? file : Describe(file.Fault, "create a shard file");
+    }
+
+    /// <summary>Renames a finished file into place; not yet durable.</summary>
+    public Result Publish(string name)
+    {
+        SysResult renamed = _temporary!.Rename(name, _objects!, name, replace: false);
+        return renamed.IsOk ? Result.Ok : renamed.Errno.ToFault($"publish a shard file on device {Index}");
+    }
+
+    /// <summary>Removes the file wherever it stands; nothing happens where it is not.</summary>
+    public void Discard(string name)
+    {
+        _temporary?.RemoveFile(name);
+        _objects?.RemoveFile(name);
+    }
+
+    public Result<OwnedFd> OpenObject(string name)
+    {
+        if (_objects is null)
+        {
+            return new Fault(FaultCode.NotFound, $"device {Index} is not available: {Reason}");
+        }
+
+        OpenFlags flags = OpenFlags.Read | (_directIo ? OpenFlags.Direct : OpenFlags.None);
+        Result<OwnedFd> file = _objects.OpenFile(name, flags);
+        return file.IsOk ? file : Describe(file.Fault, "open a shard file");
+    }
+
+    public Result<long> LengthOf(OwnedFd file)
+    {
+        Result<FileStatus> status = Files.Status(file);
+        return status.IsOk ? status.Value.Bytes : status.Fault;
+    }
+
+    /// <summary>
+    /// Finishes on this device what a crash interrupted: files of objects that some device has published are
+    /// published here too, all other temporary files are removed.
+    /// </summary>
+    /// <param name="isPublished">Whether any device has the object under <c>objects/</c>.</param>
+    /// <returns>How many were published.</returns>
+    public Result<int> FinishRenames(Func<ObjectId, bool> isPublished)
+    {
+        Result<List<DirectoryEntry>> entries = _temporary!.List();
+        if (!entries.IsOk)
+        {
+            return entries.Fault;
+        }
+
+        int published = 0;
+        foreach (DirectoryEntry entry in entries.Value)
+        {
+            bool finish = ObjectId.TryParse(entry.Name, out ObjectId id) && isPublished(id);
+            if (finish && Publish(entry.Name).IsOk)
+            {
+                published++;
+            }
+            else
+            {
+                _temporary.RemoveFile(entry.Name);
+            }
+        }
+
+        if (published > 0)
+        {
+            _objects!.Sync();
+        }
+
+        return published;
+    }
+
+    /// <summary>The objects that have a file here. Names that are not ours are left alone.</summary>
+    public Result<List<ObjectId>> ListObjects()
+    {
+        if (_objects is null)
+        {
+            return new List<ObjectId>();
+        }
+
+        Result<List<DirectoryEntry>> entries = _objects.List();
+        if (!entries.IsOk)
+        {
+            return entries.Fault;
+        }
+
+        var ids = new List<ObjectId>(entries.Value.Count);
+        foreach (DirectoryEntry entry in entries.Value)
+        {
+            if (ObjectId.TryParse(entry.Name, out ObjectId id))
+            {
+                ids.Add(id);
+            }
+        }
+
+        return ids;
+    }
+
+    public Result WriteTombstone(Tombstone tombstone)
+    {
+        if (_tombstones is null)
+        {
+            return new Fault(FaultCode.NotFound, $"device {Index} is not available");
+        }
+
+        // A new file under a temporary name, so that a crash leaves the old one or the new one, never half.
+        string name = tombstone.FileName;
+        string temporary = name + ".tmp";
+        Result written = WriteSmallFile(_tombstones, temporary, tombstone.Encode());
+        if (!written.IsOk)
+        {
+            return written;
+        }
+
+        SysResult renamed = _tombstones.Rename(temporary, _tombstones, name, replace: true);
+        SysResult synced = renamed.IsOk ? _tombstones.Sync() : renamed;
+        return synced.IsOk ? Result.Ok : synced.Errno.ToFault($"write a tombstone on device {Index}");
+    }
+
+    public void RemoveTombstone(string fileName) => _tombstones?.RemoveFile(fileName);
+
+    /// <summary>All readable tombstones; unfinished ones are removed.</summary>
+    public List<Tombstone> ListTombstones()
+    {
+        var tombstones = new List<Tombstone>();
+        if (_tombstones?.List() is not { IsOk: true } entries)
+        {
+            return tombstones;
+        }
+
+        foreach (DirectoryEntry entry in entries.Value)
+        {
+            byte[]? bytes = ReadSmallFile(_tombstones, entry.Name, Tombstone.BytesMax);
+            if (bytes is not null && Tombstone.Decode(bytes) is { } tombstone
+                && tombstone.FileName == entry.Name)
+            {
+                tombstones.Add(tombstone);
+            }
+            else
+            {
+                _tombstones.RemoveFile(entry.Name);
+            }
+        }
+
+        return tombstones;
+    }
+
+    /// <summary>Removes an object's file and makes that durable.</summary>
+    public Result RemoveObject(string name)
+    {
+        if (_objects is null)
+        {
+            return Result.Ok;
+        }
+
+        SysResult removed = _objects.RemoveFile(name);
+        return removed.IsOk || removed.Errno == Errno.ENOENT
+            ? Result.Ok
+            : removed.Errno.ToFault($"remove a shard file on device {Index}");
+    }
+
+    public void Dispose()
+    {
+        CloseDirectories();
+        _root?.Dispose();
+    }
+
+    private Result Mount(string stateId)
+    {
+        Result<DeviceSuperblock> superblock = ReadSuperblock();
+        if (!superblock.IsOk && superblock.Fault.Code == FaultCode.NotFound)
+        {
+            superblock = Format(stateId);
+        }
+
+        if (!superblock.IsOk)
+        {
+            return superblock.Fault;
+        }
+
+        if (superblock.Value.StateId != stateId)
+        {
+            return new Fault(
+                FaultCode.Denied,
+                $"device {Index} ({Path}) belongs to the appliance state {superblock.Value.StateId}, "
+                    + $"this one is {stateId}",
+                "give this appliance an empty directory, or start it with the state the device came from");
+        }
+
+        Id = superblock.Value.Device;
+        foreach (string name in new[] { ObjectsName, TemporaryName, TombstonesName })
+        {
+            SysResult made = _root!.MakeDirectory(name);
+            if (!made.IsOk && made.Errno != Errno.EEXIST && made.Errno != Errno.EROFS)
+            {
+                return made.Errno.ToFault($"make {name}/ on device {Index} ({Path})");
+            }
+        }
+
+        Result<DirectoryFd> objects = _root!.OpenDirectory(ObjectsName);
+        Result<DirectoryFd> temporary = _root.OpenDirectory(TemporaryName);
+        Result<DirectoryFd> tombstones = _root.OpenDirectory(TombstonesName);
+        _objects = objects.IsOk ? objects.Value : null;
+        _temporary = temporary.IsOk ? temporary.Value : null;
+        _tombstones = tombstones.IsOk ? tombstones.Value : null;
+        Fault? fault = objects.Fault ?? temporary.Fault ?? tombstones.Fault;
+        if (fault is not null)
+        {
+            return fault;
+        }
+
+        return ProbeWrites();
+    }
+
+    private Result<DeviceSuperblock> ReadSuperblock()
+    {
+        Result<OwnedFd> file = _root!.OpenFile(DeviceSuperblock.FileName, OpenFlags.Read);
+        if (!file.IsOk)
+        {
+            return file.Fault;
+        }
+
+        using OwnedFd owned = file.Value;
+        var bytes = new byte[DeviceSuperblock.BytesMax];
+        SysResult read = Files.ReadAt(owned, bytes, 0);
+        return read.IsOk
+            ? DeviceSuperblock.Decode(bytes.AsMemory(0, (int)read.Value))
+            : read.Errno.ToFault($"read {DeviceSuperblock.FileName} on device {Index}");
+    }
+
+    private Result<DeviceSuperblock> Format(string stateId)
+    {
+        Result<List<DirectoryEntry>> entries = _root!.List();
+        if (!entries.IsOk)
+        {
+            return entries.Fault;
+        }
+
+        // ext4 puts lost+found into every new file system.
+        string? stranger = entries.Value.Select(entry => entry.Name)
+            .FirstOrDefault(name => name != "lost+found" && !name.EndsWith(".tmp", StringComparison.Ordinal));
+        if (stranger is not null)
+        {
+            return new Fault(
+                FaultCode.Exists,
+                $"device {Index} ({Path}) has no {DeviceSuperblock.FileName} but holds \"{stranger}\"",
+                "a new device must be an empty directory");
+        }
+
+        var superblock = new DeviceSuperblock(DeviceId.New(), stateId);
+        const string temporary = DeviceSuperblock.FileName + ".tmp";
+        Result written = WriteSmallFile(_root, temporary, superblock.Encode());
+        if (!written.IsOk)
+        {
+            return written.Fault;
+        }
+
+        SysResult renamed = _root.Rename(temporary, _root, DeviceSuperblock.FileName, replace: true);
+        SysResult synced = renamed.IsOk ? _root.Sync() : renamed;
+        return synced.IsOk ? superblock : synced.Errno.ToFault($"format device {Index} ({Path})");
+    }
+
+    /// <summary>Finds out whether files can be made, and whether they take direct I/O.</summary>
+    private Result ProbeWrites()
+    {
+        const string probe = "probe";
+        _temporary!.RemoveFile(probe);
+        Result<OwnedFd> file = _temporary.OpenFile(
+            probe, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive);
+        if (!file.IsOk)
+        {
+            // Reading goes on, so the directories stay open; the state keeps new objects away.
+            Fault fault = Describe(file.Fault, "write");
+            SetState(StateOf(fault) == DeviceState.Failed ? DeviceState.ReadOnly : StateOf(fault), fault);
+            return Result.Ok;
+        }
+
+        using OwnedFd owned = file.Value;
+        DirectIo direct = Files.ProbeDirectIo(owned);
+        _directIo = direct.Supported
+            && direct.MemoryAlignment <= ShardFile.BlockBytes
+            && direct.OffsetAlignment <= ShardFile.BlockBytes;
+        _temporary.RemoveFile(probe);
+        return Result.Ok;
+    }
+
+    private Result CheckAlive()
+    {
+        // A directory that was removed while open has no names left.
+        Result<FileStatus> status = Files.Status(_objects!.Fd);
+        if (!status.IsOk)
+        {
+            return status.Fault;
+        }
+
+        return status.Value.LinkCount == 0
+            ? new Fault(FaultCode.NotFound, $"directory {Path} was removed")
+            : Result.Ok;
+    }
+
+    private Fault Describe(Fault fault, string what)
+    {
+        if (fault.Code == FaultCode.NotFound && _objects is not null && !CheckAlive().IsOk)
+        {
+            return new Fault(FaultCode.Io, $"device {Index} is gone: {Path} was removed", Errno: fault.Errno);
+        }
+
+        return fault with { Message = $"cannot {what} on device {Index} ({Path}): {fault.Message}" };
+    }
+
+    private static DeviceState StateOf(Fault fault) => fault.Errno switch
+    {
+        28 or 122 => DeviceState.Full, // ENOSPC, EDQUOT
+        30 or 13 or 1 => DeviceState.ReadOnly, // EROFS, EACCES, EPERM
+        2 => DeviceState.Missing, // ENOENT
+        _ => DeviceState.Failed,
+    };
+
+    private void SetState(DeviceState state, Fault? fault)
+    {
+        State = state;
+        _fault = fault;
+        _faultAt = Environment.TickCount64;
+    }
+
+    private void CloseDirectories()
+    {
+        _objects?.Dispose();
+        _temporary?.Dispose();
+        _tombstones?.Dispose();
+        _objects = null;
+        _temporary = null;
+        _tombstones = null;
+    }
+
+    private static Result WriteSmallFile(DirectoryFd directory, string name, ReadOnlySpan<byte> bytes)
+    {
+        Result<OwnedFd> file = directory.OpenFile(
+            name, OpenFlags.Write | OpenFlags.Create | OpenFlags.Truncate);
+        if (!file.IsOk)
+        {
+            return file.Fault;
+        }
+
+        using OwnedFd owned = file.Value;
+        SysResult result = Files.WriteAt(owned, bytes, 0);
+        result = result.IsOk ? Files.Sync(owned, dataOnly: false) : result;
+        return result.IsOk ? Result.Ok : result.Errno.ToFault($"write {name}");
+    }
+
+    private static byte[]? ReadSmallFile(DirectoryFd directory, string name, int bytesMax)
+    {
+        Result<OwnedFd> file = directory.OpenFile(name, OpenFlags.Read);
+        if (!file.IsOk)
+        {
+            return null;
+        }
+
+        using OwnedFd owned = file.Value;
+        var bytes = new byte[bytesMax];
+        SysResult read = Files.ReadAt(owned, bytes, 0);
+        return read.IsOk ? bytes[..(int)read.Value] : null;
+    }
+}
