@@ -11,8 +11,8 @@ namespace Pangea.DataPlane.Storage;
 /// such a version any more.
 /// </summary>
 /// <param name="Name">The removed name.</param>
-/// <param name="RemovedNs">Versions created at this time or before are removed (ns since 1970).</param>
-public sealed record Tombstone(string Name, long RemovedNs)
+/// <param name="RemovedMs">Versions created at this time or before are removed (ms since 1970).</param>
+public sealed record Tombstone(string Name, long RemovedMs)
 {
     public const int BytesMax = 64 + Limits.ObjectNameBytesMax;
 
@@ -23,7 +23,7 @@ public sealed record Tombstone(string Name, long RemovedNs)
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Name)).AsSpan(0, 16));
 
     public byte[] Encode() => Encoding.UTF8.GetBytes(
-        string.Create(CultureInfo.InvariantCulture, $"{Header}\n{RemovedNs}\n{Name}\n"));
+        string.Create(CultureInfo.InvariantCulture, $"{Header}\n{RemovedMs}\n{Name}\n"));
 
     /// <summary>Null where the file is not a whole tombstone.</summary>
     public static Tombstone? Decode(ReadOnlySpan<byte> bytes)

@@ -1,0 +1,170 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>
+/// The open file that came with a call, checked before use: what it is, whether it was opened for what the
+/// call does, and where it stands. Owns the descriptor.
+/// </summary>
+internal sealed class CallerFile : IDisposable
+{
+    private readonly OwnedFd _fd;
+    private readonly IReactor _reactor;
+    private readonly bool _seekable;
+    private long _offset;
+
+    private CallerFile(OwnedFd fd, IReactor reactor, bool seekable, long offset, long? bytesLeft)
+    {
+        _fd = fd;
+        _reactor = reactor;
+        _seekable = seekable;
+        _offset = offset;
+        BytesLeft = bytesLeft;
+    }
+
+    /// <summary>What a regular file holds from its position on; null where the end is not known.</summary>
+    public long? BytesLeft { get; }
+
+    /// <summary>Checks a descriptor that will be read from its present position to its end.</summary>
+    public static Result<CallerFile> ForReading(OwnedFd fd, IReactor reactor) =>
+        Open(fd, reactor, writing: false);
+
+    /// <summary>Checks a descriptor that will be written from its present position on.</summary>
+    public static Result<CallerFile> ForWriting(OwnedFd fd, IReactor reactor) =>
+        Open(fd, reactor, writing: true);
+
+    /// <summary>Reads until the slice is full or the file ends; the result is the bytes read.</summary>
+    public async ValueTask<SysResult> ReadFullyAsync(BufferSlice slice, TransferWatch watch)
+    {
+        int done = 0;
+        while (done < slice.Bytes)
+        {
+            if (watch.Token.IsCancellationRequested)
+            {
+                return SysResult.Fail(Errno.ECANCELED);
+            }
+
+            long at = _seekable ? _offset : -1;
+            SysResult result = await _reactor.ReadAsync(_fd, slice.Skip(done), at, watch.Token);
+            if (!result.IsOk)
+            {
+                if (result.Errno == Errno.EAGAIN)
+                {
+                    await _reactor.PollAsync(_fd, PollEvents.Readable, watch.Token);
+                    continue;
+                }
+
+                return result;
+            }
+
+            if (result.Value == 0)
+            {
+                break;
+            }
+
+            done += (int)result.Value;
+            _offset += result.Value;
+            watch.Moved(_offset, BytesLeft);
+        }
+
+        return new SysResult(done);
+    }
+
+    /// <summary>Writes the whole slice.</summary>
+    public async ValueTask<SysResult> WriteFullyAsync(BufferSlice slice, TransferWatch watch, long total)
+    {
+        int done = 0;
+        while (done < slice.Bytes)
+        {
+            if (watch.Token.IsCancellationRequested)
+            {
+                return SysResult.Fail(Errno.ECANCELED);
+            }
+
+            long at = _seekable ? _offset : -1;
+            SysResult result = await _reactor.WriteAsync(_fd, slice.Skip(done), at, watch.Token);
+            if (!result.IsOk)
+            {
+                if (result.Errno == Errno.EAGAIN)
+                {
+                    await _reactor.PollAsync(_fd, PollEvents.Writable, watch.Token);
+                    continue;
+                }
+
+                return result;
+            }
+
+            if (result.Value == 0)
+            {
+                return SysResult.Fail(Errno.EIO);
+            }
+
+            done += (int)result.Value;
+            _offset += result.Value;
+            watch.Moved(_offset, total);
+        }
+
+        return new SysResult(done);
+    }
+
+    /// <summary>
+    /// Moves the file's own position past what was transferred, as read(2) and write(2) would have, so that
+    /// two calls in a row on one open file continue where the first ended.
+    /// </summary>
+    public void AdvancePosition()
+    {
+        if (_seekable)
+        {
+            Files.SetPosition(_fd, _offset);
+        }
+    }
+
+    public void Dispose() => _fd.Dispose();
+
+    private static Result<CallerFile> Open(OwnedFd fd, IReactor reactor, bool writing)
+    {
+        Result<FileStatus> status = Files.Status(fd);
+        if (!status.IsOk)
+        {
+            return status.Fault with { Code = FaultCode.BadDescriptor };
+        }
+
+        string purpose = writing ? "writing" : "reading";
+        FileKind kind = status.Value.Kind;
+        if (kind == FileKind.Directory)
+        {
+            return new Fault(
+                FaultCode.BadDescriptor,
+                "the descriptor is a directory",
+                $"pass a file, a pipe or a socket that is open for {purpose}");
+        }
+
+        Result<FileAccessMode> access = Files.AccessMode(fd);
+        if (!access.IsOk)
+        {
+            return access.Fault with { Code = FaultCode.BadDescriptor };
+        }
+
+        if (writing ? !access.Value.Writable : !access.Value.Readable)
+        {
+            return new Fault(
+                FaultCode.BadDescriptor,
+                $"the descriptor is not open for {purpose}",
+                writing ? "open it with O_WRONLY or O_RDWR" : "open it with O_RDONLY or O_RDWR");
+        }
+
+        if (kind is not (FileKind.Regular or FileKind.BlockDevice))
+        {
+            return new CallerFile(fd, reactor, seekable: false, 0, null);
+        }
+
+        SysResult position = Files.Position(fd);
+        long offset = position.IsOk ? position.Value : 0;
+        long? left = kind == FileKind.Regular ? Math.Max(0, status.Value.Bytes - offset) : null;
+        bool append = writing && access.Value.Append;
+        return new CallerFile(fd, reactor, seekable: !append, offset, left);
+    }
+}

@@ -1,0 +1,250 @@
+using Pangea.DataPlane.Catalog;
+using Pangea.DataPlane.Ces;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Storage;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
+using ShardState = Pangea.DataPlane.Ces.ShardState;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>
+/// One get: shards of k devices -> CES -> the caller's file. Data shards are asked first; where one is
+/// missing or damaged, parity shards of the same stripe take its place.
+/// </summary>
+/// <remarks>
+/// Up to <see cref="StripeSlots.PerTransfer"/> stripes are being read ahead of the one that is computed.
+/// No byte reaches the caller before its stripe was authenticated.
+/// </remarks>
+internal sealed class GetTransfer
+{
+    private readonly StorageService _service;
+    private readonly Manifest _manifest;
+    private readonly Placement _placement;
+    private readonly ObjectReader _reader;
+    private readonly ObjectCipher _cipher;
+    private readonly CallerFile _target;
+    private readonly TransferWatch _watch;
+    private readonly StripeSlots _slots;
+    private readonly ValueTask[] _loads;
+    private readonly long[] _offsets;
+    private long _nextOffset;
+    private int _started;
+    private long _stripesRepaired;
+    private long _shardsLost;
+
+    private GetTransfer(
+        StorageService service, Manifest manifest, ObjectReader reader, ObjectCipher cipher,
+        CallerFile target, TransferWatch watch, StripeSlots slots)
+    {
+        _service = service;
+        _manifest = manifest;
+        _reader = reader;
+        _cipher = cipher;
+        _target = target;
+        _watch = watch;
+        _slots = slots;
+        _placement = ObjectLocator.PlacementOf(manifest);
+        _loads = new ValueTask[slots.Count];
+        _offsets = new long[slots.Count];
+    }
+
+    public static async ValueTask<Result<ObjectGetResult>> RunAsync(
+        StorageService service, ObjectEntry entry, CallerFile target, TransferWatch watch)
+    {
+        using var reader = ObjectReader.Open(service.Reactor, service.Devices, entry.Id);
+        Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(service, reader, entry.Id);
+        if (!manifest.IsOk)
+        {
+            return manifest.Fault;
+        }
+
+        Result possible = CheckPossible(service, manifest.Value, reader);
+        if (!possible.IsOk)
+        {
+            return possible.Fault;
+        }
+
+        Result<MasterKey> key = service.Keys.Find(manifest.Value.KeyId);
+        if (!key.IsOk)
+        {
+            return key.Fault;
+        }
+
+        using ObjectCipher cipher = ObjectCipher.Create(key.Value, entry.Id);
+        using StripeSlots slots = StripeSlots.Rent(service.Pool, manifest.Value.Geometry);
+        var transfer = new GetTransfer(
+            service, manifest.Value, reader, cipher, target, watch, slots);
+        Result moved = await transfer.MoveStripesAsync();
+        await transfer.DrainAsync();
+        return moved.IsOk ? transfer.Describe() : moved.Fault;
+    }
+
+    /// <summary>Finds out before the first byte whether the object can be restored here at all.</summary>
+    private static Result CheckPossible(StorageService service, Manifest manifest, ObjectReader reader)
+    {
+        int needed = manifest.Geometry.Redundancy.DataShards;
+        int total = manifest.Geometry.Redundancy.TotalShards;
+        int available = ObjectLocator.ShardsAvailable(manifest, reader);
+        if (available < needed)
+        {
+            return new Fault(
+                FaultCode.Unavailable,
+                $"object \"{manifest.Name}\" needs {needed} of {total} shards, has {available}",
+                "bring the missing devices back; pangea stat shows which");
+        }
+
+        return StripeSlot.SlabBytesFor(manifest.Geometry) <= service.SlabBytes
+            ? Result.Ok
+            : new Fault(
+                FaultCode.Unsupported,
+                $"object \"{manifest.Name}\" has stripes of {manifest.Geometry.StripeBytes} bytes in "
+                    + $"{manifest.Geometry.Redundancy}, more than this worker's buffers hold",
+                "set storage.stripeBytes at least that high and restart the appliance");
+    }
+
+    private async ValueTask<Result> MoveStripesAsync()
+    {
+        int stripes = _manifest.Stripes.Count;
+        StartLoads(stripes);
+        for (int stripe = 0; stripe < stripes; stripe++)
+        {
+            StripeSlot slot = _slots[stripe];
+            await _loads[stripe % _slots.Count];
+            _loads[stripe % _slots.Count] = default;
+            StripeInfo info = _manifest.Stripe(stripe);
+            Result decoded = await DecodeAsync(slot, info);
+            if (!decoded.IsOk)
+            {
+                return decoded;
+            }
+
+            SysResult written = await _target.WriteFullyAsync(
+                slot.PlainSlice(0, info.PlainBytes), _watch, _manifest.Bytes);
+            if (_watch.Token.IsCancellationRequested)
+            {
+                return _watch.Ending;
+            }
+
+            if (!written.IsOk)
+            {
+                return WriteFault(written.Errno);
+            }
+
+            StartLoads(stripes, upTo: stripe + 1 + _slots.Count);
+        }
+
+        _target.AdvancePosition();
+        return Result.Ok;
+    }
+
+    private static Fault WriteFault(Errno errno) => errno == Errno.ENOSPC || errno == Errno.EDQUOT
+        ? errno.ToFault("write to the caller's file", "give its file system more room")
+        : errno.ToFault("write to the caller's descriptor") with { Code = FaultCode.BadDescriptor };
+
+    private void StartLoads(int stripes, int upTo = StripeSlots.PerTransfer)
+    {
+        for (; _started < Math.Min(stripes, upTo); _started++)
+        {
+            StripeInfo info = _manifest.Stripe(_started);
+            int turn = _started % _slots.Count;
+            _offsets[turn] = _nextOffset;
+            _nextOffset += ShardFile.RecordBytes(info.ShardBytes);
+            Array.Clear(_slots[_started].Shards);
+            _loads[turn] = LoadAsync(_slots[_started], info, _offsets[turn], additional: false);
+        }
+    }
+
+    /// <summary>
+    /// Reads shards into the slot: at first as many as restoring needs, data shards before parity; with
+    /// <paramref name="additional"/> all that were not tried yet.
+    /// </summary>
+    private async ValueTask LoadAsync(StripeSlot slot, StripeInfo info, long offset, bool additional)
+    {
+        int needed = _manifest.Geometry.Redundancy.DataShards;
+        StripeImage image = slot.Image(info.ShardBytes);
+        UInt128 started = 0;
+        int count = 0;
+        for (int shard = 0; shard < slot.Shards.Length && (additional || count < needed); shard++)
+        {
+            DeviceId device = DeviceOf(info, shard);
+            if (slot.Shards[shard] == ShardState.Missing && _reader.Has(device))
+            {
+                slot.Writes[shard] = _reader.ReadShardAsync(
+                    device, offset, image.Header(shard), image.Payload(shard));
+                started |= UInt128.One << shard;
+                count++;
+            }
+        }
+
+        for (int shard = 0; shard < slot.Shards.Length; shard++)
+        {
+            if ((started & (UInt128.One << shard)) != 0)
+            {
+                SysResult read = await slot.Writes[shard];
+                slot.Shards[shard] = read.IsOk ? ShardState.Read : ShardState.Missing;
+            }
+        }
+    }
+
+    private async ValueTask<Result> DecodeAsync(StripeSlot slot, StripeInfo info)
+    {
+        Result decoded = Decode(slot, info);
+        if (!decoded.IsOk && decoded.Fault.Code == FaultCode.Unavailable)
+        {
+            await LoadAsync(slot, info, _offsets[(int)info.StripeIndex % _slots.Count], additional: true);
+            decoded = Decode(slot, info);
+        }
+
+        CountLosses(slot, info);
+        return decoded;
+    }
+
+    private Result Decode(StripeSlot slot, in StripeInfo info) => _service.Codec.Decode(
+        _cipher, _manifest.Geometry, info, slot.Headers, ShardFile.BlockBytes, slot.Payload,
+        slot.Shards, slot.Plain(_manifest.Geometry.StripeBytes));
+
+    private void CountLosses(StripeSlot slot, in StripeInfo info)
+    {
+        int dataShards = _manifest.Geometry.Redundancy.DataShards;
+        bool repaired = false;
+        for (int shard = 0; shard < slot.Shards.Length; shard++)
+        {
+            bool usable = slot.Shards[shard] is ShardState.Ok or ShardState.Read;
+            bool damaged = slot.Shards[shard] is not (ShardState.Ok or ShardState.Read or ShardState.Missing);
+            if (damaged || (!usable && !_reader.Has(DeviceOf(info, shard))))
+            {
+                _shardsLost++;
+            }
+
+            repaired |= shard < dataShards && !usable;
+        }
+
+        _stripesRepaired += repaired ? 1 : 0;
+    }
+
+    private DeviceId DeviceOf(in StripeInfo info, int shard) =>
+        _placement[_placement.PositionOf((long)info.StripeIndex, shard)];
+
+    private async ValueTask DrainAsync()
+    {
+        for (int turn = 0; turn < _loads.Length; turn++)
+        {
+            ValueTask load = _loads[turn];
+            _loads[turn] = default;
+            await load;
+        }
+    }
+
+    private ObjectGetResult Describe() => new()
+    {
+        Name = _manifest.Name.Text,
+        Id = _manifest.ObjectId.ToString(),
+        Bytes = _manifest.Bytes,
+        Sha256 = Convert.ToHexStringLower(_manifest.ContentHash.AsSpan()),
+        Stripes = _manifest.Stripes.Count,
+        StripesRepaired = _stripesRepaired,
+        ShardsLost = _shardsLost,
+    };
+}

@@ -1,0 +1,298 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Pangea.DataPlane.Catalog;
+using Pangea.DataPlane.Ces;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Storage;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>
+/// One put: caller's file -> stripes -> CES -> shards on devices -> manifest -> catalog.
+/// </summary>
+/// <remarks>
+/// Per 1 MiB stripe of 8+4 that does not compress: 1 read of 1 MiB, 12 writes of 132 KiB, SHA-256 and
+/// ChaCha20 over 1 MiB each, one parity pass. While one stripe is computed the next is being read and the
+/// two before it are being written.
+/// </remarks>
+internal sealed class PutTransfer
+{
+    private readonly StorageService _service;
+    private readonly CallerFile _source;
+    private readonly TransferWatch _watch;
+    private readonly ObjectName _name;
+    private readonly StripeGeometry _geometry;
+    private readonly StripeSlots _slots;
+    private readonly ObjectCipher _cipher;
+    private readonly ObjectWriter _writer;
+    private readonly StripeTable _table = new();
+    private readonly ValueTask<Result>[] _writes;
+    private readonly bool[] _writing;
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private FileType _fileType;
+    private CompressionLevel _level;
+    private long _bytes;
+
+    private PutTransfer(
+        StorageService service, ObjectName name, CallerFile source, TransferWatch watch,
+        StripeSlots slots, ObjectCipher cipher, ObjectWriter writer)
+    {
+        _service = service;
+        _name = name;
+        _source = source;
+        _watch = watch;
+        _geometry = service.Geometry;
+        _slots = slots;
+        _cipher = cipher;
+        _writer = writer;
+        _writes = new ValueTask<Result>[slots.Count];
+        _writing = new bool[slots.Count];
+    }
+
+    /// <summary>
+    /// Stores what the source holds. With a fault nothing was stored and nothing is left behind.
+    /// </summary>
+    public static async ValueTask<Result<ObjectPutResult>> RunAsync(
+        StorageService service, ObjectPutParameters call, CallerFile source, TransferWatch watch)
+    {
+        Result<ObjectName> name = ObjectName.Parse(call.Name);
+        if (!name.IsOk)
+        {
+            return name.Fault;
+        }
+
+        if (call.NoClobber && service.IsTaken(name.Value))
+        {
+            return service.NameTaken(name.Value);
+        }
+
+        var id = ObjectId.New();
+        Result<ObjectWriter> writer = ObjectWriter.Create(
+            service.Reactor, service.Pool, service.Devices, service.Geometry.Redundancy, id);
+        if (!writer.IsOk)
+        {
+            return writer.Fault;
+        }
+
+        using ObjectCipher cipher = ObjectCipher.Create(service.Keys.Current, id);
+        using StripeSlots slots = StripeSlots.Rent(service.Pool, service.Geometry);
+        var transfer = new PutTransfer(
+            service, name.Value, source, watch, slots, cipher, writer.Value);
+        using (transfer._hash)
+        {
+            return await transfer.RunAsync(call);
+        }
+    }
+
+    private async ValueTask<Result<ObjectPutResult>> RunAsync(ObjectPutParameters call)
+    {
+        Result moved = await MoveStripesAsync();
+        Result drained = await DrainAsync();
+        Result outcome = !moved.IsOk ? moved : !drained.IsOk ? drained : CheckComplete(call);
+        if (!outcome.IsOk)
+        {
+            _writer.Abort();
+            return outcome.Fault;
+        }
+
+        return await CommitAsync(call);
+    }
+
+    /// <summary>
+    /// Reads one stripe ahead, because a stripe must know whether it is the last when it is sealed.
+    /// </summary>
+    private async ValueTask<Result> MoveStripesAsync()
+    {
+        Result read = await FillAsync(0);
+        if (!read.IsOk)
+        {
+            return read;
+        }
+
+        DetectType(_slots[0]);
+        for (long stripe = 0; _slots[stripe].PlainBytes > 0; stripe++)
+        {
+            bool isLast = _slots[stripe].PlainBytes < _geometry.StripeBytes;
+            Result free = await WaitForSlotAsync(stripe + 1);
+            if (!free.IsOk)
+            {
+                return free;
+            }
+
+            if (isLast)
+            {
+                _slots[stripe + 1].PlainBytes = 0;
+            }
+            else
+            {
+                read = await FillAsync(stripe + 1);
+                if (!read.IsOk)
+                {
+                    return read;
+                }
+
+                isLast = _slots[stripe + 1].PlainBytes == 0;
+            }
+
+            Result sealedStripe = Seal(stripe, isLast);
+            if (!sealedStripe.IsOk)
+            {
+                return sealedStripe;
+            }
+        }
+
+        return Result.Ok;
+    }
+
+    private async ValueTask<Result> FillAsync(long stripe)
+    {
+        StripeSlot slot = _slots[stripe];
+        SysResult read = await _source.ReadFullyAsync(
+            slot.PlainSlice(0, _geometry.StripeBytes), _watch);
+        if (_watch.Token.IsCancellationRequested)
+        {
+            return _watch.Ending;
+        }
+
+        if (!read.IsOk)
+        {
+            return read.Errno.ToFault("read the caller's descriptor") with
+            {
+                Code = FaultCode.BadDescriptor,
+            };
+        }
+
+        slot.PlainBytes = (int)read.Value;
+        return Result.Ok;
+    }
+
+    private void DetectType(StripeSlot first)
+    {
+        int head = Math.Min(first.PlainBytes, FileTypeDetector.HeadBytesMax);
+        _fileType = FileTypeDetector.Detect(first.Plain(head), _name.Text);
+        _level = CompressionPolicy.Choose(_service.Compression, _fileType);
+    }
+
+    /// <summary>Computes the stripe's shards and starts writing them.</summary>
+    private Result Seal(long stripe, bool isLast)
+    {
+        StripeSlot slot = _slots[stripe];
+        ReadOnlySpan<byte> plain = slot.Plain(slot.PlainBytes);
+        _hash.AppendData(plain);
+        StripeInfo info = _service.Codec.Encode(
+            _cipher, _geometry, (ulong)stripe, isLast, plain, _level,
+            slot.Headers, ShardFile.BlockBytes, slot.Payload);
+        Result added = _table.Add(info);
+        if (!added.IsOk)
+        {
+            return added;
+        }
+
+        _bytes += slot.PlainBytes;
+        int turn = (int)(stripe % _slots.Count);
+        _writes[turn] = _writer.WriteStripeAsync(stripe, slot.Image(info.ShardBytes), slot.Writes);
+        _writing[turn] = true;
+        return Result.Ok;
+    }
+
+    /// <summary>Waits until the slot's former stripe is on the devices.</summary>
+    private async ValueTask<Result> WaitForSlotAsync(long stripe)
+    {
+        int turn = (int)(stripe % _slots.Count);
+        if (!_writing[turn])
+        {
+            return Result.Ok;
+        }
+
+        _writing[turn] = false;
+        return await _writes[turn];
+    }
+
+    private async ValueTask<Result> DrainAsync()
+    {
+        Result outcome = Result.Ok;
+        for (int turn = 0; turn < _slots.Count; turn++)
+        {
+            Result written = await WaitForSlotAsync(turn);
+            outcome = outcome.IsOk ? written : outcome;
+        }
+
+        return outcome;
+    }
+
+    private Result CheckComplete(ObjectPutParameters call)
+    {
+        if (_watch.Token.IsCancellationRequested)
+        {
+            return _watch.Ending;
+        }
+
+        if (call.Bytes is { } expected && expected != _bytes)
+        {
+            return new Fault(
+                FaultCode.BadDescriptor,
+                $"the descriptor gave {_bytes} bytes, the call announced {expected}",
+                "the file changed meanwhile, or its writer ended early; call again");
+        }
+
+        return call.NoClobber && _service.IsTaken(_name) ? _service.NameTaken(_name) : Result.Ok;
+    }
+
+    private async ValueTask<Result<ObjectPutResult>> CommitAsync(ObjectPutParameters call)
+    {
+        using NameClaim claim = _service.Claim(_name);
+        Manifest manifest = DescribeObject(claim.CreatedMs);
+        byte[] encoded = ManifestCodec.Encode(manifest, _service.Keys.Current);
+        Result<CommitReceipt> receipt = await _writer.CommitAsync(encoded, _slots[0].Lease);
+        if (!receipt.IsOk)
+        {
+            return receipt.Fault;
+        }
+
+        long storedBytes = _writer.FileBytes * receipt.Value.DevicesCommitted;
+        var entry = new ObjectEntry(
+            _name, _cipher.ObjectId, claim.CreatedMs, _bytes, storedBytes, receipt.Value.DeviceMask);
+        bool replaced = _service.Publish(entry);
+        _source.AdvancePosition();
+        return new ObjectPutResult
+        {
+            Name = _name.Text,
+            Id = _cipher.ObjectId.ToString(),
+            Bytes = _bytes,
+            StoredBytes = storedBytes,
+            Stripes = _table.Count,
+            Sha256 = Convert.ToHexStringLower(manifest.ContentHash.AsSpan()),
+            Replaced = replaced,
+            DevicesCommitted = receipt.Value.DevicesCommitted,
+            DevicesTotal = receipt.Value.DevicesTotal,
+        };
+    }
+
+    private Manifest DescribeObject(long createdMs)
+    {
+        ImmutableArray<UInt128>.Builder devices =
+            ImmutableArray.CreateBuilder<UInt128>(_writer.Placement.Positions);
+        foreach (DeviceId device in _writer.Placement.Devices)
+        {
+            devices.Add(device.Value.Value);
+        }
+
+        return new Manifest
+        {
+            Name = _name,
+            ObjectId = _cipher.ObjectId,
+            KeyId = _cipher.KeyId,
+            Created = DateTimeOffset.FromUnixTimeMilliseconds(createdMs),
+            Bytes = _bytes,
+            ContentHash = [.. _hash.GetHashAndReset()],
+            Geometry = _geometry,
+            HeaderStride = ShardFile.BlockBytes,
+            FileType = _fileType,
+            Stripes = _table,
+            Devices = devices.MoveToImmutable(),
+        };
+    }
+}
