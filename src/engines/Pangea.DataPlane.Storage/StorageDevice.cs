@@ -149,7 +149,7 @@ public sealed class StorageDevice : IDisposable
         }
 
         OpenFlags flags = OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive
-            | (_directIo ? OpenFlags.Direct : OpenFlags.None);
+            | (_directIo ? OpenFlags.Direct : default);
         Result<OwnedFd> file = _temporary.OpenFile(name, flags);
         if (file.IsOk && State != DeviceState.Ok)
         {
@@ -180,7 +180,7 @@ public sealed class StorageDevice : IDisposable
             return new Fault(FaultCode.NotFound, $"device {Index} is not available: {Reason}");
         }
 
-        OpenFlags flags = OpenFlags.Read | (_directIo ? OpenFlags.Direct : OpenFlags.None);
+        OpenFlags flags = OpenFlags.Read | (_directIo ? OpenFlags.Direct : default);
         Result<OwnedFd> file = _objects.OpenFile(name, flags);
         return file.IsOk ? file : Describe(file.Fault, "open a shard file");
     }
@@ -196,22 +196,27 @@ public sealed class StorageDevice : IDisposable
     /// published here too, all other temporary files are removed.
     /// </summary>
     /// <param name="isPublished">Whether any device has the object under <c>objects/</c>.</param>
-    /// <returns>How many were published.</returns>
-    public Result<int> FinishRenames(Func<ObjectId, bool> isPublished)
+    /// <returns>The objects that were published.</returns>
+    public Result<List<ObjectId>> FinishRenames(Func<ObjectId, bool> isPublished)
     {
-        Result<List<DirectoryEntry>> entries = _temporary!.List();
+        var published = new List<ObjectId>();
+        if (_temporary is null || State == DeviceState.ReadOnly)
+        {
+            return published;
+        }
+
+        Result<List<DirectoryEntry>> entries = _temporary.List();
         if (!entries.IsOk)
         {
             return entries.Fault;
         }
 
-        int published = 0;
         foreach (DirectoryEntry entry in entries.Value)
         {
             bool finish = ObjectId.TryParse(entry.Name, out ObjectId id) && isPublished(id);
             if (finish && Publish(entry.Name).IsOk)
             {
-                published++;
+                published.Add(id);
             }
             else
             {
@@ -219,12 +224,8 @@ public sealed class StorageDevice : IDisposable
             }
         }
 
-        if (published > 0)
-        {
-            _objects!.Sync();
-        }
-
-        return published;
+        SysResult synced = published.Count > 0 ? SyncObjects() : default;
+        return synced.IsOk ? published : synced.Errno.ToFault($"publish shard files on device {Index}");
     }
 
     /// <summary>The objects that have a file here. Names that are not ours are left alone.</summary>
@@ -302,7 +303,10 @@ public sealed class StorageDevice : IDisposable
         return tombstones;
     }
 
-    /// <summary>Removes an object's file and makes that durable.</summary>
+    /// <summary>Makes added and removed object files durable; waits for the disk.</summary>
+    public SysResult SyncObjects() => _objects?.Sync() ?? default;
+
+    /// <summary>Removes an object's file; durable after <see cref="SyncObjects"/>.</summary>
     public Result RemoveObject(string name)
     {
         if (_objects is null)

@@ -171,7 +171,7 @@ internal sealed class GetTransfer
             DeviceId device = DeviceOf(info, shard);
             if (slot.Shards[shard] == ShardState.Missing && _reader.Has(device))
             {
-                slot.Writes[shard] = _reader.ReadShardAsync(
+                slot.Operations[shard] = _reader.ReadShardAsync(
                     device, offset, image.Header(shard), image.Payload(shard));
                 started |= UInt128.One << shard;
                 count++;
@@ -182,7 +182,7 @@ internal sealed class GetTransfer
         {
             if ((started & (UInt128.One << shard)) != 0)
             {
-                SysResult read = await slot.Writes[shard];
+                SysResult read = await slot.Operations[shard];
                 slot.Shards[shard] = read.IsOk ? ShardState.Read : ShardState.Missing;
             }
         }

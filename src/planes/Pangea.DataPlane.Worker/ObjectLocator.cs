@@ -20,6 +20,18 @@ internal static class ObjectLocator
         return new Placement(devices);
     }
 
+    /// <summary>Length of the object's file on each device that holds it.</summary>
+    public static long FileBytes(Manifest manifest)
+    {
+        long bytes = ShardFile.RoundUpToBlock(ManifestCodec.EncodedBytes(manifest)) + ShardFile.BlockBytes;
+        for (int stripe = 0; stripe < manifest.Stripes.Count; stripe++)
+        {
+            bytes += ShardFile.RecordBytes(manifest.Stripe(stripe).ShardBytes);
+        }
+
+        return bytes;
+    }
+
     /// <summary>Positions whose device is here and holds the object's file.</summary>
     public static int ShardsAvailable(Manifest manifest, ObjectReader reader)
     {

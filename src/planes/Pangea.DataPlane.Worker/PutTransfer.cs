@@ -193,7 +193,7 @@ internal sealed class PutTransfer
 
         _bytes += slot.PlainBytes;
         int turn = (int)(stripe % _slots.Count);
-        _writes[turn] = _writer.WriteStripeAsync(stripe, slot.Image(info.ShardBytes), slot.Writes);
+        _writes[turn] = _writer.WriteStripeAsync(stripe, slot.Image(info.ShardBytes), slot.Operations);
         _writing[turn] = true;
         return Result.Ok;
     }

@@ -27,14 +27,14 @@ internal sealed class StripeSlot
         _totalShards = geometry.Redundancy.TotalShards;
         _headersStart = (int)ShardFile.RoundUpToBlock(geometry.StripeBytes);
         _payloadStart = _headersStart + (_totalShards * ShardFile.BlockBytes);
-        Writes = new ValueTask<SysResult>[_totalShards];
+        Operations = new ValueTask<SysResult>[_totalShards];
         Shards = new ShardState[_totalShards];
     }
 
     public BufferLease Lease { get; }
 
     /// <summary>Room for the operations of one stripe, so that starting them allocates nothing.</summary>
-    public ValueTask<SysResult>[] Writes { get; }
+    public ValueTask<SysResult>[] Operations { get; }
 
     /// <summary>What is known of each shard while the stripe is read.</summary>
     public ShardState[] Shards { get; }

@@ -1,0 +1,167 @@
+using System.Text.Json;
+using Pangea.DataPlane.Ces;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Storage;
+using CatalogEntry = Pangea.DataPlane.Catalog.ObjectEntry;
+using DeviceState = Pangea.DataPlane.Control.Schema.DeviceState;
+using ShardState = Pangea.DataPlane.Control.Schema.ShardState;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>Answers to the calls that move no content: what there is, and where.</summary>
+internal static class ObjectReports
+{
+    public static Result<ObjectListResult> List(StorageService service, ObjectListParameters call)
+    {
+        if (call.Limit is < 1 or > Limits.ListPageMax)
+        {
+            return Fault.InvalidParameter(
+                "limit", $"a page has 1 to {Limits.ListPageMax} entries, not {call.Limit}");
+        }
+
+        var page = new ObjectListPage(call.Limit);
+        int limit = call.Limit ?? Limits.ListPageMax;
+        List<CatalogEntry> entries = service.Catalog.List(
+            call.Prefix ?? string.Empty, call.After, limit, out bool more);
+        foreach (CatalogEntry entry in entries)
+        {
+            bool added = page.TryAdd(new ObjectEntry
+            {
+                Name = entry.Name.Text,
+                Id = entry.Id.ToString(),
+                Bytes = entry.Bytes,
+                StoredBytes = entry.StoredBytes,
+                Created = CreatedOf(entry.CreatedMs),
+            });
+            if (!added)
+            {
+                return page.Build();
+            }
+        }
+
+        ObjectListResult result = page.Build();
+        return more ? result with { Next = entries[^1].Name.Text } : result;
+    }
+
+    public static Result<ObjectRemoveResult> Remove(StorageService service, ObjectNameParameters call)
+    {
+        Result<ObjectName> name = ObjectName.Parse(call.Name);
+        Result<CatalogEntry> removed = name.IsOk ? service.Remove(name.Value) : name.Fault;
+        return removed.IsOk
+            ? new ObjectRemoveResult
+            {
+                Name = removed.Value.Name.Text,
+                Id = removed.Value.Id.ToString(),
+                Bytes = removed.Value.Bytes,
+            }
+            : removed.Fault;
+    }
+
+    public static async ValueTask<Result<ObjectStatResult>> StatAsync(
+        StorageService service, ObjectNameParameters call)
+    {
+        Result<ObjectName> name = ObjectName.Parse(call.Name);
+        if (!name.IsOk)
+        {
+            return name.Fault;
+        }
+
+        bool permitted = await service.StatReaders.WaitAsync(CancellationToken.None);
+        Invariant.Check(permitted);
+        try
+        {
+            if (service.Catalog.Find(name.Value) is not { } entry)
+            {
+                return service.NameUnknown(name.Value);
+            }
+
+            using var reader = ObjectReader.Open(service.Reactor, service.Devices, entry.Id);
+            Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(service, reader, entry.Id);
+            return manifest.IsOk
+                ? Describe(service, entry, manifest.Value, reader)
+                : manifest.Fault;
+        }
+        finally
+        {
+            service.StatReaders.Release();
+        }
+    }
+
+    public static Result<StorageStatusResult> Status(StorageService service)
+    {
+        var devices = new List<DeviceStatus>(service.Devices.All.Count);
+        foreach (StorageDevice device in service.Devices.All)
+        {
+            device.Refresh();
+            Linux.FileSystemSpace? space = device.Space();
+            devices.Add(new DeviceStatus
+            {
+                Index = device.Index,
+                Path = device.Path,
+                State = StateOf(device.State),
+                Id = device.Id == default ? null : device.Id.ToString(),
+                FreeBytes = space?.FreeBytes,
+                TotalBytes = space?.TotalBytes,
+                DirectIo = device.State == Storage.DeviceState.Missing ? null : device.UsesDirectIo,
+                Reason = device.Reason,
+            });
+        }
+
+        return new StorageStatusResult
+        {
+            Objects = service.Catalog.Count,
+            ObjectBytes = service.Catalog.Bytes,
+            StoredBytes = service.Catalog.StoredBytes,
+            Devices = devices,
+        };
+    }
+
+    private static ObjectStatResult Describe(
+        StorageService service, CatalogEntry entry, Manifest manifest, ObjectReader reader)
+    {
+        var devices = new List<ObjectDevice>();
+        ulong mask = reader.DeviceMask;
+        for (int position = 0; position < manifest.Devices.Length; position++)
+        {
+            StorageDevice? device = service.Devices.Find(new DeviceId(new ObjectId(manifest.Devices[position])));
+            bool here = device is not null && (mask & (1UL << device.Index)) != 0;
+            devices.Add(new ObjectDevice
+            {
+                Index = device?.Index ?? -1,
+                State = here ? ShardState.Ok : ShardState.Missing,
+            });
+        }
+
+        int available = ObjectLocator.ShardsAvailable(manifest, reader);
+        return new ObjectStatResult
+        {
+            Name = manifest.Name.Text,
+            Id = manifest.ObjectId.ToString(),
+            Bytes = manifest.Bytes,
+            StoredBytes = entry.StoredBytes,
+            Created = CreatedOf(entry.CreatedMs),
+            Sha256 = Convert.ToHexStringLower(manifest.ContentHash.AsSpan()),
+            Stripes = manifest.Stripes.Count,
+            StripeBytes = manifest.Geometry.StripeBytes,
+            Redundancy = RedundancyRecord.From(manifest.Geometry.Redundancy),
+            FileType = JsonNamingPolicy.CamelCase.ConvertName(manifest.FileType.ToString()),
+            KeyId = manifest.KeyId.ToString(),
+            Devices = devices,
+            ShardsAvailable = available,
+            Restorable = available >= manifest.Geometry.Redundancy.DataShards,
+        };
+    }
+
+    private static DateTime CreatedOf(long createdMs) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(createdMs).UtcDateTime;
+
+    private static DeviceState StateOf(Storage.DeviceState state) => state switch
+    {
+        Storage.DeviceState.Ok => DeviceState.Ok,
+        Storage.DeviceState.Missing => DeviceState.Missing,
+        Storage.DeviceState.ReadOnly => DeviceState.ReadOnly,
+        Storage.DeviceState.Full => DeviceState.Full,
+        _ => DeviceState.Failed,
+    };
+}

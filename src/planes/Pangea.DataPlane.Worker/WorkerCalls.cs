@@ -1,0 +1,255 @@
+using System.Diagnostics;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>
+/// The calls on a storage worker's channel: decodes each, runs it, answers it. Transfers run side by side,
+/// each an async method on the loop; everything else is answered at once.
+/// </summary>
+internal sealed class WorkerCalls : IRpcPeer
+{
+    private static readonly TimeSpan s_idleCheckEvery = TimeSpan.FromSeconds(1);
+
+    private readonly StorageService _service;
+    private readonly Dictionary<long, TransferWatch> _transfers = [];
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private bool _closed;
+
+    public WorkerCalls(StorageService service)
+    {
+        _service = service;
+        CheckIdleTransfers();
+    }
+
+    public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
+    {
+        if (message.Kind == RpcKind.Notification)
+        {
+            OnNotification(message);
+        }
+        else if (message.Kind == RpcKind.Request)
+        {
+            OnRequest(connection, message, descriptors);
+        }
+    }
+
+    public void OnRefused(RpcConnection connection, RpcRefusal refusal)
+    {
+        // Only the supervisor is at the other end; a line of its that is none means that one of us is broken.
+        Console.Error.WriteLine($"worker.refused reason=\"{refusal.Fault.Message}\"");
+    }
+
+    /// <summary>The supervisor is gone or wants this worker to end: so it ends.</summary>
+    public void OnClosed(RpcConnection connection, Fault? fault)
+    {
+        _closed = true;
+        foreach (TransferWatch transfer in _transfers.Values)
+        {
+            transfer.Cancel();
+        }
+
+        StopWhenIdle();
+    }
+
+    private void OnNotification(RpcMessage message)
+    {
+        if (message.Method != WorkerMethods.Cancel.Name)
+        {
+            return;
+        }
+
+        Result<CallCancelParameters> cancel = RpcParameters.Read(WorkerMethods.Cancel, message);
+        if (cancel.IsOk && _transfers.TryGetValue(cancel.Value.Id, out TransferWatch? transfer))
+        {
+            transfer.Cancel();
+        }
+    }
+
+    private void OnRequest(RpcConnection connection, RpcMessage call, DescriptorSet descriptors)
+    {
+        if (call.Method == RpcMethods.ObjectPut.Name)
+        {
+            Transfer(connection, call, RpcMethods.ObjectPut, descriptors, RunPutAsync);
+        }
+        else if (call.Method == RpcMethods.ObjectGet.Name)
+        {
+            Transfer(connection, call, RpcMethods.ObjectGet, descriptors, RunGetAsync);
+        }
+        else if (call.Method == RpcMethods.ObjectStat.Name)
+        {
+            Stat(connection, call);
+        }
+        else if (call.Method == RpcMethods.ObjectList.Name)
+        {
+            Reply(connection, call, RpcMethods.ObjectList, ObjectReports.List);
+        }
+        else if (call.Method == RpcMethods.ObjectRemove.Name)
+        {
+            Reply(connection, call, RpcMethods.ObjectRemove, ObjectReports.Remove);
+        }
+        else if (call.Method == WorkerMethods.StorageStatus.Name)
+        {
+            Reply(connection, call, WorkerMethods.StorageStatus, (service, _) => ObjectReports.Status(service));
+        }
+        else if (call.Method == WorkerMethods.Ping.Name)
+        {
+            Reply(connection, call, WorkerMethods.Ping, (_, _) => Ping(connection));
+        }
+        else
+        {
+            connection.Answer(call, RpcMethods.NotFound(call.Method));
+        }
+    }
+
+    private void Reply<TParameters, TResult>(
+        RpcConnection connection,
+        RpcMessage call,
+        RpcMethod<TParameters, TResult> method,
+        Func<StorageService, TParameters, Result<TResult>> run)
+    {
+        Result<TParameters> parameters = RpcParameters.Read(method, call);
+        Result<TResult> result =
+            parameters.IsOk ? run(_service, parameters.Value) : parameters.Fault;
+        Answer(connection, call, method, result);
+    }
+
+    private async void Stat(RpcConnection connection, RpcMessage call)
+    {
+        Result<ObjectNameParameters> parameters = RpcParameters.Read(RpcMethods.ObjectStat, call);
+        Result<ObjectStatResult> result = parameters.IsOk
+            ? await ObjectReports.StatAsync(_service, parameters.Value)
+            : parameters.Fault;
+        Answer(connection, call, RpcMethods.ObjectStat, result);
+    }
+
+    /// <summary>Runs a put or a get: waits for its permit, moves bytes, answers, cleans up.</summary>
+    private async void Transfer<TParameters, TResult>(
+        RpcConnection connection,
+        RpcMessage call,
+        RpcMethod<TParameters, TResult> method,
+        DescriptorSet descriptors,
+        Func<TParameters, OwnedFd, TransferWatch, ValueTask<Result<TResult>>> run)
+    {
+        Result<TParameters> parameters = RpcParameters.Read(method, call);
+        Result<OwnedFd> descriptor = parameters.IsOk ? descriptors.Take(0) : parameters.Fault;
+        if (!descriptor.IsOk || call.IdNumber is not { } id)
+        {
+            connection.Answer(call, descriptor.Fault ?? new Fault(
+                FaultCode.InvalidRequest, "calls on a worker's channel are numbered"));
+            return;
+        }
+
+        using OwnedFd file = descriptor.Value;
+        using var watch = new TransferWatch(WantsProgress(parameters.Value!)
+            ? (bytes, total) => ReportProgress(connection, id, bytes, total)
+            : null);
+        if (!_transfers.TryAdd(id, watch))
+        {
+            connection.Answer(call, new Fault(FaultCode.InvalidRequest, $"call {id} is under way already"));
+            return;
+        }
+
+        Result<TResult> result = watch.Ending;
+        if (await _service.Transfers.WaitAsync(watch.Token))
+        {
+            result = await run(parameters.Value, file, watch);
+            _service.Transfers.Release();
+        }
+
+        _transfers.Remove(id);
+        Answer(connection, call, method, result);
+    }
+
+    private async ValueTask<Result<ObjectPutResult>> RunPutAsync(
+        ObjectPutParameters parameters, OwnedFd file, TransferWatch watch)
+    {
+        Result<CallerFile> source = CallerFile.ForReading(file, _service.Reactor);
+        return source.IsOk
+            ? await PutTransfer.RunAsync(_service, parameters, source.Value, watch)
+            : source.Fault;
+    }
+
+    private async ValueTask<Result<ObjectGetResult>> RunGetAsync(
+        ObjectGetParameters parameters, OwnedFd file, TransferWatch watch)
+    {
+        Result<CallerFile> target = CallerFile.ForWriting(file, _service.Reactor);
+        if (!target.IsOk)
+        {
+            return target.Fault;
+        }
+
+        Result<ObjectName> name = ObjectName.Parse(parameters.Name);
+        if (!name.IsOk)
+        {
+            return name.Fault;
+        }
+
+        return _service.Catalog.Find(name.Value) is { } entry
+            ? await GetTransfer.RunAsync(_service, entry, target.Value, watch)
+            : _service.NameUnknown(name.Value);
+    }
+
+    private static bool WantsProgress(object parameters) => parameters switch
+    {
+        ObjectPutParameters put => put.Progress,
+        ObjectGetParameters get => get.Progress,
+        _ => false,
+    };
+
+    private static void ReportProgress(RpcConnection connection, long id, long bytes, long? total) =>
+        connection.TrySend(RpcWriter.Notification(
+            WorkerMethods.Progress,
+            new ObjectProgress { Id = id, Bytes = bytes, BytesTotal = total },
+            ControlJson.Default.ObjectProgress));
+
+    private static void Answer<TParameters, TResult>(
+        RpcConnection connection,
+        RpcMessage call,
+        RpcMethod<TParameters, TResult> method,
+        Result<TResult> result)
+    {
+        if (result.IsOk)
+        {
+            connection.Answer(RpcWriter.Result(call.Id.Span, method, result.Value));
+        }
+        else
+        {
+            connection.Answer(call, result.Fault);
+        }
+    }
+
+    private Result<WorkerPingResult> Ping(RpcConnection connection) => new WorkerPingResult
+    {
+        UptimeSeconds = (long)Stopwatch.GetElapsedTime(_startedAt).TotalSeconds,
+        RssBytes = Environment.WorkingSet,
+        Calls = connection.CallsOpen,
+    };
+
+    private async void CheckIdleTransfers()
+    {
+        while (!_closed)
+        {
+            await _service.Reactor.DelayAsync(s_idleCheckEvery);
+            foreach (TransferWatch transfer in _transfers.Values.ToArray())
+            {
+                transfer.CheckIdle();
+            }
+        }
+    }
+
+    /// <summary>Gives cancelled transfers a moment to clean up after themselves.</summary>
+    private async void StopWhenIdle()
+    {
+        for (int i = 0; i < 100 && _transfers.Count > 0; i++)
+        {
+            await _service.Reactor.DelayAsync(TimeSpan.FromMilliseconds(20));
+        }
+
+        _service.Reactor.Stop();
+    }
+}

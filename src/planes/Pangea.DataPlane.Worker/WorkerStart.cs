@@ -1,0 +1,170 @@
+using System.Security.Cryptography;
+using System.Text;
+using Pangea.DataPlane.Ces;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Erasure;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
+using Pangea.DataPlane.Storage;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>
+/// Turns the parameters and descriptors of <c>worker.start</c> into the parts of a storage worker. Each
+/// descriptor is checked for what it is said to be before it is used.
+/// </summary>
+internal sealed class WorkerStart : IDisposable
+{
+    private WorkerStart(BufferPool pool, IReactor reactor, StorageService service)
+    {
+        Pool = pool;
+        Reactor = reactor;
+        Service = service;
+    }
+
+    public BufferPool Pool { get; }
+
+    public IReactor Reactor { get; }
+
+    public StorageService Service { get; }
+
+    public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
+    {
+        if (call.Method != WorkerMethods.Start.Name)
+        {
+            return new Fault(
+                FaultCode.BadState,
+                $"a new worker knows {WorkerMethods.Start.Name} only, not {call.Method}",
+                "start it first");
+        }
+
+        Result<WorkerStartParameters> read = RpcParameters.Read(WorkerMethods.Start, call);
+        if (!read.IsOk)
+        {
+            return read.Fault;
+        }
+
+        WorkerStartParameters start = read.Value;
+        Result<StripeGeometry> geometry = GeometryOf(start);
+        Result<KeyRing> keys = geometry.IsOk ? ReadKeys(start, descriptors) : geometry.Fault;
+        Result<StripeCodec> codec = keys.IsOk ? StripeCodec.Create() : keys.Fault;
+        if (!codec.IsOk)
+        {
+            return codec.Fault;
+        }
+
+        if (start.Core is { } core)
+        {
+            CoreAffinity.PinCurrentThread(core); // Without it the jail's mask still holds.
+        }
+
+        Result<BufferPool> pool = BufferPool.Create(
+            "stripes", StorageService.SlabBytesFor(geometry.Value), StorageService.SlabsNeeded);
+        if (!pool.IsOk)
+        {
+            return pool.Fault;
+        }
+
+        Result<IReactor> reactor = Reactors.Create(pool.Value, new ReactorOptions());
+        if (!reactor.IsOk)
+        {
+            return reactor.Fault;
+        }
+
+        var devices = OpenDevices(start, descriptors);
+        var service = new StorageService(
+            reactor.Value, pool.Value, devices, keys.Value, codec.Value, geometry.Value,
+            start.Compression == "off" ? CompressionMode.None : CompressionMode.Balanced);
+        return new WorkerStart(pool.Value, reactor.Value, service);
+    }
+
+    public WorkerStartResult Describe(IReadOnlyList<string> remarks) => new()
+    {
+        Pid = Environment.ProcessId,
+        Ring = Reactor.Kind,
+        RingReason = Reactor.Reason,
+        ErasureKernel = ErasureKernels.Active.Name,
+        Remarks = remarks,
+    };
+
+    public void Dispose()
+    {
+        Service.Dispose();
+        Reactor.Dispose();
+        Pool.Dispose();
+    }
+
+    private static Result<StripeGeometry> GeometryOf(WorkerStartParameters start)
+    {
+        Result<Redundancy> redundancy = Redundancy.Create(
+            start.Redundancy.DataShards, start.Redundancy.ParityShards);
+        if (!redundancy.IsOk)
+        {
+            return redundancy.Fault;
+        }
+
+        int devices = start.Devices.Count;
+        if (devices < redundancy.Value.TotalShards || devices > Limits.DevicesMax)
+        {
+            return Fault.InvalidParameter(
+                "devices",
+                $"{redundancy.Value} needs {redundancy.Value.TotalShards} devices at least, "
+                    + $"and {Limits.DevicesMax} are possible; {devices} are configured",
+                "add devices or choose a smaller redundancy");
+        }
+
+        return StripeGeometry.Create(redundancy.Value, start.StripeBytes, ShardFile.BlockBytes);
+    }
+
+    private static Result<KeyRing> ReadKeys(WorkerStartParameters start, DescriptorSet descriptors)
+    {
+        if (start.Keys.Count != 1)
+        {
+            return Fault.InvalidParameter("keys", $"one key file is needed, {start.Keys.Count} came");
+        }
+
+        Result<OwnedFd> descriptor = descriptors.Take(start.Keys[0].Descriptor);
+        if (!descriptor.IsOk)
+        {
+            return descriptor.Fault;
+        }
+
+        using OwnedFd file = descriptor.Value;
+        var bytes = new byte[KeyRing.TextBytesMax];
+        SysResult read = Files.ReadAt(file, bytes, 0);
+        if (!read.IsOk)
+        {
+            return read.Errno.ToFault("read the key file");
+        }
+
+        char[] text = Encoding.UTF8.GetChars(bytes, 0, (int)read.Value);
+        Result<KeyRing> keys = KeyRing.Parse(text);
+        CryptographicOperations.ZeroMemory(bytes);
+        Array.Clear(text);
+        return keys;
+    }
+
+    private static DeviceSet OpenDevices(WorkerStartParameters start, DescriptorSet descriptors)
+    {
+        var devices = new List<StorageDevice>(start.Devices.Count);
+        foreach (StartDevice device in start.Devices)
+        {
+            Fault? fault = null;
+            OwnedFd? root = null;
+            if (device.Descriptor is { } index)
+            {
+                Result<OwnedFd> taken = descriptors.Take(index);
+                root = taken.IsOk ? taken.Value : null;
+                fault = taken.Fault;
+            }
+
+            devices.Add(StorageDevice.Open(
+                devices.Count, device.Path, root, start.StateId, fault?.Message ?? device.Reason));
+        }
+
+        return new DeviceSet(devices);
+    }
+}
