@@ -14,6 +14,7 @@ public sealed class DeviceSet : IDisposable
         for (int i = 0; i < _devices.Length; i++)
         {
             Invariant.Check(_devices[i].Index == i);
+            RefuseCopy(_devices[i]);
         }
     }
 
@@ -44,6 +45,19 @@ public sealed class DeviceSet : IDisposable
             {
                 device.Report(removed.Fault);
             }
+        }
+    }
+
+    /// <summary>Two directories with one identity: one is a copy, and writing to both would lose data.</summary>
+    private void RefuseCopy(StorageDevice device)
+    {
+        StorageDevice? first = Find(device.Id);
+        if (first is not null && first != device)
+        {
+            device.Reject(new Fault(
+                FaultCode.Exists,
+                $"device {device.Index} ({device.Path}) is a copy of device {first.Index} ({first.Path})",
+                "give this place an empty directory"));
         }
     }
 

@@ -136,6 +136,14 @@ public sealed class StorageDevice : IDisposable
     /// <summary>Notes a failed operation; decides what it says about the device.</summary>
     public void Report(Fault fault) => SetState(StateOf(fault), fault);
 
+    /// <summary>Takes the device out of use for good.</summary>
+    public void Reject(Fault fault)
+    {
+        CloseDirectories();
+        Id = default;
+        SetState(DeviceState.Failed, fault);
+    }
+
     public Result<OwnedFd> CreateTemporary(string name)
     {
         if (_temporary is null)
