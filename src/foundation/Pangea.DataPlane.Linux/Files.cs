@@ -196,6 +196,10 @@ public static unsafe class Files
     public static SysResult Position(OwnedFd file) =>
         Call.Of(LibC.lseek(file.Number, 0, Fcntl.SEEK_CUR));
 
+    /// <summary>Moves the current position; ESPIPE for pipes, sockets and terminals.</summary>
+    public static SysResult SetPosition(OwnedFd file, long offset) =>
+        Call.Of(LibC.lseek(file.Number, offset, Fcntl.SEEK_SET));
+
     /// <summary>flock(2) without waiting; EAGAIN when another open file holds it.</summary>
     public static SysResult TryLock(OwnedFd file, bool exclusive) =>
         Call.Of(LibC.flock(

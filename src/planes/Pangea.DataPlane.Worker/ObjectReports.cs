@@ -67,7 +67,7 @@ internal static class ObjectReports
             return name.Fault;
         }
 
-        bool permitted = await service.StatReaders.WaitAsync(CancellationToken.None);
+        bool permitted = await service.StatReaders.EnterAsync();
         Invariant.Check(permitted);
         try
         {
@@ -84,7 +84,7 @@ internal static class ObjectReports
         }
         finally
         {
-            service.StatReaders.Release();
+            service.StatReaders.Leave();
         }
     }
 

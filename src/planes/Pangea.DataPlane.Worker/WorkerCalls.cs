@@ -155,10 +155,10 @@ internal sealed class WorkerCalls : IRpcPeer
         }
 
         Result<TResult> result = watch.Ending;
-        if (await _service.Transfers.WaitAsync(watch.Token))
+        if (await _service.Transfers.EnterAsync(watch.Token))
         {
             result = await run(parameters.Value, file, watch);
-            _service.Transfers.Release();
+            _service.Transfers.Leave();
         }
 
         _transfers.Remove(id);

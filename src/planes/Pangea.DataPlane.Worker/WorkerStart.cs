@@ -58,11 +58,11 @@ internal sealed class WorkerStart : IDisposable
 
         if (start.Core is { } core)
         {
-            CoreAffinity.PinCurrentThread(core); // Without it the jail's mask still holds.
+            _ = CoreAffinity.Set(core); // Where it is refused, the jail's mask still holds.
         }
 
         Result<BufferPool> pool = BufferPool.Create(
-            "stripes", StorageService.SlabBytesFor(geometry.Value), StorageService.SlabsNeeded);
+            StorageService.SlabBytesFor(geometry.Value), StorageService.SlabsNeeded);
         if (!pool.IsOk)
         {
             return pool.Fault;
@@ -86,7 +86,7 @@ internal sealed class WorkerStart : IDisposable
         Pid = Environment.ProcessId,
         Ring = Reactor.Kind,
         RingReason = Reactor.Reason,
-        ErasureKernel = ErasureKernels.Active.Name,
+        ErasureKernel = ErasureKernels.Name(ErasureKernels.Active),
         Remarks = remarks,
     };
 

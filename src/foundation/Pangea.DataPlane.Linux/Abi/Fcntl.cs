@@ -39,6 +39,7 @@ internal static class Fcntl
     internal const int LOCK_NB = 4;
     internal const int LOCK_UN = 8;
 
+    internal const int SEEK_SET = 0;
     internal const int SEEK_CUR = 1;
     internal const int FALLOC_FL_KEEP_SIZE = 1;
     internal const int RWF_NOWAIT = 8;

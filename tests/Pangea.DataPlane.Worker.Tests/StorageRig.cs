@@ -1,0 +1,180 @@
+using Pangea.DataPlane.Catalog;
+using Pangea.DataPlane.Ces;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
+using Pangea.DataPlane.Storage;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
+
+namespace Pangea.DataPlane.Worker.Tests;
+
+/// <summary>
+/// A storage worker without its process: real device directories, a real loop on a thread of its own, and
+/// everything between, so that a test can stop it at any operation and look at what is left.
+/// </summary>
+internal sealed class StorageRig : IDisposable
+{
+    private readonly StorageRigOptions _options;
+    private readonly BufferPool _pool;
+    private readonly IReactor _reactor;
+    private readonly Thread _loop;
+
+    public StorageRig(StorageRigOptions options)
+    {
+        _options = options;
+        StripeGeometry geometry = StripeGeometry.Create(
+            options.Redundancy, options.StripeBytes, ShardFile.BlockBytes).Value;
+        _pool = BufferPool.Create(
+            StorageService.SlabBytesFor(geometry), StorageService.SlabsNeeded).Value;
+        IReactor inner = Reactors.Create(_pool, new ReactorOptions { Choice = options.Reactor }).Value;
+        _reactor = new FaultInjectingReactor(
+            inner, call => options.Plan?.Invoke(call) ?? InjectedFault.None);
+        _loop = new Thread(_reactor.Run) { IsBackground = true };
+        var devices = options.DevicePaths.Select((path, index) => StorageDevice.Open(
+            index, path, Directory.Exists(path) ? DirectoryFd.Open(path).Value.Fd : null, options.StateId));
+        Service = new StorageService(
+            _reactor, _pool, new DeviceSet(devices), KeyRing.Parse(options.KeyText).Value,
+            StripeCodec.Create().Value, geometry, CompressionMode.Balanced);
+        _loop.Start();
+        Remarks = OnLoop(async () => await ObjectRecovery.RunAsync(Service));
+    }
+
+    public StorageService Service { get; }
+
+    /// <summary>What recovery said at the start.</summary>
+    public IReadOnlyList<string> Remarks { get; }
+
+    public Result<ObjectPutResult> Put(
+        string name, byte[] content, bool noClobber = false, long? announced = null)
+    {
+        string path = Path.Combine(_options.Scratch, Guid.NewGuid().ToString("n"));
+        File.WriteAllBytes(path, content);
+        using OwnedFd file = Files.Open(path, OpenFlags.Read).Value;
+        Result<ObjectPutResult> result = PutDescriptor(name, file, noClobber, announced);
+        File.Delete(path);
+        return result;
+    }
+
+    public Result<ObjectPutResult> PutDescriptor(
+        string name, OwnedFd file, bool noClobber = false, long? announced = null,
+        TransferWatch? watch = null) => OnLoop(async () =>
+    {
+        Result<CallerFile> source = CallerFile.ForReading(file, _reactor);
+        if (!source.IsOk)
+        {
+            return source.Fault;
+        }
+
+        using var own = new TransferWatch(null);
+        return await PutTransfer.RunAsync(
+            Service,
+            new ObjectPutParameters { Name = name, NoClobber = noClobber, Bytes = announced },
+            source.Value,
+            watch ?? own);
+    });
+
+    public (Result<ObjectGetResult> Result, byte[] Content) Get(string name)
+    {
+        string path = Path.Combine(_options.Scratch, Guid.NewGuid().ToString("n"));
+        using OwnedFd file = Files.Open(path, OpenFlags.Write | OpenFlags.Create).Value;
+        Result<ObjectGetResult> result = GetDescriptor(name, file);
+        byte[] content = File.ReadAllBytes(path);
+        File.Delete(path);
+        return (result, content);
+    }
+
+    public Result<ObjectGetResult> GetDescriptor(string name, OwnedFd file) => OnLoop(async () =>
+    {
+        Result<CallerFile> target = CallerFile.ForWriting(file, _reactor);
+        if (!target.IsOk)
+        {
+            return target.Fault;
+        }
+
+        using var watch = new TransferWatch(null);
+        ObjectName parsed = ObjectName.Parse(name).Value;
+        return Service.Catalog.Find(parsed) is { } entry
+            ? await GetTransfer.RunAsync(Service, entry, target.Value, watch)
+            : Service.NameUnknown(parsed);
+    });
+
+    public Result<ObjectEntry> Remove(string name) =>
+        OnLoop(() => ValueTask.FromResult(Service.Remove(ObjectName.Parse(name).Value)));
+
+    public IReadOnlyList<string> Names() => OnLoop(() => ValueTask.FromResult(
+        Service.Catalog.List("", null, Limits.ListPageMax, out _).ConvertAll(entry => entry.Name.Text)));
+
+    public int LeasedSlabs => OnLoop(() => ValueTask.FromResult(_pool.LeasedCount));
+
+    public T OnLoop<T>(Func<ValueTask<T>> run)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _reactor.Post(async () =>
+        {
+            try
+            {
+                done.SetResult(await run());
+            }
+            catch (Exception e)
+            {
+                done.SetException(e);
+            }
+        });
+        Assert.True(done.Task.Wait(TimeSpan.FromSeconds(60)), "the loop did not answer");
+        return done.Task.Result;
+    }
+
+    public void Dispose()
+    {
+        _reactor.Stop();
+        _loop.Join();
+        Service.Dispose();
+        _reactor.Dispose();
+        _pool.Dispose();
+    }
+}
+
+/// <summary>What outlives a rig: directories, key and geometry, so that a second rig continues on them.</summary>
+internal sealed class StorageRigOptions : IDisposable
+{
+    private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("pangea-rig-");
+
+    public StorageRigOptions(ReactorChoice reactor = ReactorChoice.Probe)
+    {
+        Reactor = reactor;
+        Scratch = _root.CreateSubdirectory("scratch").FullName;
+        DevicePaths = Enumerable.Range(0, Redundancy.TotalShards)
+            .Select(i => _root.CreateSubdirectory($"devices/{i:00}").FullName).ToArray();
+    }
+
+    public ReactorChoice Reactor { get; init; }
+
+    public Redundancy Redundancy { get; init; } = Redundancy.Default;
+
+    public int StripeBytes { get; init; } = 64 * 1024;
+
+    public string StateId { get; } = "rig";
+
+    public string KeyText { get; } = KeyRing.Of(MasterKey.Generate()).FormatSecrets();
+
+    public string[] DevicePaths { get; }
+
+    public string Scratch { get; }
+
+    /// <summary>Which operations fail; null for none.</summary>
+    public Func<ReactorCall, InjectedFault>? Plan { get; set; }
+
+    /// <summary>Names of all files under objects/ and tmp/ of all devices.</summary>
+    public string[] FilesIn(string folder) => DevicePaths
+        .Where(Directory.Exists)
+        .SelectMany(path => Directory.Exists(Path.Combine(path, folder))
+            ? Directory.GetFiles(Path.Combine(path, folder)) : [])
+        .ToArray();
+
+    /// <summary>Destroys what a device holds, directory included.</summary>
+    public void Destroy(int device) => Directory.Delete(DevicePaths[device], recursive: true);
+
+    public void Dispose() => _root.Delete(recursive: true);
+}
