@@ -1,0 +1,11 @@
+using System.Text.Json.Serialization;
+
+namespace Pangea.DataPlane.Cli;
+
+/// <summary>One thing the machine can do or the appliance chose.</summary>
+internal sealed record Capability(string Where, string What, string Value, string? Reason);
+
+/// <summary>Generated serializer of what only the tool prints.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(Capability))]
+internal sealed partial class CliJson : JsonSerializerContext;

@@ -1,0 +1,152 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Cli;
+
+/// <summary>What one run of a command needs: its arguments, where to print, the appliance.</summary>
+internal sealed class CommandContext : IDisposable
+{
+    private readonly string? _socketOption;
+    private RpcClient? _client;
+
+    public CommandContext(ParseResult parsed, GlobalOptions options)
+    {
+        Parsed = parsed;
+        Out = parsed.InvocationConfiguration.Output;
+        Err = parsed.InvocationConfiguration.Error;
+        _socketOption = parsed.GetValue(options.Socket);
+        bool hasFormat = parsed.CommandResult.Command.Options.Contains(options.Format);
+        IsJson = parsed.GetValue(options.Json)
+            || (hasFormat && parsed.GetValue(options.Format) == "json");
+    }
+
+    public ParseResult Parsed { get; }
+
+    public bool IsJson { get; }
+
+    public TextWriter Out { get; }
+
+    public TextWriter Err { get; }
+
+    public string SocketPath => ControlAddress.Resolve(_socketOption);
+
+    /// <summary>
+    /// Connects to the appliance, once. Null where it cannot be reached; that has been reported then, and
+    /// the command ends with <see cref="ExitCodes.NotReachable"/>.
+    /// </summary>
+    public RpcClient? Connect()
+    {
+        if (_client is null)
+        {
+            Result<RpcClient> connected = TryConnect();
+            if (!connected.IsOk)
+            {
+                Report(connected.Fault);
+                return null;
+            }
+
+            _client = connected.Value;
+        }
+
+        return _client;
+    }
+
+    /// <summary>Connects without reporting a failure.</summary>
+    public Result<RpcClient> TryConnect()
+    {
+        Result<RpcClient> connected = RpcClient.Connect(SocketPath);
+        if (connected.IsOk)
+        {
+            return connected;
+        }
+
+        string hint = connected.Fault.Code == FaultCode.Denied
+            ? "run it as root or as the user that runs the supervisor"
+            : $"start it with 'pangea supervise', or name its socket with --socket or {ControlAddress.Variable}";
+        return connected.Fault with
+        {
+            Message = $"no appliance answers on {SocketPath}: {connected.Fault.Message}",
+            Hint = hint,
+        };
+    }
+
+    /// <summary>
+    /// Makes a call without descriptors and gives its result to the right printer: JSON as it came,
+    /// without decoding it, or the record for people.
+    /// </summary>
+    public int CallAndPrint<TParameters, TResult>(
+        RpcMethod<TParameters, TResult> method, TParameters parameters, Action<TResult> print)
+    {
+        if (Connect() is not { } client)
+        {
+            return ExitCodes.NotReachable;
+        }
+
+        Result<RpcMessage> reply = client.CallRaw(method.Name, Serialize(parameters, method.ParametersJson));
+        Fault? fault = reply.IsOk ? RpcErrors.Read(reply.Value) : reply.Fault;
+        if (fault is not null)
+        {
+            return Fail(fault);
+        }
+
+        if (IsJson)
+        {
+            Out.WriteLine(Encoding.UTF8.GetString(reply.Value.Body.Span));
+            return ExitCodes.Ok;
+        }
+
+        Result<TResult> result = RpcParameters.ReadResult(method, reply.Value);
+        if (!result.IsOk)
+        {
+            return Fail(result.Fault);
+        }
+
+        print(result.Value);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Prints a record as one line of JSON.</summary>
+    public void PrintJson<T>(T value, JsonTypeInfo<T> type) =>
+        Out.WriteLine(Encoding.UTF8.GetString(Serialize(value, type)));
+
+    /// <summary>Reports the fault; returns its exit code.</summary>
+    public int Fail(Fault fault)
+    {
+        Report(fault);
+        return ExitCodes.Of(fault.Code);
+    }
+
+    /// <summary>Reports a fault of a local file, which has an exit code of its own.</summary>
+    public int FailFile(Fault fault)
+    {
+        Report(fault);
+        return fault.Code switch
+        {
+            FaultCode.NoSpace => ExitCodes.NoSpace,
+            FaultCode.Exists => ExitCodes.Exists,
+            FaultCode.InvalidParameters => ExitCodes.Usage,
+            _ => ExitCodes.BadFile,
+        };
+    }
+
+    public void Dispose() => _client?.Dispose();
+
+    private void Report(Fault fault) => FaultReport.Write(Err, fault, IsJson);
+
+    private static byte[] Serialize<T>(T value, JsonTypeInfo<T> type)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, ControlJsonText.Writing))
+        {
+            JsonSerializer.Serialize(writer, value, type);
+        }
+
+        return stream.ToArray();
+    }
+}

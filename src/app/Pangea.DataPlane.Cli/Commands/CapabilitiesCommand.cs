@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using System.Text.Json;
+using Pangea.DataPlane.Cli.Text;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Spectre.Console;
+
+namespace Pangea.DataPlane.Cli.Commands;
+
+/// <summary>
+/// <c>pangea capabilities</c>: what this machine can do, what the appliance chose, and why (decision A7).
+/// Works without an appliance; then only the machine is shown.
+/// </summary>
+internal static class CapabilitiesCommand
+{
+    public static Verb Create(GlobalOptions options) =>
+        new Verb("capabilities", "Show what this machine can do and what the appliance chose")
+        {
+            Examples = ["pangea capabilities", "pangea capabilities --json"],
+        }.WithFormat(options).Does(options, Run);
+
+    private static int Run(CommandContext context)
+    {
+        var rows = new List<Capability>(Machine());
+        Result<RpcClient> connected = context.TryConnect();
+        if (connected.IsOk)
+        {
+            using RpcClient client = connected.Value;
+            Result<WorkerListResult> workers = client.Call(RpcMethods.WorkerList, Nothing.Value);
+            if (!workers.IsOk)
+            {
+                return context.Fail(workers.Fault);
+            }
+
+            rows.AddRange(workers.Value.Workers.SelectMany(Chosen));
+        }
+
+        if (context.IsJson)
+        {
+            context.Out.WriteLine(
+                "[" + string.Join(",", rows.Select(r => JsonSerializer.Serialize(r, CliJson.Default.Capability))) + "]");
+            return ExitCodes.Ok;
+        }
+
+        Table table = Tables.Make("WHERE", "WHAT", "VALUE", "REASON");
+        foreach (Capability row in rows)
+        {
+            table.Add(row.Where, row.What, row.Value, row.Reason ?? "");
+        }
+
+        Tables.Print(table, context.Out);
+        if (!connected.IsOk)
+        {
+            context.Err.WriteLine($"pangea: no appliance answers on {context.SocketPath}; this is the machine alone");
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private static IEnumerable<Capability> Machine()
+    {
+        yield return new("machine", "kernel", BuildIdentity.Kernel, null);
+        yield return new("machine", "runtime", BuildIdentity.Runtime, null);
+        yield return new("machine", "cores", Environment.ProcessorCount.ToString(), null);
+        yield return new("machine", "vector instructions", string.Join(' ', Vectors()), null);
+        string? forbidden = Read("/proc/sys/kernel/io_uring_disabled");
+        yield return forbidden switch
+        {
+            null => new("machine", "io_uring switch", "absent", "kernels before 6.6 have no switch"),
+            "0" => new("machine", "io_uring switch", "allowed", "kernel.io_uring_disabled = 0"),
+            _ => new("machine", "io_uring switch", "restricted", $"kernel.io_uring_disabled = {forbidden}"),
+        };
+        if (Environment.GetEnvironmentVariable("PANGEA_RING") is { Length: > 0 } forced)
+        {
+            yield return new("machine", "ring forced", forced, "PANGEA_RING of this shell");
+        }
+    }
+
+    private static IEnumerable<Capability> Chosen(WorkerStatus worker)
+    {
+        string where = $"worker {worker.Index}";
+        yield return new(where, "ring", worker.Ring ?? "-", worker.RingReason);
+        yield return new(where, "erasure kernel", worker.ErasureKernel ?? "-", null);
+        yield return new(where, "isolation", worker.Isolation ?? "-", null);
+    }
+
+    private static IEnumerable<string> Vectors()
+    {
+        (bool Has, string Name)[] known =
+        [
+            (Sse2.IsSupported, "sse2"), (Ssse3.IsSupported, "ssse3"), (Avx2.IsSupported, "avx2"),
+            (Avx512BW.IsSupported, "avx512bw"), (Gfni.IsSupported, "gfni"), (AdvSimd.IsSupported, "neon"),
+        ];
+        return known.Where(k => k.Has).Select(k => k.Name).DefaultIfEmpty("none");
+    }
+
+    private static string? Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Pangea.DataPlane.Cli.Text;
+using Pangea.DataPlane.Cli.Transfer;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Cli.Commands;
+
+/// <summary><c>pangea put FILE</c>: hands the open file to the appliance; no byte passes through here.</summary>
+internal static class PutCommand
+{
+    public static Verb Create(GlobalOptions options)
+    {
+        var file = new Argument<string>("FILE")
+        {
+            Description = "File to store; - reads standard input",
+        };
+        var name = new Option<string?>("--name", "-n")
+        {
+            Description = "Name of the object (default: the file's name)",
+            HelpName = "NAME",
+        };
+        var noClobber = new Option<bool>("--no-clobber")
+        {
+            Description = "Refuse when the name is taken instead of replacing the object",
+        };
+        return new Verb("put", "Store a file as an object")
+        {
+            Arguments = { file },
+            Options = { name, noClobber },
+            Examples =
+            [
+                "pangea put report.pdf",
+                "pangea put report.pdf --name 2026/report.pdf --no-clobber",
+                "tar -c photos | pangea put - --name photos.tar",
+            ],
+        }.WithFormat(options).Does(options, context => Run(
+            context,
+            context.Parsed.GetRequiredValue(file),
+            context.Parsed.GetValue(name),
+            context.Parsed.GetValue(noClobber)));
+    }
+
+    private static int Run(CommandContext context, string path, string? name, bool noClobber)
+    {
+        name ??= path == "-" ? null : Path.GetFileName(path);
+        if (string.IsNullOrEmpty(name))
+        {
+            return context.Fail(Fault.InvalidParameter(
+                "name", $"'{path}' does not say how the object is named", "add --name NAME"));
+        }
+
+        Result<LocalSource> opened = LocalSource.Open(path);
+        if (!opened.IsOk)
+        {
+            return context.FailFile(opened.Fault);
+        }
+
+        using LocalSource source = opened.Value;
+        using var interruption = new Interruption(context.Err);
+        if (context.Connect() is not { } client)
+        {
+            return ExitCodes.NotReachable;
+        }
+
+        bool progress = TransferProgress.IsShown(context);
+        var parameters = new ObjectPutParameters
+        {
+            Name = name,
+            NoClobber = noClobber,
+            Progress = progress,
+        };
+        long started = Stopwatch.GetTimestamp();
+        Result<ObjectPutResult> result = TransferProgress.Run(progress, name, source.Bytes, onNotification =>
+            client.Call(RpcMethods.ObjectPut, parameters, [source.File], onNotification));
+        if (!result.IsOk)
+        {
+            return context.Fail(result.Fault);
+        }
+
+        Print(context, result.Value, Stopwatch.GetElapsedTime(started));
+        return ExitCodes.Ok;
+    }
+
+    private static void Print(CommandContext context, ObjectPutResult put, TimeSpan time)
+    {
+        if (context.IsJson)
+        {
+            context.PrintJson(put, ControlJson.Default.ObjectPutResult);
+            return;
+        }
+
+        context.Out.WriteLine(
+            $"{(put.Replaced ? "replaced" : "stored")} {FaultReport.Printable(put.Name)}: " +
+            $"{Quantities.Size(put.Bytes)} in {Quantities.Duration(time)} " +
+            $"({Quantities.Rate(put.Bytes, time)}), {Quantities.Size(put.StoredBytes)} on " +
+            $"{put.DevicesCommitted} of {put.DevicesTotal} devices");
+        if (put.DevicesCommitted < put.DevicesTotal)
+        {
+            context.Err.WriteLine("pangea: some devices did not take their shards; see 'pangea status'");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Pangea.DataPlane.Cli.Commands;
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Cli;
+
+/// <summary>The command line of the appliance: one executable, several roles (decision A1).</summary>
+public static class PangeaCommandLine
+{
+    /// <summary>Runs one command line and returns its exit code (see <see cref="ExitCodes"/>).</summary>
+    /// <param name="args">The arguments, without the program's name.</param>
+    /// <param name="roles">What makes this executable a process of the appliance.</param>
+    public static int Run(string[] args, RoleVerbs roles)
+    {
+        // The roles read their own arguments and start as fast as they can.
+        bool asksHelp = args.Any(a => a is "--help" or "-h" or "-?");
+        switch (args.FirstOrDefault())
+        {
+            case "supervise" when !asksHelp:
+                return roles.Supervise(args[1..]);
+            case "jail":
+                return roles.Jail(args[1..]);
+            case "worker" when args.Length > 1 && args[1] != "list" && !asksHelp:
+                return roles.Worker(args[1..]);
+        }
+
+        return Run(args, roles, Console.Out, Console.Error);
+    }
+
+    /// <summary>Runs a client command with the given writers; for tests.</summary>
+    internal static int Run(string[] args, RoleVerbs roles, TextWriter output, TextWriter error)
+    {
+        var invocation = new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            EnableDefaultExceptionHandler = false,
+
+            // Commands that have something to undo handle signals themselves.
+            ProcessTerminationTimeout = null,
+        };
+        try
+        {
+            ParseResult parsed = CreateRoot(roles).Parse(args.Length == 0 ? ["--help"] : args);
+            if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
+            {
+                return RefuseUsage(parsed, error);
+            }
+
+            return parsed.Invoke(invocation);
+        }
+        catch (IOException e)
+        {
+            // What we print goes to a pipe whose reader has left, as in "pangea ls | head".
+            FaultReport.Write(error, new Fault(FaultCode.Io, e.Message), json: false);
+            return ExitCodes.Failed;
+        }
+    }
+
+    private static RootCommand CreateRoot(RoleVerbs roles)
+    {
+        var options = new GlobalOptions();
+        var root = new RootCommand("Keeps objects on many disks and brings them back when some are lost.")
+        {
+            Options = { options.Socket, options.Json },
+            Subcommands =
+            {
+                PutCommand.Create(options),
+                GetCommand.Create(options),
+                ObjectCommands.CreateList(options),
+                ObjectCommands.CreateStat(options),
+                ObjectCommands.CreateRemove(options),
+                StatusCommands.CreateStatus(options),
+                StatusCommands.CreateWorker(options),
+                CapabilitiesCommand.Create(options),
+                SystemCommands.CreateVersion(options),
+                SystemCommands.CreateRpc(options),
+                SystemCommands.CreateSupervise(roles),
+            },
+        };
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        return root;
+    }
+
+    private static int RefuseUsage(ParseResult parsed, TextWriter error)
+    {
+        var words = new List<string>();
+        for (var command = parsed.CommandResult; command is not null;
+            command = command.Parent as System.CommandLine.Parsing.CommandResult)
+        {
+            words.Insert(0, command.Command is RootCommand ? "pangea" : command.Command.Name);
+        }
+
+        string message = parsed.Errors.Count > 0
+            ? parsed.Errors[0].Message.TrimEnd('.')
+            : "a command is missing";
+        FaultReport.Write(
+            error,
+            new Fault(FaultCode.InvalidParameters, message, $"{string.Join(' ', words)} --help shows the usage"),
+            json: false);
+        return ExitCodes.Usage;
+    }
+}

@@ -1,0 +1,52 @@
+using Spectre.Console;
+
+namespace Pangea.DataPlane.Cli.Text;
+
+/// <summary>
+/// Tables without lines, as list commands print them. Written to a pipe they keep their full width and have
+/// no colours, so that other programs can cut them.
+/// </summary>
+internal static class Tables
+{
+    /// <summary>A table with these column titles; a title that begins with '&gt;' is right-aligned.</summary>
+    public static Table Make(params string[] titles)
+    {
+        var table = new Table { Border = TableBorder.None };
+        for (int i = 0; i < titles.Length; i++)
+        {
+            bool right = titles[i].StartsWith('>');
+            var column = new TableColumn(new Markup("[bold]" + Markup.Escape(titles[i].TrimStart('>')) + "[/]"))
+            {
+                Alignment = right ? Justify.Right : Justify.Left,
+                NoWrap = true,
+                Padding = new Padding(0, 0, i == titles.Length - 1 ? 0 : 2, 0),
+            };
+            table.AddColumn(column);
+        }
+
+        return table;
+    }
+
+    /// <summary>Adds a row of plain text.</summary>
+    public static void Add(this Table table, params string?[] cells) =>
+        table.AddRow(cells.Select(c => new Spectre.Console.Text(FaultReport.Printable(c ?? "-"))));
+
+    /// <summary>Prints the table to the command's output.</summary>
+    public static void Print(Table table, TextWriter output)
+    {
+        bool terminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = terminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(output),
+        });
+        if (!terminal)
+        {
+            console.Profile.Width = 8192;
+        }
+
+        console.Write(table);
+    }
+}
