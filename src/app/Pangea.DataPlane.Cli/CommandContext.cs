@@ -6,6 +6,7 @@ using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Control.Wire;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Cli;
 
@@ -71,7 +72,9 @@ internal sealed class CommandContext : IDisposable
             : $"start it with 'pangea supervise', or name its socket with --socket or {ControlAddress.Variable}";
         return connected.Fault with
         {
-            Message = $"no appliance answers on {SocketPath}: {connected.Fault.Message}",
+            Message = connected.Fault.Errno == 0
+                ? connected.Fault.Message
+                : $"no appliance answers on {SocketPath}: {new Errno(connected.Fault.Errno).Text}",
             Hint = hint,
         };
     }

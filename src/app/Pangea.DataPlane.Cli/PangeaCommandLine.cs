@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Pangea.DataPlane.Cli.Commands;
 using Pangea.DataPlane.Core;
 
@@ -44,7 +45,8 @@ public static class PangeaCommandLine
         try
         {
             ParseResult parsed = CreateRoot(roles).Parse(args.Length == 0 ? ["--help"] : args);
-            if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
+            bool asksHelp = parsed.Action is HelpWithExamples;
+            if (parsed.Action is ParseErrorAction || (!asksHelp && MistakenOption(parsed) is not null))
             {
                 return RefuseUsage(parsed, error);
             }
@@ -85,18 +87,35 @@ public static class PangeaCommandLine
         return root;
     }
 
+    /// <summary>
+    /// An argument that looks like an option but is none: the parser would take "ls --bogus" for a prefix.
+    /// After "--" any text is an argument.
+    /// </summary>
+    private static string? MistakenOption(ParseResult parsed)
+    {
+        IEnumerable<string> optionsEnd = parsed.Tokens
+            .SkipWhile(t => t.Type != TokenType.DoubleDash).Select(t => t.Value);
+        return parsed.CommandResult.Children.OfType<ArgumentResult>()
+            .SelectMany(a => a.Tokens)
+            .Select(t => t.Value)
+            .FirstOrDefault(v => v.Length > 1 && v[0] == '-' && !optionsEnd.Contains(v));
+    }
+
     private static int RefuseUsage(ParseResult parsed, TextWriter error)
     {
         var words = new List<string>();
         for (var command = parsed.CommandResult; command is not null;
-            command = command.Parent as System.CommandLine.Parsing.CommandResult)
+            command = command.Parent as CommandResult)
         {
             words.Insert(0, command.Command is RootCommand ? "pangea" : command.Command.Name);
         }
 
-        string message = parsed.Errors.Count > 0
-            ? parsed.Errors[0].Message.TrimEnd('.')
-            : "a command is missing";
+        // A word that fits nowhere explains the rest: "pangea pud FILE" lacks no command, it has a wrong one.
+        string? unmatched = MistakenOption(parsed) ?? parsed.UnmatchedTokens.FirstOrDefault();
+        string message = unmatched is not null
+            ? $"'{unmatched}' is no command, option or argument here"
+            : string.Join(' ', parsed.Errors[0].Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+                .TrimEnd('.');
         FaultReport.Write(
             error,
             new Fault(FaultCode.InvalidParameters, message, $"{string.Join(' ', words)} --help shows the usage"),

@@ -93,9 +93,9 @@ internal static class StatusCommands
         }
 
         Tables.Print(table, output);
+        output.WriteLine();
         foreach (WorkerStatus worker in workers)
         {
-            output.WriteLine();
             PrintReason(output, worker.Index, "ring", worker.RingReason);
             PrintReason(output, worker.Index, "isolation", worker.Isolation);
         }

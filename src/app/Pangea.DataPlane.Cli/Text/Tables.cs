@@ -34,19 +34,28 @@ internal static class Tables
     /// <summary>Prints the table to the command's output.</summary>
     public static void Print(Table table, TextWriter output)
     {
-        bool terminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        if (ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected)
         {
-            Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
-            ColorSystem = terminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(output),
-        });
-        if (!terminal)
-        {
-            console.Profile.Width = 8192;
+            AnsiConsole.Write(table);
+            return;
         }
 
+        using var text = new StringWriter();
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(text),
+        });
+        console.Profile.Width = 8192;
         console.Write(table);
+        foreach (ReadOnlySpan<char> line in text.ToString().AsSpan().EnumerateLines())
+        {
+            if (!line.IsEmpty)
+            {
+                output.WriteLine(line.TrimEnd());
+            }
+        }
     }
 }
