@@ -112,7 +112,8 @@ public sealed class FileTypeTests
         for (int seed = 0; seed < 200; seed++)
         {
             Assert.True(
-                CompressibilityProbe.LooksIncompressible(StripeFixture.Random(512 << (seed % 8), seed)),
+                CompressibilityProbe.LooksIncompressible(
+                    StripeFixture.Random(512 << (seed % 8), seed)),
                 $"seed {seed}");
         }
     }

@@ -94,7 +94,8 @@ public sealed class ManifestTests
     {
         using KeyRing keys = KeyRing.Of(MasterKey.Generate());
         using KeyRing others = KeyRing.Of(MasterKey.Generate());
-        byte[] encoded = ManifestCodec.Encode(Sample(keys.Current, 1, Redundancy.Default), keys.Current);
+        byte[] encoded =
+            ManifestCodec.Encode(Sample(keys.Current, 1, Redundancy.Default), keys.Current);
 
         Result<Manifest> decoded = ManifestCodec.Decode(encoded, others);
 
@@ -128,7 +129,8 @@ public sealed class ManifestTests
             HeaderStride = 4096,
             FileType = FileType.Matroska,
             Stripes = stripes,
-            Devices = [.. Enumerable.Range(0, redundancy.TotalShards).Select(i => (UInt128)(i * 77))],
+            Devices =
+                [.. Enumerable.Range(0, redundancy.TotalShards).Select(i => (UInt128)(i * 77))],
         };
     }
 

@@ -13,7 +13,8 @@ public sealed class StripeCodecTests
     [InlineData(65536)]
     public void Restores_any_length_raw_and_compressed(int bytes)
     {
-        foreach (byte[] plain in new[] { StripeFixture.Random(bytes, bytes), StripeFixture.Text(bytes, 7) })
+        byte[][] contents = [StripeFixture.Random(bytes, bytes), StripeFixture.Text(bytes, 7)];
+        foreach (byte[] plain in contents)
         {
             foreach (int alignment in new[] { 1, 64, 4096 })
             {
@@ -62,7 +63,7 @@ public sealed class StripeCodecTests
         {
             byte[] plain = StripeFixture.Text(random.Next(1, 20_000), seed);
             using var stripe =
-                new StripeFixture(plain, CompressionLevel.Fast, new Redundancy(k, m), alignment: 64);
+                new StripeFixture(plain, CompressionLevel.Fast, new(k, m), alignment: 64);
             int[] order = Enumerable.Range(0, k + m).OrderBy(_ => random.Next()).ToArray();
             foreach (int lost in order.Take(m))
             {
@@ -79,7 +80,8 @@ public sealed class StripeCodecTests
     [Fact]
     public void Says_how_many_shards_are_needed()
     {
-        using var stripe = new StripeFixture(StripeFixture.Random(50_000, 2), CompressionLevel.Skip);
+        using var stripe =
+            new StripeFixture(StripeFixture.Random(50_000, 2), CompressionLevel.Skip);
         for (int i = 3; i < 8; i++)
         {
             stripe.Lose(i);
@@ -138,7 +140,8 @@ public sealed class StripeCodecTests
     [Fact]
     public void Refuses_another_key_without_showing_a_byte()
     {
-        using var stripe = new StripeFixture(StripeFixture.Text(60_000, 5), CompressionLevel.Balanced);
+        using var stripe =
+            new StripeFixture(StripeFixture.Text(60_000, 5), CompressionLevel.Balanced);
         byte[] secret = new byte[MasterKey.Bytes];
         using ObjectCipher other =
             ObjectCipher.FromObjectKey(secret, stripe.Cipher.ObjectId, stripe.Key.Id);

@@ -91,7 +91,8 @@ internal sealed class StripeFixture : IDisposable
     /// <summary>Words in random order: shrinks to about a third.</summary>
     public static byte[] Text(int bytes, int seed)
     {
-        string[] words = ["shard", "stripe", "parity", "ring", "lease", "slab", "verdict", "epoch", "\n"];
+        string[] words =
+            ["shard", "stripe", "parity", "ring", "lease", "slab", "verdict", "epoch", "\n"];
         var random = new Random(seed);
         var text = new System.Text.StringBuilder(bytes + 16);
         while (text.Length < bytes)

@@ -58,8 +58,8 @@ public sealed class TamperTests
     [Fact]
     public void The_same_lie_in_every_header_is_refused()
     {
-        // A forger with access to all devices changes one field everywhere and mends the checksums, and the
-        // reader is told to expect exactly that: only the authentication is left to notice.
+        // A forger with access to all devices changes one field everywhere and mends the checksums,
+        // and the reader is told to expect exactly that: only the authentication is left to notice.
         using var stripe = new StripeFixture(StripeFixture.Random(8_000, 3), CompressionLevel.Skip);
         StripeInfo[] lies =
         [
@@ -116,7 +116,8 @@ public sealed class TamperTests
     [Fact]
     public void A_forged_shard_among_exactly_k_is_corrupt_and_shows_nothing()
     {
-        using var stripe = new StripeFixture(StripeFixture.Random(60_000, 5), CompressionLevel.Skip);
+        using var stripe =
+            new StripeFixture(StripeFixture.Random(60_000, 5), CompressionLevel.Skip);
         stripe.Shard(7)[0] ^= 1;
         MendPayload(stripe, 7);
         for (int i = 8; i < 12; i++)
@@ -184,7 +185,8 @@ public sealed class TamperTests
     [Fact]
     public void A_foreign_payload_under_rewritten_headers_is_refused()
     {
-        // Replay with the headers renamed to the newer object: the key and nonce are the object's own.
+        // Replay with the headers renamed to the newer object: the key and nonce are the object's
+        // own.
         using MasterKey key = MasterKey.Generate();
         using StripeFixture newer = Stripe(key, ObjectId.New(), 0);
         using StripeFixture older = Stripe(key, ObjectId.New(), 0);
@@ -221,7 +223,8 @@ public sealed class TamperTests
     [Fact]
     public void Random_bytes_are_never_an_object()
     {
-        using var stripe = new StripeFixture(StripeFixture.Text(60_000, 9), CompressionLevel.Balanced);
+        using var stripe =
+            new StripeFixture(StripeFixture.Text(60_000, 9), CompressionLevel.Balanced);
         for (int seed = 0; seed < 200; seed++)
         {
             new Random(seed).NextBytes(stripe.Headers);
@@ -235,14 +238,16 @@ public sealed class TamperTests
     [Fact]
     public void A_bomb_that_is_authentic_is_bounded_by_the_declared_length()
     {
-        // 64 KiB of zeros make a frame of some bytes; here its header claims it expands to 100 bytes.
+        // 64 KiB of zeros make a frame of some bytes; here its header claims it expands to 100
+        // bytes.
         using var stripe = new StripeFixture(new byte[65_536], CompressionLevel.Balanced);
         Span<byte> frame = new byte[stripe.Info.StoredBytes];
         Span<byte> identity = stackalloc byte[ShardHeader.IdentityBytes];
         ShardHeader.WriteIdentity(
             identity, stripe.Cipher.ObjectId, stripe.Key.Id, stripe.Geometry, stripe.Info);
         Assert.True(stripe.Cipher.Open(
-            0, identity, stripe.Payload.AsSpan(0, frame.Length), ShardHeader.Tag(stripe.Header(0)), frame));
+            0, identity, stripe.Payload.AsSpan(0, frame.Length),
+            ShardHeader.Tag(stripe.Header(0)), frame));
 
         StripeInfo lie = stripe.Info with { PlainBytes = 100 };
         ShardHeader.WriteIdentity(

@@ -24,15 +24,15 @@ public sealed class XChaChaTests
     [Fact]
     public void Seals_and_opens_the_drafts_vector()
     {
-        // Appendix A.3.1. The draft's nonce is 40..57: the object id is its first 16 bytes, the stripe
-        // index the last 8, little-endian.
+        // Appendix A.3.1. The draft's nonce is 40..57: the object id is its first 16 bytes, the
+        // stripe index the last 8, little-endian.
         byte[] key = Convert.FromHexString(
             "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
         byte[] nonce = Convert.FromHexString("404142434445464748494a4b4c4d4e4f");
         const ulong StripeIndex = 0x5756555453525150;
         byte[] aad = Convert.FromHexString("50515253c0c1c2c3c4c5c6c7");
-        byte[] plain = ("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the "
-            + "future, sunscreen would be it.").Select(c => (byte)c).ToArray();
+        byte[] plain = ("Ladies and Gentlemen of the class of '99: If I could offer you only one "
+            + "tip for the future, sunscreen would be it.").Select(c => (byte)c).ToArray();
         byte[] sealedBytes = new byte[plain.Length];
         byte[] tag = new byte[ObjectCipher.TagBytes];
         using ObjectCipher cipher =

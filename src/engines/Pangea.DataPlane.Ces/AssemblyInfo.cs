@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
 
-// The libzstd signatures are blittable; without this every call would go through a marshalling stub.
+// The libzstd signatures are blittable; without this every call would go through a marshalling
+// stub.
 [assembly: DisableRuntimeMarshalling]

@@ -1,14 +1,15 @@
 // HOT PATH
-// Budget: 1 MiB at 5 GB/s is 200 us, a 4 KiB object has 6.6 us in all. The probe counts 8 KiB of a large
-// stripe (1 KiB of a small one) and, only where those look random, searches a part of it for repeats: about
-// 6 us and 1 us; no allocation.
+// Budget: 1 MiB at 5 GB/s is 200 us, a 4 KiB object has 6.6 us in all. The probe counts 8 KiB of a
+// large stripe (1 KiB of a small one) and, only where those look random, searches a part of it for
+// repeats: about 6 us and 1 us; no allocation.
 using System.Runtime.InteropServices;
 
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// Tells whether a stripe looks as if compression would not pay: bytes evenly spread (order 0) and no four
-/// bytes repeated nearby. libzstd needs 2 ms for a random MiB at level 6; this needs some microseconds.
+/// Tells whether a stripe looks as if compression would not pay: bytes evenly spread (order 0) and
+/// no four bytes repeated nearby. libzstd needs 2 ms for a random MiB at level 6; this needs some
+/// microseconds.
 /// </summary>
 internal static class CompressibilityProbe
 {
@@ -18,16 +19,17 @@ internal static class CompressibilityProbe
     private const int Symbols = 256;
     private const int Chunks = 16;
 
-    // What is looked at, by stripe size: a sample costs in proportion, the gain of skipping does too.
+    // What is looked at, by stripe size: a sample costs in proportion, the gain of skipping does
+    // too.
     private const int LargeStripeBytes = 64 * 1024;
     private const int CountedBytesLarge = 8192;
     private const int CountedBytesSmall = 1024;
     private const int SearchedBytesLarge = 4096;
     private const int SearchedBytesSmall = 768;
 
-    // Evenness is 256 * sum(p^2): 1 for uniform bytes, with a standard deviation of 22.6 / n for n samples. At
-    // 1.06 the collision entropy is 7.92 bits, so skipping gives away about one percent; the second term
-    // leaves room of 4 deviations for small samples.
+    // Evenness is 256 * sum(p^2): 1 for uniform bytes, with a standard deviation of 22.6 / n for n
+    // samples. At 1.06 the collision entropy is 7.92 bits, so skipping gives away about one
+    // percent; the second term leaves room of 4 deviations for small samples.
     private const double EvennessMax = 1.06;
     private const double EvennessSlack = 4 * 22.6;
 
@@ -79,7 +81,8 @@ internal static class CompressibilityProbe
 
     private static bool HasRepeats(ReadOnlySpan<byte> plain, int searchedBytes)
     {
-        // One sample at the start and one at the end: files often begin with a header unlike the rest.
+        // One sample at the start and one at the end: files often begin with a header unlike the
+        // rest.
         Span<ushort> last = stackalloc ushort[1 << RepeatHashBits];
         int sampleBytes = Math.Min(searchedBytes, plain.Length) / 2;
         return CountRepeats(plain[^sampleBytes..], last) > sampleBytes / BytesPerRepeat

@@ -11,14 +11,17 @@ public enum CompressionMode : byte
     /// <summary>Level 3 for what may shrink; the default.</summary>
     Balanced,
 
-    /// <summary>The best level for data at rest: 9 for text, 6 for binaries, 1 for images.</summary>
+    /// <summary>The best level for data at rest: 9 for text, 6 for binaries, 1 for
+    /// images.</summary>
     Archive,
 
-    /// <summary>As archive, but the level gives way while the pipeline is behind its input.</summary>
+    /// <summary>As archive, but the level gives way while the pipeline is behind its
+    /// input.</summary>
     Adaptive,
 }
 
-/// <summary>Chooses the level by mode and file type; stripes are probed besides by the codec.</summary>
+/// <summary>Chooses the level by mode and file type; stripes are probed besides by the
+/// codec.</summary>
 public static class CompressionPolicy
 {
     public static CompressionLevel Choose(CompressionMode mode, FileType type)
@@ -48,6 +51,8 @@ public static class CompressionPolicy
         "archive" => CompressionMode.Archive,
         "adaptive" => CompressionMode.Adaptive,
         _ => Fault.InvalidParameter(
-            "compression", $"compression '{text}' is unknown", "none, balanced, archive or adaptive"),
+            "compression",
+            $"compression '{text}' is unknown",
+            "none, balanced, archive or adaptive"),
     };
 }

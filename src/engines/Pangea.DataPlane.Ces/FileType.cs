@@ -1,7 +1,8 @@
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// What a file is, as far as compression cares. Values are stored in manifests: add, never renumber.
+/// What a file is, as far as compression cares. Values are stored in manifests: add, never
+/// renumber.
 /// </summary>
 public enum FileType : byte
 {

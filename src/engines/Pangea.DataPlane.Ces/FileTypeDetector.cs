@@ -3,8 +3,8 @@ using System.Text;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// Says what a file is: magic bytes first, then the extension of its name, then statistics of its first
-/// bytes. A guess for compression only; nothing else may depend on it.
+/// Says what a file is: magic bytes first, then the extension of its name, then statistics of its
+/// first bytes. A guess for compression only; nothing else may depend on it.
 /// </summary>
 public static class FileTypeDetector
 {
@@ -25,9 +25,11 @@ public static class FileTypeDetector
         FileType byExtension = ByExtension(name);
         FileType byStatistics = ByStatistics(head);
 
-        // A name that promises text over bytes that are none (or the other way round) is not believed.
+        // A name that promises text over bytes that are none (or the other way round) is not
+        // believed.
         bool isContradicted = byStatistics == FileType.HighEntropy
-            || (FileTypeTable.ClassOf(byExtension) == FileClass.Text) != (byStatistics == FileType.Text);
+            || (FileTypeTable.ClassOf(byExtension) == FileClass.Text)
+                != (byStatistics == FileType.Text);
         return byExtension == FileType.Unknown || (head.Length > 0 && isContradicted)
             ? byStatistics
             : byExtension;
@@ -79,23 +81,28 @@ public static class FileTypeDetector
             return LooksLikeMarkup(head);
         }
 
-        return CompressibilityProbe.LooksIncompressible(head) ? FileType.HighEntropy : FileType.Binary;
+        return CompressibilityProbe.LooksIncompressible(head)
+            ? FileType.HighEntropy
+            : FileType.Binary;
     }
 
     private static FileType LooksLikeMarkup(ReadOnlySpan<byte> head)
     {
         ReadOnlySpan<byte> start = head.TrimStart(" \t\r\n"u8);
-        return start.IsEmpty || start[0] is not ((byte)'{' or (byte)'[') || !start.Contains((byte)'"')
-            ? FileType.Text
-            : FileType.Json;
+        bool isJson = !start.IsEmpty
+            && start[0] is (byte)'{' or (byte)'['
+            && start.Contains((byte)'"');
+        return isJson ? FileType.Json : FileType.Text;
     }
 
-    /// <summary>UTF-8 (the last character may be cut) with no control characters but white space.</summary>
+    /// <summary>UTF-8 (the last character may be cut) with no control characters but white
+    /// space.</summary>
     private static bool IsText(ReadOnlySpan<byte> head)
     {
         foreach (byte value in head)
         {
-            if (value < 0x20 && value is not ((byte)'\t' or (byte)'\n' or (byte)'\r' or 0x0C or 0x1B))
+            if (value < 0x20
+                && value is not ((byte)'\t' or (byte)'\n' or (byte)'\r' or 0x0C or 0x1B))
             {
                 return false;
             }

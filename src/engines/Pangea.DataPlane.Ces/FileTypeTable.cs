@@ -6,7 +6,8 @@ namespace Pangea.DataPlane.Ces;
 /// </summary>
 internal static class FileTypeTable
 {
-    /// <summary>Magic bytes at an offset; the first row that fits wins, so special ones stand first.</summary>
+    /// <summary>Magic bytes at an offset; the first row that fits wins, so special ones stand
+    /// first.</summary>
     public static readonly FileMagic[] Magics =
     [
         new(FileType.Webp, 0, "RIFF"u8, 8, "WEBP"u8),
@@ -94,7 +95,7 @@ internal static class FileTypeTable
         (FileType.Xml, "xml svg xsd xsl"),
         (FileType.Csv, "csv tsv"),
         (FileType.Html, "html htm xhtml"),
-        (FileType.Source, "c h cc cpp hpp cs rs go py js ts java kt rb php pl sh sql css lua swift"),
+        (FileType.Source, "c h cc cpp hpp cs rs go py js ts java kt rb php pl sh sql css lua"),
     ]);
 
     public static FileClass ClassOf(FileType type) => type switch
@@ -150,5 +151,6 @@ internal sealed class FileMagic
         HasAt(head, _offset, _bytes) && HasAt(head, _offset2, _bytes2);
 
     private static bool HasAt(ReadOnlySpan<byte> head, int offset, byte[] bytes) =>
-        head.Length >= offset + bytes.Length && head.Slice(offset, bytes.Length).SequenceEqual(bytes);
+        head.Length >= offset + bytes.Length
+        && head.Slice(offset, bytes.Length).SequenceEqual(bytes);
 }

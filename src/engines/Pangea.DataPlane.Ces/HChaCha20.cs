@@ -5,8 +5,9 @@ using System.Runtime.CompilerServices;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// HChaCha20 of draft-irtf-cfrg-xchacha-03, section 2.2: a 32-byte subkey from a 32-byte key and 16 bytes
-/// of nonce. Runs once per object, so it is written for reading, not for speed (about 100 ns).
+/// HChaCha20 of draft-irtf-cfrg-xchacha-03, section 2.2: a 32-byte subkey from a 32-byte key and 16
+/// bytes of nonce. Runs once per object, so it is written for reading, not for speed (about 100
+/// ns).
 /// </summary>
 internal static class HChaCha20
 {

@@ -5,8 +5,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// HKDF-SHA256 (RFC 5869) with one info text per purpose. What is derived here is part of the format:
-/// docs/shard-format.md, section 3.
+/// HKDF-SHA256 (RFC 5869) with one info text per purpose. What is derived here is part of the
+/// format: docs/shard-format.md, section 3.
 /// </summary>
 internal static class KeyDerivation
 {

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// Names a master key without telling it: the first 8 bytes of HKDF-SHA256(master key, "pangea key id v1").
-/// Objects carry it, so that old objects find their key after a rotation.
+/// Names a master key without telling it: the first 8 bytes of HKDF-SHA256(master key, "pangea key
+/// id v1"). Objects carry it, so that old objects find their key after a rotation.
 /// </summary>
 public readonly record struct KeyId(ulong Value)
 {

@@ -7,10 +7,11 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// The master keys of an appliance: the current one seals new objects, the older ones stay for the objects
-/// that name them. Its text form is one line a key, <c>pangea-key-v1 ID SECRET</c> (16 and 64 hexadecimal
-/// digits); the last line is the current key, so that rotating only appends. Empty lines and lines that
-/// start with <c>#</c> are skipped. The id repeats what the secret implies and so serves as a checksum.
+/// The master keys of an appliance: the current one seals new objects, the older ones stay for the
+/// objects that name them. Its text form is one line a key, <c>pangea-key-v1 ID SECRET</c> (16 and
+/// 64 hexadecimal digits); the last line is the current key, so that rotating only appends. Empty
+/// lines and lines that start with <c>#</c> are skipped. The id repeats what the secret implies and
+/// so serves as a checksum.
 /// </summary>
 public sealed class KeyRing : IDisposable
 {
@@ -47,7 +48,8 @@ public sealed class KeyRing : IDisposable
     /// <summary>A ring of one key, which it owns from now on.</summary>
     public static KeyRing Of(MasterKey key) => new([key]);
 
-    /// <summary>Makes <paramref name="key"/> the current one; the ring owns it from now on.</summary>
+    /// <summary>Makes <paramref name="key"/> the current one; the ring owns it from now
+    /// on.</summary>
     public Result Rotate(MasterKey key)
     {
         if (_keys.Count >= KeysMax)
@@ -89,7 +91,8 @@ public sealed class KeyRing : IDisposable
         if (text.Length > TextBytesMax)
         {
             return new Fault(
-                FaultCode.TooLarge, $"a key file has at most {TextBytesMax} bytes, not {text.Length}");
+                FaultCode.TooLarge,
+                $"a key file has at most {TextBytesMax} bytes, not {text.Length}");
         }
 
         var ring = new KeyRing([]);
@@ -114,7 +117,8 @@ public sealed class KeyRing : IDisposable
 
         return ring._keys.Count > 0
             ? ring
-            : Fault.InvalidParameter("keys", "the key file holds no key", $"a line reads: {LinePrefix} ID SECRET");
+            : Fault.InvalidParameter(
+                "keys", "the key file holds no key", $"a line reads: {LinePrefix} ID SECRET");
     }
 
     /// <summary>The text form, secrets included: only for the key file.</summary>
@@ -164,7 +168,7 @@ public sealed class KeyRing : IDisposable
             key.Value.Dispose();
             return Fault.InvalidParameter(
                 "keys",
-                $"line {lineNumber} of the key file says key {id}, but its secret belongs to another id",
+                $"line {lineNumber} of the key file says key {id}, but its secret has another id",
                 "the line was damaged or edited; restore it from a copy");
         }
 

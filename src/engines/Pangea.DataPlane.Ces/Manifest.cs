@@ -5,7 +5,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// What is known about one version of one object: the same bytes on every device that holds a shard of it.
+/// What is known about one version of one object: the same bytes on every device that holds a shard
+/// of it.
 /// </summary>
 public sealed record Manifest
 {
@@ -31,8 +32,8 @@ public sealed record Manifest
     public required StripeGeometry Geometry { get; init; }
 
     /// <summary>
-    /// Distance from a shard header to its payload where the shards are kept (4096 on devices, 128 in
-    /// memory); the space between is zeros.
+    /// Distance from a shard header to its payload where the shards are kept (4096 on devices, 128
+    /// in memory); the space between is zeros.
     /// </summary>
     public required int HeaderStride { get; init; }
 
@@ -41,12 +42,14 @@ public sealed record Manifest
     public required StripeTable Stripes { get; init; }
 
     /// <summary>
-    /// The devices of the object, k + m ids of 16 bytes, in the order of its positions. Which position holds
-    /// which shard of a stripe is the store's rule; zero means that the position was never written.
+    /// The devices of the object, k + m ids of 16 bytes, in the order of its positions. Which
+    /// position holds which shard of a stripe is the store's rule; zero means that the position was
+    /// never written.
     /// </summary>
     public required ImmutableArray<UInt128> Devices { get; init; }
 
-    /// <summary>Bytes that the shards take on all devices, headers, padding and parity included.</summary>
+    /// <summary>Bytes that the shards take on all devices, headers, padding and parity
+    /// included.</summary>
     public long ShardBytesTotal
     {
         get

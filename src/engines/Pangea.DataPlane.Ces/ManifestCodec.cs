@@ -9,15 +9,16 @@ using Pangea.DataPlane.Erasure;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// The bytes of a manifest: fixed part, name, device ids, stripe table, HMAC-SHA256 under the object's
-/// manifest key, length, CRC32C; integers are little-endian. docs/shard-format.md, section 6, is the
-/// specification. Reading trusts no length before it is checked against the bytes that are there.
+/// The bytes of a manifest: fixed part, name, device ids, stripe table, HMAC-SHA256 under the
+/// object's manifest key, length, CRC32C; integers are little-endian. docs/shard-format.md, section
+/// 6, is the specification. Reading trusts no length before it is checked against the bytes that
+/// are there.
 /// </summary>
 public static class ManifestCodec
 {
     /// <summary>
-    /// The trailer behind every manifest: its length (4) and CRC32C (4), so that a reader that knows where a
-    /// manifest ends finds where it starts.
+    /// The trailer behind every manifest: its length (4) and CRC32C (4), so that a reader that
+    /// knows where a manifest ends finds where it starts.
     /// </summary>
     public const int TrailerBytes = 8;
 
@@ -58,7 +59,8 @@ public static class ManifestCodec
         + (manifest.Devices.Length * DeviceIdBytes) + (manifest.Stripes.Count * sizeof(uint))
         + MacBytes + TrailerBytes;
 
-    /// <summary>Writes and authenticates; <paramref name="key"/> is the one the manifest names.</summary>
+    /// <summary>Writes and authenticates; <paramref name="key"/> is the one the manifest
+    /// names.</summary>
     public static byte[] Encode(Manifest manifest, MasterKey key)
     {
         Invariant.Check(key.Id == manifest.KeyId);
@@ -92,7 +94,8 @@ public static class ManifestCodec
     }
 
     /// <summary>
-    /// Reads and authenticates. Faults: Corrupt (malformed or forged), Denied (its key is not in the ring).
+    /// Reads and authenticates. Faults: Corrupt (malformed or forged), Denied (its key is not in
+    /// the ring).
     /// </summary>
     public static Result<Manifest> Decode(ReadOnlySpan<byte> encoded, KeyRing keys)
     {
@@ -113,12 +116,12 @@ public static class ManifestCodec
         ComputeMac(key.Value, manifest.Value.ObjectId, encoded[..macOffset], mac);
         return CryptographicOperations.FixedTimeEquals(mac, encoded.Slice(macOffset, MacBytes))
             ? manifest
-            : Malformed($"the manifest of object {manifest.Value.ObjectId} fails its authentication");
+            : Malformed($"that of object {manifest.Value.ObjectId} fails its authentication");
     }
 
     /// <summary>
-    /// Reads with the checksum alone: for healing, which has no key. What it says may be forged; only
-    /// ciphertext may be handled by it.
+    /// Reads with the checksum alone: for healing, which has no key. What it says may be forged;
+    /// only ciphertext may be handled by it.
     /// </summary>
     public static Result<Manifest> DecodeUnauthenticated(ReadOnlySpan<byte> encoded)
     {
@@ -199,12 +202,15 @@ public static class ManifestCodec
         BinaryPrimitives.WriteInt32LittleEndian(encoded[StripeBytesOffset..], geometry.StripeBytes);
         BinaryPrimitives.WriteInt32LittleEndian(
             encoded[ShardAlignmentOffset..], geometry.ShardAlignment);
-        BinaryPrimitives.WriteInt32LittleEndian(encoded[HeaderStrideOffset..], manifest.HeaderStride);
-        BinaryPrimitives.WriteInt32LittleEndian(encoded[StripeCountOffset..], manifest.Stripes.Count);
+        BinaryPrimitives.WriteInt32LittleEndian(
+            encoded[HeaderStrideOffset..], manifest.HeaderStride);
+        BinaryPrimitives.WriteInt32LittleEndian(
+            encoded[StripeCountOffset..], manifest.Stripes.Count);
         manifest.ContentHash.AsSpan().CopyTo(encoded[ContentHashOffset..]);
     }
 
-    /// <summary>Magic, version, length and checksum: after this the bytes are as they were written.</summary>
+    /// <summary>Magic, version, length and checksum: after this the bytes are as they were
+    /// written.</summary>
     private static Result<int> CheckWhole(ReadOnlySpan<byte> encoded)
     {
         if (encoded.Length < FixedBytes + MacBytes + TrailerBytes || encoded.Length > BytesMax)
@@ -301,5 +307,8 @@ public static class ManifestCodec
     }
 
     private static Fault Malformed(string what) =>
-        new(FaultCode.Corrupt, $"not a valid manifest: {what}", "another device has the same manifest");
+        new(
+            FaultCode.Corrupt,
+            $"not a valid manifest: {what}",
+            "the other devices of the object have the same manifest");
 }

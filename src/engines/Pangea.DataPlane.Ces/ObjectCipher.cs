@@ -6,9 +6,10 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// XChaCha20-Poly1305 for the stripes of one object (decisions A8, A10). The 24-byte nonce is object id
-/// (16) then stripe index (8, little-endian); its first 16 bytes are the same for every stripe, so HChaCha20
-/// runs once here and each stripe costs one ChaCha20-Poly1305 of the BCL. Not for use by two threads at once.
+/// XChaCha20-Poly1305 for the stripes of one object (decisions A8, A10). The 24-byte nonce is
+/// object id (16) then stripe index (8, little-endian); its first 16 bytes are the same for every
+/// stripe, so HChaCha20 runs once here and each stripe costs one ChaCha20-Poly1305 of the BCL. Not
+/// for use by two threads at once.
 /// </summary>
 public sealed class ObjectCipher : IDisposable
 {
@@ -54,8 +55,9 @@ public sealed class ObjectCipher : IDisposable
     }
 
     /// <summary>
-    /// Encrypts <paramref name="plain"/> into <paramref name="sealedBytes"/> of the same length, which may
-    /// be the same memory. A stripe index is sealed once per object: the nonce depends on nothing else.
+    /// Encrypts <paramref name="plain"/> into <paramref name="sealedBytes"/> of the same length,
+    /// which may be the same memory. A stripe index is sealed once per object: the nonce depends on
+    /// nothing else.
     /// </summary>
     public void Seal(
         ulong stripeIndex,
@@ -70,8 +72,8 @@ public sealed class ObjectCipher : IDisposable
     }
 
     /// <summary>
-    /// Decrypts and authenticates. False where the tag does not fit; <paramref name="plain"/> then holds
-    /// zeros, never unauthenticated bytes.
+    /// Decrypts and authenticates. False where the tag does not fit; <paramref name="plain"/> then
+    /// holds zeros, never unauthenticated bytes.
     /// </summary>
     public bool Open(
         ulong stripeIndex,
@@ -98,7 +100,8 @@ public sealed class ObjectCipher : IDisposable
 
     private static void WriteNonce(ulong stripeIndex, Span<byte> nonce)
     {
-        // ChaCha20-Poly1305 after HChaCha20: 4 zero bytes, then the last 8 bytes of the XChaCha nonce.
+        // ChaCha20-Poly1305 after HChaCha20: 4 zero bytes, then the last 8 bytes of the XChaCha
+        // nonce.
         nonce[..NonceCounterOffset].Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(nonce[NonceCounterOffset..], stripeIndex);
     }

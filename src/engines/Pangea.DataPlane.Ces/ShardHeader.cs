@@ -6,15 +6,17 @@ using Pangea.DataPlane.Erasure;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// The 128 bytes in front of every shard payload (decision A9); integers are little-endian. Bytes 0..63 with
-/// the shard index set to zero are the additional authenticated data of the stripe, so a header cannot be
-/// changed without being found out. docs/shard-format.md, section 4, is the specification.
+/// The 128 bytes in front of every shard payload (decision A9); integers are little-endian. Bytes
+/// 0..63 with the shard index set to zero are the additional authenticated data of the stripe, so a
+/// header cannot be changed without being found out. docs/shard-format.md, section 4, is the
+/// specification.
 /// </summary>
 internal static class ShardHeader
 {
     public const int Bytes = 128;
 
-    /// <summary>The part that all shards of a stripe share (but for the shard index): the AAD.</summary>
+    /// <summary>The part that all shards of a stripe share (but for the shard index): the
+    /// AAD.</summary>
     public const int IdentityBytes = 64;
 
     public const ushort FormatVersion = 1;
@@ -40,7 +42,8 @@ internal static class ShardHeader
 
     private static ReadOnlySpan<byte> Magic => "PGSHARD1"u8;
 
-    /// <summary>Writes bytes 0..63 with shard index 0: the AAD, and the start of every header.</summary>
+    /// <summary>Writes bytes 0..63 with shard index 0: the AAD, and the start of every
+    /// header.</summary>
     public static void WriteIdentity(
         Span<byte> identity,
         ObjectId objectId,
@@ -59,7 +62,8 @@ internal static class ShardHeader
         objectId.Write(identity[ObjectIdOffset..]);
         keyId.Write(identity[KeyIdOffset..]);
         BinaryPrimitives.WriteUInt64LittleEndian(identity[StripeIndexOffset..], stripe.StripeIndex);
-        BinaryPrimitives.WriteInt32LittleEndian(identity[StripeBytesOffset..], geometry.StripeBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(
+            identity[StripeBytesOffset..], geometry.StripeBytes);
         BinaryPrimitives.WriteInt32LittleEndian(identity[PlainBytesOffset..], stripe.PlainBytes);
         BinaryPrimitives.WriteInt32LittleEndian(identity[StoredBytesOffset..], stripe.StoredBytes);
         BinaryPrimitives.WriteInt32LittleEndian(identity[ShardBytesOffset..], stripe.ShardBytes);
@@ -88,7 +92,8 @@ internal static class ShardHeader
     public static uint PayloadCrc(ReadOnlySpan<byte> header) =>
         BinaryPrimitives.ReadUInt32LittleEndian(header[PayloadCrcOffset..]);
 
-    /// <summary>Judges a header that should be shard <paramref name="shardIndex"/> of that stripe.</summary>
+    /// <summary>Judges a header that should be shard <paramref name="shardIndex"/> of that
+    /// stripe.</summary>
     public static ShardState Check(
         ReadOnlySpan<byte> header, ReadOnlySpan<byte> identity, int shardIndex)
     {

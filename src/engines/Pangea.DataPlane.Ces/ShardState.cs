@@ -1,9 +1,9 @@
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// What is known about one shard of a stripe. The reader sets <see cref="Missing"/> or <see cref="Read"/>;
-/// the codec turns <see cref="Read"/> into one of the states below it and takes <see cref="Ok"/> at its word
-/// when it is called again with more shards.
+/// What is known about one shard of a stripe. The reader sets <see cref="Missing"/> or <see
+/// cref="Read"/>; the codec turns <see cref="Read"/> into one of the states below it and takes <see
+/// cref="Ok"/> at its word when it is called again with more shards.
 /// </summary>
 public enum ShardState : byte
 {
@@ -25,6 +25,7 @@ public enum ShardState : byte
     /// <summary>The header is right and the payload's checksum is not.</summary>
     DamagedPayload,
 
-    /// <summary>Its checksums are right, but it contradicts the other shards: forged or replayed.</summary>
+    /// <summary>Its checksums are right, but it contradicts the other shards: forged or
+    /// replayed.</summary>
     Contradicting,
 }

@@ -8,8 +8,8 @@ namespace Pangea.DataPlane.Ces;
 public sealed partial class StripeCodec
 {
     /// <summary>
-    /// Turns every <see cref="ShardState.Read"/> into Ok or the way it is damaged; Unavailable where fewer
-    /// than k are left.
+    /// Turns every <see cref="ShardState.Read"/> into Ok or the way it is damaged; Unavailable
+    /// where fewer than k are left.
     /// </summary>
     private static Result CheckShards(
         in StripeGeometry geometry,
@@ -50,8 +50,8 @@ public sealed partial class StripeCodec
     }
 
     /// <summary>
-    /// All shards of a stripe carry the same tag. Where checksums fit and tags differ, the tag of the most
-    /// shards stands and the others count as lost.
+    /// All shards of a stripe carry the same tag. Where checksums fit and tags differ, the tag of
+    /// the most shards stands and the others count as lost.
     /// </summary>
     private static void AgreeOnTag(
         ReadOnlySpan<byte> headers, int headerStride, Span<ShardState> shards)
@@ -81,14 +81,16 @@ public sealed partial class StripeCodec
         for (int i = 0; best >= 0 && i < shards.Length; i++)
         {
             if (shards[i] == ShardState.Ok
-                && !TagOf(headers, headerStride, i).SequenceEqual(TagOf(headers, headerStride, best)))
+                && !TagOf(headers, headerStride, i)
+                    .SequenceEqual(TagOf(headers, headerStride, best)))
             {
                 shards[i] = ShardState.Contradicting;
             }
         }
     }
 
-    /// <summary>Computes the data shards, or all shards, that are not usable; at least k are.</summary>
+    /// <summary>Computes the data shards, or all shards, that are not usable; at least k
+    /// are.</summary>
     private void Reconstruct(
         in StripeGeometry geometry,
         in StripeInfo stripe,
@@ -122,7 +124,10 @@ public sealed partial class StripeCodec
     }
 
     private static int CountTag(
-        ReadOnlySpan<byte> headers, int headerStride, ReadOnlySpan<ShardState> shards, int candidate)
+        ReadOnlySpan<byte> headers,
+        int headerStride,
+        ReadOnlySpan<ShardState> shards,
+        int candidate)
     {
         int votes = 0;
         ReadOnlySpan<byte> tag = TagOf(headers, headerStride, candidate);
@@ -137,7 +142,8 @@ public sealed partial class StripeCodec
         return votes;
     }
 
-    private static ReadOnlySpan<byte> TagOf(ReadOnlySpan<byte> headers, int headerStride, int index) =>
+    private static ReadOnlySpan<byte> TagOf(
+        ReadOnlySpan<byte> headers, int headerStride, int index) =>
         ShardHeader.Tag(headers[(index * headerStride)..]);
 
     private static Fault TooFew(

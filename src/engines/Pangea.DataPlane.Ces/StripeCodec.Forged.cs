@@ -8,9 +8,9 @@ public sealed partial class StripeCodec
     private byte[] _suspect = [];
 
     /// <summary>
-    /// Authentication has failed although more than k shards look right: leaves out each in turn, until the
-    /// rest is authentic. Costs a reconstruction and a decryption for each, only in this case; two forged
-    /// shards at once are not told apart and stay Corrupt.
+    /// Authentication has failed although more than k shards look right: leaves out each in turn,
+    /// until the rest is authentic. Costs a reconstruction and a decryption for each, only in this
+    /// case; two forged shards at once are not told apart and stay Corrupt.
     /// </summary>
     private Result OpenWithoutForged(
         ObjectCipher cipher,

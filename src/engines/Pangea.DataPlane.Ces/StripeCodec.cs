@@ -1,6 +1,7 @@
 // HOT PATH
-// Per 1 MiB stripe, 8+4, incompressible: the cipher reads 1 MiB and writes 1 MiB (0.21 ms at 4.8 GB/s),
-// parity reads 1 MiB and writes 0.5 MiB, CRC32C reads 1.5 MiB; no copy besides, no allocation, no syscall.
+// Per 1 MiB stripe, 8+4, incompressible: the cipher reads 1 MiB and writes 1 MiB (0.21 ms at 4.8
+// GB/s), parity reads 1 MiB and writes 0.5 MiB, CRC32C reads 1.5 MiB; no copy besides, no
+// allocation, no syscall.
 using System.Security.Cryptography;
 
 using Pangea.DataPlane.Core;
@@ -9,9 +10,10 @@ using Pangea.DataPlane.Erasure;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// The CES pipeline for one stripe: compress, encrypt, shard, and back (docs/shard-format.md). Owns the zstd
-/// contexts and a scratch buffer, so there is one for each thread. All buffers belong to the caller: shard i
-/// has its header at <c>headers[i * headerStride]</c> and its payload at <c>payload[i * ShardBytes]</c>.
+/// The CES pipeline for one stripe: compress, encrypt, shard, and back (docs/shard-format.md). Owns
+/// the zstd contexts and a scratch buffer, so there is one for each thread. All buffers belong to
+/// the caller: shard i has its header at <c>headers[i * headerStride]</c> and its payload at
+/// <c>payload[i * ShardBytes]</c>.
 /// </summary>
 public sealed partial class StripeCodec : IDisposable
 {
@@ -27,7 +29,8 @@ public sealed partial class StripeCodec : IDisposable
 
     private StripeCodec(Zstd zstd) => _zstd = zstd;
 
-    /// <summary>Fails with <see cref="FaultCode.Unsupported"/> where libzstd is not installed.</summary>
+    /// <summary>Fails with <see cref="FaultCode.Unsupported"/> where libzstd is not
+    /// installed.</summary>
     public static Result<StripeCodec> Create()
     {
         Result<Zstd> zstd = Zstd.Create();
@@ -38,8 +41,8 @@ public sealed partial class StripeCodec : IDisposable
     public static Result<string> ZstdVersion() => Zstd.Version();
 
     /// <summary>
-    /// Makes the k + m shards of one stripe. Each header block of <paramref name="headerStride"/> bytes gets
-    /// the header first and zeros behind it; <paramref name="payload"/> needs
+    /// Makes the k + m shards of one stripe. Each header block of <paramref name="headerStride"/>
+    /// bytes gets the header first and zeros behind it; <paramref name="payload"/> needs
     /// <see cref="StripeGeometry.PayloadBytesMax"/> bytes, of which (k + m) * ShardBytes are used.
     /// </summary>
     public StripeInfo Encode(
@@ -94,12 +97,14 @@ public sealed partial class StripeCodec : IDisposable
     }
 
     /// <summary>
-    /// Restores one stripe into <paramref name="plain"/> (at least PlainBytes) from any k shards whose state
-    /// is <see cref="ShardState.Read"/> or <see cref="ShardState.Ok"/>, and judges each in
-    /// <paramref name="shards"/>. The payload of data shards that are not usable is overwritten with their
-    /// reconstruction. Faults: Unavailable (too few usable shards: read more and call again), Corrupt
-    /// (authentication failed although the checksums fit; with more than k shards one forged shard is found
-    /// and left out). On a fault <paramref name="plain"/> holds nothing of the object.
+    /// Restores one stripe into <paramref name="plain"/> (at least PlainBytes) from any k shards
+    /// whose state is <see cref="ShardState.Read"/> or <see cref="ShardState.Ok"/>, and judges each
+    /// in
+    /// <paramref name="shards"/>. The payload of data shards that are not usable is overwritten
+    /// with their reconstruction. Faults: Unavailable (too few usable shards: read more and call
+    /// again), Corrupt (authentication failed although the checksums fit; with more than k shards
+    /// one forged shard is found and left out). On a fault <paramref name="plain"/> holds nothing
+    /// of the object.
     /// </summary>
     /// <param name="expected">From the object's manifest; every header must agree with it.</param>
     public Result Decode(
@@ -134,9 +139,9 @@ public sealed partial class StripeCodec : IDisposable
     }
 
     /// <summary>
-    /// Makes the shards anew that are not usable, header and payload, exactly as they were first written,
-    /// from any k others and without the key (decision A10). Afterwards every state is Ok. Faults:
-    /// Unavailable.
+    /// Makes the shards anew that are not usable, header and payload, exactly as they were first
+    /// written, from any k others and without the key (decision A10). Afterwards every state is Ok.
+    /// Faults: Unavailable.
     /// </summary>
     public Result Rebuild(
         ObjectId objectId,
@@ -194,9 +199,13 @@ public sealed partial class StripeCodec : IDisposable
         block[HeaderBytes..].Clear();
     }
 
-    /// <summary>Compresses into <paramref name="payload"/>; negative where the stripe stays raw.</summary>
+    /// <summary>Compresses into <paramref name="payload"/>; negative where the stripe stays
+    /// raw.</summary>
     private int Compress(
-        in StripeGeometry geometry, ReadOnlySpan<byte> plain, CompressionLevel level, Span<byte> payload)
+        in StripeGeometry geometry,
+        ReadOnlySpan<byte> plain,
+        CompressionLevel level,
+        Span<byte> payload)
     {
         if (level.IsSkip || plain.IsEmpty || CompressibilityProbe.LooksIncompressible(plain))
         {

@@ -4,7 +4,8 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Ces;
 
-/// <summary>How the stripes of an object are cut; fixed for the whole object and kept in its manifest.</summary>
+/// <summary>How the stripes of an object are cut; fixed for the whole object and kept in its
+/// manifest.</summary>
 public readonly record struct StripeGeometry
 {
     private StripeGeometry(Redundancy redundancy, int stripeBytes, int shardAlignment)
@@ -20,20 +21,24 @@ public readonly record struct StripeGeometry
     /// <summary>Plain bytes of every stripe but the last, which may be shorter.</summary>
     public int StripeBytes { get; }
 
-    /// <summary>Shard payloads are multiples of this power of two: 4096 for direct I/O, 64 in memory.</summary>
+    /// <summary>Shard payloads are multiples of this power of two: 4096 for direct I/O, 64 in
+    /// memory.</summary>
     public int ShardAlignment { get; }
 
     /// <summary>Payload bytes of one shard of a full stripe that does not shrink.</summary>
     public int ShardBytesMax { get; }
 
-    /// <summary>Payload of all k + m shards at their largest: what a stripe buffer must hold.</summary>
+    /// <summary>Payload of all k + m shards at their largest: what a stripe buffer must
+    /// hold.</summary>
     public int PayloadBytesMax => ShardBytesMax * Redundancy.TotalShards;
 
-    /// <summary>Checks the bounds: 4 KiB to 16 MiB a stripe, alignment a power of two up to 4096.</summary>
+    /// <summary>Checks the bounds: 4 KiB to 16 MiB a stripe, alignment a power of two up to
+    /// 4096.</summary>
     public static Result<StripeGeometry> Create(
         Redundancy redundancy, int stripeBytes, int shardAlignment)
     {
-        Result<Redundancy> valid = Redundancy.Create(redundancy.DataShards, redundancy.ParityShards);
+        Result<Redundancy> valid =
+            Redundancy.Create(redundancy.DataShards, redundancy.ParityShards);
         if (!valid.IsOk)
         {
             return valid.Fault;
@@ -43,7 +48,8 @@ public readonly record struct StripeGeometry
         {
             return Fault.InvalidParameter(
                 "stripeBytes",
-                $"a stripe has {Limits.StripeBytesMin} to {Limits.StripeBytesMax} bytes, not {stripeBytes}",
+                $"a stripe has {Limits.StripeBytesMin} to {Limits.StripeBytesMax} bytes, "
+                    + $"not {stripeBytes}",
                 $"the default is {Limits.StripeBytesDefault}");
         }
 
@@ -56,7 +62,8 @@ public readonly record struct StripeGeometry
         return new StripeGeometry(redundancy, stripeBytes, shardAlignment);
     }
 
-    /// <summary>Payload bytes of one shard for a stripe of that many stored bytes; 0 for an empty one.</summary>
+    /// <summary>Payload bytes of one shard for a stripe of that many stored bytes; 0 for an empty
+    /// one.</summary>
     public int ShardBytesFor(int storedBytes)
     {
         int k = Redundancy.DataShards;

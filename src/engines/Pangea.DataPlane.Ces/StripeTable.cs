@@ -5,8 +5,9 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// The stored size of each stripe of an object, 4 bytes a stripe: the lower 31 bits are the stored bytes,
-/// the highest bit says zstd. With the geometry and the object's size it tells all about every stripe.
+/// The stored size of each stripe of an object, 4 bytes a stripe: the lower 31 bits are the stored
+/// bytes, the highest bit says zstd. With the geometry and the object's size it tells all about
+/// every stripe.
 /// </summary>
 public sealed class StripeTable
 {
@@ -40,7 +41,8 @@ public sealed class StripeTable
                 "choose a larger stripeBytes for this object class");
         }
 
-        AddEntry((uint)stripe.StoredBytes | (stripe.Compression == StripeCompression.Zstd ? ZstdBit : 0));
+        uint isZstd = stripe.Compression == StripeCompression.Zstd ? ZstdBit : 0;
+        AddEntry((uint)stripe.StoredBytes | isZstd);
         return Result.Ok;
     }
 

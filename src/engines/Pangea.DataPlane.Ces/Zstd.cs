@@ -5,9 +5,9 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// The one door to libzstd (Debian package libzstd1, decision A12): a compression and a decompression
-/// context, reused for every stripe so that nothing is allocated after the first. Not thread-safe.
-/// Signatures: zstd.h 1.4 and later, "stable API" section.
+/// The one door to libzstd (Debian package libzstd1, decision A12): a compression and a
+/// decompression context, reused for every stripe so that nothing is allocated after the first. Not
+/// thread-safe. Signatures: zstd.h 1.4 and later, "stable API" section.
 /// </summary>
 internal sealed unsafe partial class Zstd : IDisposable
 {
@@ -35,10 +35,12 @@ internal sealed unsafe partial class Zstd : IDisposable
             uint version = ZSTD_versionNumber();
             return $"{version / 10000}.{version / 100 % 100}.{version % 100}";
         }
-        catch (Exception missing) when (missing is DllNotFoundException or EntryPointNotFoundException)
+        catch (TypeLoadException)
         {
             return new Fault(
-                FaultCode.Unsupported, $"{Library} cannot be loaded", "install the package libzstd1");
+                FaultCode.Unsupported,
+                $"{Library} cannot be loaded",
+                "install the package libzstd1");
         }
     }
 
@@ -70,8 +72,9 @@ internal sealed unsafe partial class Zstd : IDisposable
             _level = level;
         }
 
-        // SAFETY: both spans are pinned for the call, libzstd reads source.Length and writes at most
-        // destination.Length bytes, and the context belongs to this object, which one thread uses.
+        // SAFETY: both spans are pinned for the call, libzstd reads source.Length and writes at
+        // most destination.Length bytes, and the context belongs to this object, which one thread
+        // uses.
         fixed (byte* from = source)
         fixed (byte* to = destination)
         {
@@ -82,15 +85,16 @@ internal sealed unsafe partial class Zstd : IDisposable
     }
 
     /// <summary>
-    /// Decompresses frames that together have at most <paramref name="destination"/>'s length: whatever a
-    /// frame declares, nothing is written or allocated beyond it. <see cref="Failed"/> on bad input.
+    /// Decompresses frames that together have at most <paramref name="destination"/>'s length:
+    /// whatever a frame declares, nothing is written or allocated beyond it. <see cref="Failed"/>
+    /// on bad input.
     /// </summary>
     public int Decompress(ReadOnlySpan<byte> source, Span<byte> destination)
     {
         Invariant.Check(_decompressor != 0);
 
-        // SAFETY: as in Compress. One-shot decompression uses the destination as its window, so a frame
-        // cannot make libzstd allocate one.
+        // SAFETY: as in Compress. One-shot decompression uses the destination as its window, so a
+        // frame cannot make libzstd allocate one.
         fixed (byte* from = source)
         fixed (byte* to = destination)
         {
