@@ -110,6 +110,13 @@ internal static class ShardHeader
         return same ? ShardState.Ok : ShardState.ForeignHeader;
     }
 
+    /// <summary>The index of a whole header of that object; -1 for anything else.</summary>
+    public static int IndexOf(ReadOnlySpan<byte> header, ObjectId objectId) =>
+        header.Length >= Bytes && IsWhole(header[..Bytes])
+        && ObjectId.Read(header[ObjectIdOffset..]) == objectId
+            ? header[ShardIndexOffset]
+            : -1;
+
     private static bool IsWhole(ReadOnlySpan<byte> header) =>
         header[..Magic.Length].SequenceEqual(Magic)
         && BinaryPrimitives.ReadUInt32LittleEndian(header[HeaderCrcOffset..])

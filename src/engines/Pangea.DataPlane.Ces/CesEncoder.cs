@@ -1,0 +1,170 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Ces;
+
+/// <summary>
+/// Library use without an appliance: one object from a pipe or stream into k + m shard streams. A
+/// shard stream is the records of one position, stripe after stripe, and then the manifest
+/// (docs/shard-format.md, section 7). Memory is one stripe however long the object is.
+/// </summary>
+public sealed class CesEncoder
+{
+    private readonly KeyRing _keys;
+    private readonly CesOptions _options;
+    private readonly StripeGeometry _geometry;
+    private readonly ObjectName _name;
+
+    private CesEncoder(
+        KeyRing keys, CesOptions options, in StripeGeometry geometry, ObjectName name)
+    {
+        _keys = keys;
+        _options = options;
+        _geometry = geometry;
+        _name = name;
+    }
+
+    /// <summary>Checks the options once; the encoder may then be used for many objects.</summary>
+    public static Result<CesEncoder> Create(KeyRing keys, CesOptions? options = null)
+    {
+        options ??= new CesOptions();
+        Result<StripeGeometry> geometry = options.Geometry();
+        Result<ObjectName> name = ObjectName.Parse(options.Name);
+        return !geometry.IsOk ? geometry.Fault
+            : !name.IsOk ? name.Fault
+            : new CesEncoder(keys, options, geometry.Value, name.Value);
+    }
+
+    /// <inheritdoc cref="EncodeAsync(PipeReader, IReadOnlyList{PipeWriter}, CancellationToken)"/>
+    public async Task<Result<Manifest>> EncodeAsync(
+        Stream source, IReadOnlyList<Stream> shards, CancellationToken cancellation = default)
+    {
+        var reading = new StreamPipeReaderOptions(
+            bufferSize: _geometry.StripeBytes, leaveOpen: true);
+        var writing = new StreamPipeWriterOptions(
+            minimumBufferSize: _geometry.ShardBytesMax + _options.HeaderStride, leaveOpen: true);
+        PipeReader reader = PipeReader.Create(source, reading);
+        PipeWriter[] writers = [.. shards.Select(shard => PipeWriter.Create(shard, writing))];
+        Result<Manifest> manifest = await EncodeAsync(reader, writers, cancellation);
+        await reader.CompleteAsync();
+        foreach (PipeWriter writer in writers)
+        {
+            await writer.CompleteAsync();
+        }
+
+        return manifest;
+    }
+
+    /// <summary>
+    /// Reads <paramref name="source"/> to its end and writes shard stream p to writer p; completing
+    /// the pipes is the caller's business. Exceptions of the pipes themselves pass through.
+    /// </summary>
+    /// <param name="source">The object's bytes.</param>
+    /// <param name="shards">k + m writers.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    public async Task<Result<Manifest>> EncodeAsync(
+        PipeReader source,
+        IReadOnlyList<PipeWriter> shards,
+        CancellationToken cancellation = default)
+    {
+        if (shards.Count != _geometry.Redundancy.TotalShards)
+        {
+            return Fault.InvalidParameter(
+                "shards",
+                $"{_geometry.Redundancy} needs {_geometry.Redundancy.TotalShards} shard streams, "
+                    + $"not {shards.Count}");
+        }
+
+        Result<StripeBuffers> created = StripeBuffers.Create(_geometry, _options.HeaderStride);
+        if (!created.IsOk)
+        {
+            return created.Fault;
+        }
+
+        using StripeBuffers buffers = created.Value;
+        using var draft = new ManifestDraft(_keys.Current, _options, _geometry, _name);
+        Result stored = await EncodeStripesAsync(source, shards, buffers, draft, cancellation);
+        if (!stored.IsOk)
+        {
+            return stored.Fault;
+        }
+
+        Manifest manifest = draft.Finish();
+        byte[] encoded = ManifestCodec.Encode(manifest, _keys.Current);
+        foreach (PipeWriter shard in shards)
+        {
+            await shard.WriteAsync(encoded, cancellation);
+        }
+
+        return manifest;
+    }
+
+    private async Task<Result> EncodeStripesAsync(
+        PipeReader source,
+        IReadOnlyList<PipeWriter> shards,
+        StripeBuffers buffers,
+        ManifestDraft draft,
+        CancellationToken cancellation)
+    {
+        bool isLast = false;
+        while (!isLast)
+        {
+            // One byte more than a stripe tells whether this one is the last.
+            ReadResult read =
+                await source.ReadAtLeastAsync(_geometry.StripeBytes + 1, cancellation);
+            ReadOnlySequence<byte> available = read.Buffer;
+            isLast = available.Length <= _geometry.StripeBytes;
+            if (available.IsEmpty)
+            {
+                break;
+            }
+
+            ReadOnlySequence<byte> stripe =
+                available.Slice(0, Math.Min(available.Length, _geometry.StripeBytes));
+            Result<StripeInfo> encoded = EncodeStripe(stripe, isLast, buffers, draft);
+            source.AdvanceTo(stripe.End);
+            if (!encoded.IsOk)
+            {
+                return encoded.Fault;
+            }
+
+            await WriteStripeAsync(shards, buffers, encoded.Value, cancellation);
+        }
+
+        return Result.Ok;
+    }
+
+    private static Result<StripeInfo> EncodeStripe(
+        in ReadOnlySequence<byte> stripe, bool isLast, StripeBuffers buffers, ManifestDraft draft)
+    {
+        ReadOnlySpan<byte> plain = stripe.FirstSpan;
+        if (!stripe.IsSingleSegment)
+        {
+            stripe.CopyTo(buffers.Plain);
+            plain = buffers.Plain.AsSpan(0, (int)stripe.Length);
+        }
+
+        CompressionLevel level = draft.LevelFor(plain);
+        StripeInfo info = buffers.Encode(draft.Cipher, draft.NextStripe, isLast, plain, level);
+        Result added = draft.Add(info, plain);
+        return added.IsOk ? info : added.Fault;
+    }
+
+    private static async Task WriteStripeAsync(
+        IReadOnlyList<PipeWriter> shards,
+        StripeBuffers buffers,
+        StripeInfo stripe,
+        CancellationToken cancellation)
+    {
+        for (int shard = 0; shard < shards.Count; shard++)
+        {
+            PipeWriter writer =
+                shards[ShardPlacement.PositionOf(stripe.StripeIndex, shard, shards.Count)];
+            writer.Write(buffers.Header(shard).Span);
+            writer.Write(buffers.Shard(shard, stripe.ShardBytes).Span);
+            await writer.FlushAsync(cancellation);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+namespace Pangea.DataPlane.Ces;
+
+/// <summary>Codec and buffers for one stripe under way; owned by one thread at a time.</summary>
+internal sealed class StripeBuffers : IDisposable
+{
+    private StripeBuffers(StripeCodec codec, in StripeGeometry geometry, int headerStride)
+    {
+        // Pinned: native code sees these buffers, and the collector need not move megabytes.
+        Codec = codec;
+        Geometry = geometry;
+        HeaderStride = headerStride;
+        int total = geometry.Redundancy.TotalShards;
+        Plain = GC.AllocateUninitializedArray<byte>(geometry.StripeBytes, pinned: true);
+        Headers = GC.AllocateUninitializedArray<byte>(total * headerStride, pinned: true);
+        Payload = GC.AllocateUninitializedArray<byte>(geometry.PayloadBytesMax, pinned: true);
+        Shards = new ShardState[total];
+    }
+
+    public StripeCodec Codec { get; }
+
+    public StripeGeometry Geometry { get; }
+
+    public int HeaderStride { get; }
+
+    public byte[] Plain { get; }
+
+    public byte[] Headers { get; }
+
+    public byte[] Payload { get; }
+
+    public ShardState[] Shards { get; }
+
+    public static Core.Result<StripeBuffers> Create(in StripeGeometry geometry, int headerStride)
+    {
+        Core.Result<StripeCodec> codec = StripeCodec.Create();
+        return codec.IsOk
+            ? new StripeBuffers(codec.Value, geometry, headerStride)
+            : codec.Fault;
+    }
+
+    public StripeInfo Encode(
+        ObjectCipher cipher,
+        ulong stripeIndex,
+        bool isLast,
+        ReadOnlySpan<byte> plain,
+        CompressionLevel level) => Codec.Encode(
+            cipher, Geometry, stripeIndex, isLast, plain, level, Headers, HeaderStride, Payload);
+
+    public Core.Result Decode(ObjectCipher cipher, in StripeInfo stripe) => Codec.Decode(
+        cipher, Geometry, stripe, Headers, HeaderStride, Payload, Shards, Plain);
+
+    public Memory<byte> Header(int shard) => Headers.AsMemory(shard * HeaderStride, HeaderStride);
+
+    public Memory<byte> Shard(int shard, int shardBytes) =>
+        Payload.AsMemory(shard * shardBytes, shardBytes);
+
+    public void Dispose() => Codec.Dispose();
+}
