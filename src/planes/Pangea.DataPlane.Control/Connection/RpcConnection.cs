@@ -23,6 +23,7 @@ public sealed class RpcConnection : IDisposable
 
     private const int ChunkBytes = 64 * 1024;
     private const int ChunksPerTurn = 4;
+    private static readonly TimeSpan s_hangUpPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_lingerMax = TimeSpan.FromSeconds(5);
 
     // Received bytes are copied out before the next await, so all connections of a loop share one buffer.
@@ -207,7 +208,7 @@ public sealed class RpcConnection : IDisposable
             }
             else if (_inputEnded)
             {
-                Close(null);
+                await AfterInputEnded((PollEvents)ready.Value);
             }
             else
             {
@@ -221,6 +222,22 @@ public sealed class RpcConnection : IDisposable
 
         _receiving = false;
         EndIfIdle();
+    }
+
+    /// <summary>
+    /// Closes when the peer is gone altogether. io_uring reports a half-closed peer again and again though
+    /// nobody asked (IO_POLL_UNMASK in io_uring/poll.c has EPOLLRDHUP), hence the pause.
+    /// </summary>
+    private async ValueTask AfterInputEnded(PollEvents seen)
+    {
+        if ((seen & (PollEvents.HungUp | PollEvents.Error)) != 0)
+        {
+            Close(null);
+        }
+        else
+        {
+            await _reactor.DelayAsync(s_hangUpPause, _closing.Token);
+        }
     }
 
     private async void SendLoop()
