@@ -9,11 +9,13 @@ public sealed class CommandLineTests : IDisposable
 {
     private readonly FakeAppliance _appliance = new();
 
-    public static TheoryData<string> HelpCommands =>
+    public static readonly string[] Commands =
     [
         "", "put", "get", "ls", "stat", "rm", "status", "worker", "worker list", "capabilities", "version",
         "rpc", "supervise",
     ];
+
+    public static TheoryData<string> HelpCommands => [.. Commands];
 
     public void Dispose() => _appliance.Dispose();
 

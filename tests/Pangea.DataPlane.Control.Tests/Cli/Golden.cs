@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Pangea.DataPlane.Control.Tests.Cli;
 
 /// <summary>
@@ -12,7 +10,6 @@ internal static class Golden
     {
         if (Environment.GetEnvironmentVariable("PANGEA_GOLDEN") == "write")
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllText(path, actual);
         }
 
@@ -20,11 +17,20 @@ internal static class Golden
         Assert.Equal(File.ReadAllText(path), actual);
     }
 
-    /// <summary>A path inside this test project.</summary>
-    public static string Text(string name, [CallerFilePath] string here = "") =>
-        Path.Combine(Path.GetDirectoryName(here)!, "..", "Golden", name);
+    /// <summary>A golden text of this test project.</summary>
+    public static string Text(string name) =>
+        Repository($"tests/Pangea.DataPlane.Control.Tests/Golden/{name}");
 
-    /// <summary>A path inside the repository.</summary>
-    public static string Repository(string path, [CallerFilePath] string here = "") =>
-        Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "..", path);
+    /// <summary>A path inside the repository, which is found by its solution file.</summary>
+    public static string Repository(string path)
+    {
+        string? directory = AppContext.BaseDirectory;
+        while (directory is not null && !File.Exists(Path.Combine(directory, "Pangea.DataPlane.sln")))
+        {
+            directory = Path.GetDirectoryName(directory);
+        }
+
+        Assert.NotNull(directory);
+        return Path.Combine(directory, path);
+    }
 }
