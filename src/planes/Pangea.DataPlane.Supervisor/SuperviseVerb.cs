@@ -16,6 +16,19 @@ public static class SuperviseVerb
     private const int FailedExit = 1;
     private const int UsageExit = 2;
 
+    /// <summary>For the command line's help: what to type, and what it does.</summary>
+    public static IReadOnlyList<(string Option, string Doc)> Options { get; } =
+    [
+        ("--config FILE", "configuration file (PANGEA_CONFIG); see docs/configuration.md"),
+        ("--state DIR", "state directory (PANGEA_STATE; default ./var)"),
+        ("--socket PATH", "control socket (PANGEA_SOCKET; default /run/pangea/control.sock)"),
+        ("--user NAME|UID:GID", "whom workers run as when started by root (PANGEA_USER; default pangea)"),
+        ("--redundancy K+M", "data and parity shards (default 8+4)"),
+        ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
+        ("--compression auto|off", "whether stripes are compressed (default auto)"),
+        ("--core N", "core of the storage worker (default: the last available one)"),
+    ];
+
     /// <summary>Runs on the calling thread, which must be the process's main one.</summary>
     /// <returns>0 after a stop in good order, 2 for a wrong configuration, 1 otherwise.</returns>
     public static int Run(string[] arguments)

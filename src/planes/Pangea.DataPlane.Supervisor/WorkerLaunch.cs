@@ -8,9 +8,6 @@ namespace Pangea.DataPlane.Supervisor;
 /// <summary>Starts worker processes: a channel, a jail, nothing else.</summary>
 internal static class WorkerLaunch
 {
-    /// <summary>The channel's number in a worker.</summary>
-    public const int ChannelFd = 3;
-
     /// <summary>
     /// Starts a worker through the jail. Call on the loop's thread: the worker dies with the thread that
     /// started it.
@@ -44,7 +41,7 @@ internal static class WorkerLaunch
                 files.Program,
                 [.. files.LeadingArguments, .. Arguments(configuration)],
                 files.Environment(),
-                [new(input, 0), new(log, 1), new(log, 2), new(theirs.Fd, ChannelFd)]);
+                [new(input, 0), new(log, 1), new(log, 2), new(theirs.Fd, WorkerVerb.ChannelFd)]);
             if (!child.IsOk)
             {
                 ours.Dispose();
@@ -69,7 +66,7 @@ internal static class WorkerLaunch
             arguments.AddRange(["--user", $"{user.Uid}:{user.Gid}"]);
         }
 
-        arguments.AddRange(["--", "worker"]);
+        arguments.AddRange(["--", WorkerVerb.Verb, WorkerVerb.ChannelOption]);
         return arguments;
     }
 }

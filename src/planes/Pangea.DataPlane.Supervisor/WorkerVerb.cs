@@ -1,0 +1,13 @@
+namespace Pangea.DataPlane.Supervisor;
+
+/// <summary>How this program is told to be a worker: <c>pangea worker --channel</c>.</summary>
+public static class WorkerVerb
+{
+    public const string Verb = "worker";
+
+    /// <summary>Tells the process from the client's command <c>pangea worker list</c>.</summary>
+    public const string ChannelOption = "--channel";
+
+    /// <summary>The number of the channel to the supervisor in a worker.</summary>
+    public const int ChannelFd = 3;
+}
