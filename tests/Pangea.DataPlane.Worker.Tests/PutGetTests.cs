@@ -16,11 +16,18 @@ public sealed class PutGetTests
 
     public static TheoryData<ReactorChoice> Executors => [ReactorChoice.Probe, ReactorChoice.Plain];
 
-    [Theory]
-    [MemberData(nameof(Executors))]
-    public void Every_length_comes_back_bit_for_bit(ReactorChoice executor)
+    public static TheoryData<ReactorChoice, int> ExecutorsAndThreads => new()
     {
-        using var options = new StorageRigOptions(executor);
+        { ReactorChoice.Probe, 0 },
+        { ReactorChoice.Probe, 2 },
+        { ReactorChoice.Plain, 1 },
+    };
+
+    [Theory]
+    [MemberData(nameof(ExecutorsAndThreads))]
+    public void Every_length_comes_back_bit_for_bit(ReactorChoice executor, int threads)
+    {
+        using var options = new StorageRigOptions(executor) { ComputeThreads = threads };
         using var rig = new StorageRig(options);
         int[] lengths =
         [
@@ -47,12 +54,12 @@ public sealed class PutGetTests
     }
 
     [Theory]
-    [MemberData(nameof(Executors))]
-    public void Any_four_devices_may_be_lost_and_a_fifth_is_said(ReactorChoice executor)
+    [MemberData(nameof(ExecutorsAndThreads))]
+    public void Any_four_devices_may_be_lost_and_a_fifth_is_said(ReactorChoice executor, int threads)
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
-        using var options = new StorageRigOptions(executor);
+        using var options = new StorageRigOptions(executor) { ComputeThreads = threads };
         byte[] content = Mixed((7 * StripeBytes) + 5);
         using (var rig = new StorageRig(options))
         {

@@ -36,7 +36,7 @@ internal sealed class StorageRig : IDisposable
             index, path, Directory.Exists(path) ? DirectoryFd.Open(path).Value.Fd : null, options.StateId));
         Service = new StorageService(
             _reactor, _pool, new DeviceSet(devices), KeyRing.Parse(options.KeyText).Value,
-            StripeCodec.Create().Value, geometry, CompressionMode.Balanced);
+            ComputeThreads.Start(options.ComputeThreads).Value, geometry, CompressionMode.Balanced);
         _loop.Start();
         Remarks = OnLoop(async () => await ObjectRecovery.RunAsync(Service));
     }
@@ -141,9 +141,11 @@ internal sealed class StorageRigOptions : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("pangea-rig-");
 
-    public StorageRigOptions(ReactorChoice reactor = ReactorChoice.Probe)
+    public StorageRigOptions(
+        ReactorChoice reactor = ReactorChoice.Probe, int dataShards = 8, int parityShards = 4)
     {
         Reactor = reactor;
+        Redundancy = new Redundancy(dataShards, parityShards);
         Scratch = _root.CreateSubdirectory("scratch").FullName;
         DevicePaths = Enumerable.Range(0, Redundancy.TotalShards)
             .Select(i => _root.CreateSubdirectory($"devices/{i:00}").FullName).ToArray();
@@ -151,9 +153,11 @@ internal sealed class StorageRigOptions : IDisposable
 
     public ReactorChoice Reactor { get; init; }
 
-    public Redundancy Redundancy { get; init; } = Redundancy.Default;
+    public Redundancy Redundancy { get; }
 
     public int StripeBytes { get; init; } = 64 * 1024;
+
+    public int ComputeThreads { get; init; }
 
     public string StateId { get; } = "rig";
 

@@ -48,8 +48,11 @@ public static class Limits
     /// <summary>Devices of one storage worker.</summary>
     public const int DevicesMax = 64;
 
+    /// <summary>Threads of one worker that compute stripes beside its loop.</summary>
+    public const int ComputeThreadsMax = 16;
+
     /// <summary>Transfers (put or get) that hold stripe buffers at once; further calls wait their turn.</summary>
-    public const int TransfersMax = 8;
+    public const int TransfersMax = 6;
 
     /// <summary>A transfer whose other end moves no byte for this long is ended.</summary>
     public const int TransferIdleSecondsMax = 300;

@@ -14,7 +14,8 @@ namespace Pangea.DataPlane.Worker;
 /// missing or damaged, parity shards of the same stripe take its place.
 /// </summary>
 /// <remarks>
-/// Up to <see cref="StripeSlots.PerTransfer"/> stripes are being read ahead of the one that is computed.
+/// Up to <see cref="StripeSlots.PerTransfer"/> stripes are being read and restored ahead of the one that is
+/// being delivered.
 /// No byte reaches the caller before its stripe was authenticated.
 /// </remarks>
 internal sealed class GetTransfer
@@ -23,31 +24,27 @@ internal sealed class GetTransfer
     private readonly Manifest _manifest;
     private readonly Placement _placement;
     private readonly ObjectReader _reader;
-    private readonly ObjectCipher _cipher;
     private readonly CallerFile _target;
     private readonly TransferWatch _watch;
     private readonly StripeSlots _slots;
-    private readonly ValueTask[] _loads;
-    private readonly long[] _offsets;
+    private readonly ValueTask<Result>[] _restoring;
     private long _nextOffset;
     private int _started;
     private long _stripesRepaired;
     private long _shardsLost;
 
     private GetTransfer(
-        StorageService service, Manifest manifest, ObjectReader reader, ObjectCipher cipher,
+        StorageService service, Manifest manifest, ObjectReader reader,
         CallerFile target, TransferWatch watch, StripeSlots slots)
     {
         _service = service;
         _manifest = manifest;
         _reader = reader;
-        _cipher = cipher;
         _target = target;
         _watch = watch;
         _slots = slots;
         _placement = ObjectLocator.PlacementOf(manifest);
-        _loads = new ValueTask[slots.Count];
-        _offsets = new long[slots.Count];
+        _restoring = new ValueTask<Result>[slots.Count];
     }
 
     public static async ValueTask<Result<ObjectGetResult>> RunAsync(
@@ -72,10 +69,10 @@ internal sealed class GetTransfer
             return key.Fault;
         }
 
-        using ObjectCipher cipher = ObjectCipher.Create(key.Value, entry.Id);
-        using StripeSlots slots = StripeSlots.Rent(service.Pool, manifest.Value.Geometry);
+        using StripeSlots slots = StripeSlots.Rent(
+            service, manifest.Value.Geometry, key.Value, entry.Id);
         var transfer = new GetTransfer(
-            service, manifest.Value, reader, cipher, target, watch, slots);
+            service, manifest.Value, reader, target, watch, slots);
         Result moved = await transfer.MoveStripesAsync();
         await transfer.DrainAsync();
         return moved.IsOk ? transfer.Describe() : moved.Fault;
@@ -107,21 +104,20 @@ internal sealed class GetTransfer
     private async ValueTask<Result> MoveStripesAsync()
     {
         int stripes = _manifest.Stripes.Count;
-        StartLoads(stripes);
+        StartRestoring(stripes);
         for (int stripe = 0; stripe < stripes; stripe++)
         {
             StripeSlot slot = _slots[stripe];
-            await _loads[stripe % _slots.Count];
-            _loads[stripe % _slots.Count] = default;
-            StripeInfo info = _manifest.Stripe(stripe);
-            Result decoded = await DecodeAsync(slot, info);
-            if (!decoded.IsOk)
+            ValueTask<Result> restoring = _restoring[stripe % _slots.Count];
+            _restoring[stripe % _slots.Count] = default;
+            Result restored = await restoring;
+            if (!restored.IsOk)
             {
-                return decoded;
+                return restored;
             }
 
             SysResult written = await _target.WriteFullyAsync(
-                slot.PlainSlice(0, info.PlainBytes), _watch, _manifest.Bytes);
+                slot.PlainSlice(0, slot.Job.Stripe.PlainBytes), _watch, _manifest.Bytes);
             if (_watch.Token.IsCancellationRequested)
             {
                 return _watch.Ending;
@@ -132,7 +128,7 @@ internal sealed class GetTransfer
                 return WriteFault(written.Errno);
             }
 
-            StartLoads(stripes, upTo: stripe + 1 + _slots.Count);
+            StartRestoring(stripes, upTo: stripe + 1 + _slots.Count);
         }
 
         _target.AdvancePosition();
@@ -143,17 +139,33 @@ internal sealed class GetTransfer
         ? errno.ToFault("write to the caller's file", "give its file system more room")
         : errno.ToFault("write to the caller's descriptor") with { Code = FaultCode.BadDescriptor };
 
-    private void StartLoads(int stripes, int upTo = StripeSlots.PerTransfer)
+    private void StartRestoring(int stripes, int upTo = StripeSlots.PerTransfer)
     {
         for (; _started < Math.Min(stripes, upTo); _started++)
         {
             StripeInfo info = _manifest.Stripe(_started);
-            int turn = _started % _slots.Count;
-            _offsets[turn] = _nextOffset;
+            long offset = _nextOffset;
             _nextOffset += ShardFile.RecordBytes(info.ShardBytes);
             Array.Clear(_slots[_started].Shards);
-            _loads[turn] = LoadAsync(_slots[_started], info, _offsets[turn], additional: false);
+            _restoring[_started % _slots.Count] = RestoreAsync(_slots[_started], info, offset);
         }
+    }
+
+    /// <summary>
+    /// One stripe from devices to plain bytes. Where the first shards do not suffice, all others are read.
+    /// </summary>
+    private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info, long offset)
+    {
+        await LoadAsync(slot, info, offset, additional: false);
+        Result restored = await slot.Job.OpenAsync(_service.Threads, info);
+        if (!restored.IsOk && restored.Fault.Code == FaultCode.Unavailable)
+        {
+            await LoadAsync(slot, info, offset, additional: true);
+            restored = await slot.Job.OpenAsync(_service.Threads, info);
+        }
+
+        CountLosses(slot, info);
+        return restored;
     }
 
     /// <summary>
@@ -188,23 +200,6 @@ internal sealed class GetTransfer
         }
     }
 
-    private async ValueTask<Result> DecodeAsync(StripeSlot slot, StripeInfo info)
-    {
-        Result decoded = Decode(slot, info);
-        if (!decoded.IsOk && decoded.Fault.Code == FaultCode.Unavailable)
-        {
-            await LoadAsync(slot, info, _offsets[(int)info.StripeIndex % _slots.Count], additional: true);
-            decoded = Decode(slot, info);
-        }
-
-        CountLosses(slot, info);
-        return decoded;
-    }
-
-    private Result Decode(StripeSlot slot, in StripeInfo info) => _service.Codec.Decode(
-        _cipher, _manifest.Geometry, info, slot.Headers, ShardFile.BlockBytes, slot.Payload,
-        slot.Shards, slot.Plain(_manifest.Geometry.StripeBytes));
-
     private void CountLosses(StripeSlot slot, in StripeInfo info)
     {
         int dataShards = _manifest.Geometry.Redundancy.DataShards;
@@ -229,11 +224,11 @@ internal sealed class GetTransfer
 
     private async ValueTask DrainAsync()
     {
-        for (int turn = 0; turn < _loads.Length; turn++)
+        for (int turn = 0; turn < _restoring.Length; turn++)
         {
-            ValueTask load = _loads[turn];
-            _loads[turn] = default;
-            await load;
+            ValueTask<Result> load = _restoring[turn];
+            _restoring[turn] = default;
+            await load; // Its outcome no longer matters.
         }
     }
 

@@ -15,8 +15,8 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 /// <remarks>
 /// Per 1 MiB stripe of 8+4 that does not compress: 1 read of 1 MiB, 12 writes of 132 KiB, SHA-256 and
-/// ChaCha20 over 1 MiB each, one parity pass. While one stripe is computed the next is being read and the
-/// two before it are being written.
+/// ChaCha20 over 1 MiB each, one parity pass. While stripes are computed the next is being read and those
+/// before them are being written.
 /// </remarks>
 internal sealed class PutTransfer
 {
@@ -26,19 +26,23 @@ internal sealed class PutTransfer
     private readonly ObjectName _name;
     private readonly StripeGeometry _geometry;
     private readonly StripeSlots _slots;
-    private readonly ObjectCipher _cipher;
+    private readonly ObjectId _id;
+    private readonly KeyId _keyId;
     private readonly ObjectWriter _writer;
     private readonly StripeTable _table = new();
     private readonly ValueTask<Result>[] _writes;
     private readonly bool[] _writing;
+    private readonly ValueTask<Result>[] _sealing;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private FileType _fileType;
     private CompressionLevel _level;
     private long _bytes;
+    private long _sealed;
+    private long _written;
 
     private PutTransfer(
         StorageService service, ObjectName name, CallerFile source, TransferWatch watch,
-        StripeSlots slots, ObjectCipher cipher, ObjectWriter writer)
+        ObjectId id, StripeSlots slots, ObjectWriter writer)
     {
         _service = service;
         _name = name;
@@ -46,10 +50,12 @@ internal sealed class PutTransfer
         _watch = watch;
         _geometry = service.Geometry;
         _slots = slots;
-        _cipher = cipher;
+        _id = id;
+        _keyId = service.Keys.Current.Id;
         _writer = writer;
         _writes = new ValueTask<Result>[slots.Count];
         _writing = new bool[slots.Count];
+        _sealing = new ValueTask<Result>[slots.Count];
     }
 
     /// <summary>
@@ -77,10 +83,10 @@ internal sealed class PutTransfer
             return writer.Fault;
         }
 
-        using ObjectCipher cipher = ObjectCipher.Create(service.Keys.Current, id);
-        using StripeSlots slots = StripeSlots.Rent(service.Pool, service.Geometry);
+        using StripeSlots slots = StripeSlots.Rent(
+            service, service.Geometry, service.Keys.Current, id);
         var transfer = new PutTransfer(
-            service, name.Value, source, watch, slots, cipher, writer.Value);
+            service, name.Value, source, watch, id, slots, writer.Value);
         using (transfer._hash)
         {
             return await transfer.RunAsync(call);
@@ -137,7 +143,7 @@ internal sealed class PutTransfer
                 isLast = _slots[stripe + 1].PlainBytes == 0;
             }
 
-            Result sealedStripe = Seal(stripe, isLast);
+            Result sealedStripe = await SealAsync(stripe, isLast);
             if (!sealedStripe.IsOk)
             {
                 return sealedStripe;
@@ -176,26 +182,42 @@ internal sealed class PutTransfer
         _level = CompressionPolicy.Choose(_service.Compression, _fileType);
     }
 
-    /// <summary>Computes the stripe's shards and starts writing them.</summary>
-    private Result Seal(long stripe, bool isLast)
+    /// <summary>
+    /// Starts computing the stripe's shards. Stripes are written in their order, so the one that has been
+    /// computed longest is waited for first, once as many are under way as there are threads.
+    /// </summary>
+    private async ValueTask<Result> SealAsync(long stripe, bool isLast)
     {
         StripeSlot slot = _slots[stripe];
-        ReadOnlySpan<byte> plain = slot.Plain(slot.PlainBytes);
-        _hash.AppendData(plain);
-        StripeInfo info = _service.Codec.Encode(
-            _cipher, _geometry, (ulong)stripe, isLast, plain, _level,
-            slot.Headers, ShardFile.BlockBytes, slot.Payload);
-        Result added = _table.Add(info);
-        if (!added.IsOk)
+        _sealing[stripe % _slots.Count] = slot.Job.SealAsync(_service.Threads, stripe, isLast, _level);
+        _sealed = stripe + 1;
+
+        // The hash is taken while another thread compresses.
+        _hash.AppendData(slot.Plain(slot.PlainBytes));
+        _bytes += slot.PlainBytes;
+        return _sealed - _written >= Math.Max(1, _service.Threads.Count)
+            ? await WriteNextAsync()
+            : Result.Ok;
+    }
+
+    /// <summary>Starts writing the oldest stripe that is being computed.</summary>
+    private async ValueTask<Result> WriteNextAsync()
+    {
+        long stripe = _written++;
+        int turn = (int)(stripe % _slots.Count);
+        ValueTask<Result> job = _sealing[turn];
+        _sealing[turn] = default;
+        Result made = await job;
+        StripeSlot slot = _slots[stripe];
+        made = made.IsOk ? _table.Add(slot.Job.Stripe) : made;
+        if (made.IsOk)
         {
-            return added;
+            _writes[turn] = _writer.WriteStripeAsync(
+                stripe, slot.Image(slot.Job.Stripe.ShardBytes), slot.Operations);
+            _writing[turn] = true;
         }
 
-        _bytes += slot.PlainBytes;
-        int turn = (int)(stripe % _slots.Count);
-        _writes[turn] = _writer.WriteStripeAsync(stripe, slot.Image(info.ShardBytes), slot.Operations);
-        _writing[turn] = true;
-        return Result.Ok;
+        return made;
     }
 
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
@@ -211,9 +233,16 @@ internal sealed class PutTransfer
         return await _writes[turn];
     }
 
+    /// <summary>Ends all that is under way, whatever came before.</summary>
     private async ValueTask<Result> DrainAsync()
     {
         Result outcome = Result.Ok;
+        while (_written < _sealed)
+        {
+            Result written = await WriteNextAsync();
+            outcome = outcome.IsOk ? written : outcome;
+        }
+
         for (int turn = 0; turn < _slots.Count; turn++)
         {
             Result written = await WaitForSlotAsync(turn);
@@ -254,13 +283,13 @@ internal sealed class PutTransfer
 
         long storedBytes = _writer.FileBytes * receipt.Value.DevicesCommitted;
         var entry = new ObjectEntry(
-            _name, _cipher.ObjectId, claim.CreatedMs, _bytes, storedBytes, receipt.Value.DeviceMask);
+            _name, _id, claim.CreatedMs, _bytes, storedBytes, receipt.Value.DeviceMask);
         bool replaced = _service.Publish(entry);
         _source.AdvancePosition();
         return new ObjectPutResult
         {
             Name = _name.Text,
-            Id = _cipher.ObjectId.ToString(),
+            Id = _id.ToString(),
             Bytes = _bytes,
             StoredBytes = storedBytes,
             Stripes = _table.Count,
@@ -283,8 +312,8 @@ internal sealed class PutTransfer
         return new Manifest
         {
             Name = _name,
-            ObjectId = _cipher.ObjectId,
-            KeyId = _cipher.KeyId,
+            ObjectId = _id,
+            KeyId = _keyId,
             Created = DateTimeOffset.FromUnixTimeMilliseconds(createdMs),
             Bytes = _bytes,
             ContentHash = [.. _hash.GetHashAndReset()],

@@ -20,14 +20,14 @@ internal sealed class StorageService : IDisposable
     private readonly Dictionary<string, long> _removed = new(StringComparer.Ordinal);
 
     public StorageService(
-        IReactor reactor, BufferPool pool, DeviceSet devices, KeyRing keys, StripeCodec codec,
+        IReactor reactor, BufferPool pool, DeviceSet devices, KeyRing keys, ComputeThreads threads,
         in StripeGeometry geometry, CompressionMode compression)
     {
         Reactor = reactor;
         Pool = pool;
         Devices = devices;
         Keys = keys;
-        Codec = codec;
+        Threads = threads;
         Geometry = geometry;
         Compression = compression;
         SlabBytes = SlabBytesFor(geometry);
@@ -43,7 +43,7 @@ internal sealed class StorageService : IDisposable
 
     public KeyRing Keys { get; }
 
-    public StripeCodec Codec { get; }
+    public ComputeThreads Threads { get; }
 
     /// <summary>How new objects are cut; old ones keep what their manifests say.</summary>
     public StripeGeometry Geometry { get; }
@@ -151,7 +151,7 @@ internal sealed class StorageService : IDisposable
     public void Dispose()
     {
         Devices.Dispose();
-        Codec.Dispose();
+        Threads.Dispose();
         Keys.Dispose();
     }
 

@@ -39,6 +39,9 @@ internal sealed class StripeSlot
     /// <summary>What is known of each shard while the stripe is read.</summary>
     public ShardState[] Shards { get; }
 
+    /// <summary>The computing of this slot; set by who rents the slot.</summary>
+    public StripeJob Job { get; set; } = null!;
+
     /// <summary>Bytes of the object in the plain region.</summary>
     public int PlainBytes { get; set; }
 

@@ -10,8 +10,8 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 internal sealed class StripeSlots : IDisposable
 {
-    /// <summary>One stripe being read, one in the processor, two on their way to the devices.</summary>
-    public const int PerTransfer = 4;
+    /// <summary>One stripe being read, two being computed, two on their way to the devices.</summary>
+    public const int PerTransfer = 5;
 
     private readonly BufferPool _pool;
     private readonly StripeSlot[] _slots;
@@ -31,24 +31,32 @@ internal sealed class StripeSlots : IDisposable
     /// Rents the slots. With a transfer permit in hand this cannot run dry: the pool holds
     /// <see cref="PerTransfer"/> slabs for each of <see cref="Limits.TransfersMax"/> transfers.
     /// </summary>
-    public static StripeSlots Rent(BufferPool pool, in StripeGeometry geometry)
+    /// <param name="service">Whose pool and loop.</param>
+    /// <param name="geometry">How the object is cut.</param>
+    /// <param name="key">The object's master key.</param>
+    /// <param name="id">The object.</param>
+    public static StripeSlots Rent(
+        StorageService service, in StripeGeometry geometry, MasterKey key, ObjectId id)
     {
         var slots = new StripeSlot[PerTransfer];
         for (int i = 0; i < slots.Length; i++)
         {
-            bool rented = pool.TryRent(out BufferLease lease);
+            bool rented = service.Pool.TryRent(out BufferLease lease);
             Invariant.Check(rented, "the pool is the sum of all transfers' slots");
-            slots[i] = new StripeSlot(pool, lease, geometry);
+            slots[i] = new StripeSlot(service.Pool, lease, geometry);
+            slots[i].Job = new StripeJob(
+                slots[i], service.Reactor, ObjectCipher.Create(key, id), geometry);
         }
 
-        return new StripeSlots(pool, slots);
+        return new StripeSlots(service.Pool, slots);
     }
 
-    /// <summary>Gives the slabs back. No operation may be under way on any of them.</summary>
+    /// <summary>Gives the slabs back. No operation and no job may be under way on any of them.</summary>
     public void Dispose()
     {
         foreach (StripeSlot slot in _slots)
         {
+            slot.Job.Dispose();
             _pool.Return(slot.Lease);
         }
     }

@@ -50,10 +50,11 @@ internal sealed class WorkerStart : IDisposable
         WorkerStartParameters start = read.Value;
         Result<StripeGeometry> geometry = GeometryOf(start);
         Result<KeyRing> keys = geometry.IsOk ? ReadKeys(start, descriptors) : geometry.Fault;
-        Result<StripeCodec> codec = keys.IsOk ? StripeCodec.Create() : keys.Fault;
-        if (!codec.IsOk)
+        Result<ComputeThreads> threads =
+            keys.IsOk ? ComputeThreads.Start(start.Threads ?? 0) : keys.Fault;
+        if (!threads.IsOk)
         {
-            return codec.Fault;
+            return threads.Fault;
         }
 
         if (start.Core is { } core)
@@ -76,7 +77,7 @@ internal sealed class WorkerStart : IDisposable
 
         var devices = OpenDevices(start, descriptors);
         var service = new StorageService(
-            reactor.Value, pool.Value, devices, keys.Value, codec.Value, geometry.Value,
+            reactor.Value, pool.Value, devices, keys.Value, threads.Value, geometry.Value,
             start.Compression == "off" ? CompressionMode.None : CompressionMode.Balanced);
         return new WorkerStart(pool.Value, reactor.Value, service);
     }

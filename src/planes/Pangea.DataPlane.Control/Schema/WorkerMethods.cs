@@ -45,6 +45,8 @@ public static class WorkerMethods
                         0, Limits.RpcDescriptorsMax - 1),
                 ],
             },
+            Number("threads", "threads that compute stripes beside the loop", 0, Limits.ComputeThreadsMax)
+                .Optional(),
             Number("stats", "index of the statistics page's descriptor",
                 0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
         ],
