@@ -24,6 +24,7 @@ public sealed unsafe class EventFd : IDisposable
     public void Signal()
     {
         ulong one = 1;
+        // SAFETY: eight bytes of this stack frame, which outlives the call.
         _ = LibC.write(Fd.Number, &one, sizeof(ulong));
     }
 
@@ -31,6 +32,7 @@ public sealed unsafe class EventFd : IDisposable
     public void Drain()
     {
         ulong value;
+        // SAFETY: eight bytes of this stack frame, which outlives the call.
         _ = LibC.read(Fd.Number, &value, sizeof(ulong));
     }
 

@@ -42,6 +42,7 @@ public abstract unsafe class LoopReactor : IReactor
         _free = new Stack<Operation>(options.OperationsMax);
         _ready = new Queue<Operation>(options.OperationsMax);
         _timers = new TimerHeap(options.OperationsMax);
+        // SAFETY: two vectors for each index below OperationsMax; freed once the kernel reads none of them.
         _vectors = (IoVector*)NativeMemory.AllocZeroed(
             (nuint)options.OperationsMax, (nuint)(2 * sizeof(IoVector)));
     }
@@ -270,17 +271,43 @@ public abstract unsafe class LoopReactor : IReactor
         operation.Offset = offset;
         operation.First = first;
         operation.Parts = parts;
+        operation.VectorCount = 1;
+        // SAFETY: both vectors of this operation's index; nobody else uses them until it is over.
         IoVector* vectors = VectorsOf(operation);
         vectors[0] = new IoVector(_pool.AddressOf(first), first.Bytes);
         _pool.BeginFlight(first.Lease);
         if (parts == 2)
         {
             operation.Second = second;
-            vectors[1] = new IoVector(_pool.AddressOf(second), second.Bytes);
             _pool.BeginFlight(second.Lease);
+            AddVector(operation, new IoVector(_pool.AddressOf(second), second.Bytes));
         }
 
         return Launch(operation, cancellation);
+    }
+
+    /// <summary>
+    /// Adds the second range, or prolongs the first where they touch: one range may be a registered
+    /// buffer, two may not, and a header that lies right before its payload is the usual case.
+    /// </summary>
+    private void AddVector(Operation operation, IoVector added)
+    {
+        // SAFETY: both vectors of this operation's index; nobody else uses them until it is over.
+        IoVector* vectors = VectorsOf(operation);
+        if (vectors[0].Bytes == 0)
+        {
+            // An empty read would look like the end of a stream.
+            vectors[0] = added;
+        }
+        else if (vectors[0].Address + vectors[0].Bytes == added.Address)
+        {
+            vectors[0] = vectors[0] with { Bytes = vectors[0].Bytes + added.Bytes };
+        }
+        else
+        {
+            vectors[1] = added;
+            operation.VectorCount = 2;
+        }
     }
 
     private bool TryRent(

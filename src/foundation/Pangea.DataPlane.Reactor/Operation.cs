@@ -69,8 +69,11 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     internal BufferSlice Second { get; set; }
 
-    /// <summary>1 or 2.</summary>
+    /// <summary>Slices: 1 or 2.</summary>
     internal int Parts { get; set; }
+
+    /// <summary>Ranges for the kernel: 1 also for two slices that touch.</summary>
+    internal int VectorCount { get; set; }
 
     internal long Offset { get; set; }
 

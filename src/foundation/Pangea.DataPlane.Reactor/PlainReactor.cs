@@ -154,12 +154,13 @@ internal sealed class PlainReactor : LoopReactor
             return;
         }
 
+        // SAFETY: as in Execute.
         bool isSocket = kind == FileKind.Socket;
         bool isWrite = operation.Kind == OperationKind.Write;
         SysResult moved = _isOldKernel && !isSocket
             ? SysResult.Fail(Errno.EOPNOTSUPP)
             : VectorIo.TryMove(
-                operation.FileNumber, isSocket, VectorsOf(operation), operation.Parts, isWrite);
+                operation.FileNumber, isSocket, VectorsOf(operation), operation.VectorCount, isWrite);
         operation.NeedsThread = VectorIo.MustPoll(moved);
         if (operation.NeedsThread || VectorIo.MustWait(moved))
         {
@@ -180,6 +181,7 @@ internal sealed class PlainReactor : LoopReactor
             return;
         }
 
+        // SAFETY: the operation's own vectors; the buffers behind them are in flight until completion.
         int fd = operation.FileNumber;
         bool isWrite = operation.Kind == OperationKind.Write;
         if (operation.Kind == OperationKind.Sync)
@@ -193,8 +195,8 @@ internal sealed class PlainReactor : LoopReactor
         else
         {
             operation.Result = isWrite
-                ? VectorIo.Write(fd, VectorsOf(operation), operation.Parts, operation.Offset)
-                : VectorIo.Read(fd, VectorsOf(operation), operation.Parts, operation.Offset);
+                ? VectorIo.Write(fd, VectorsOf(operation), operation.VectorCount, operation.Offset)
+                : VectorIo.Read(fd, VectorsOf(operation), operation.VectorCount, operation.Offset);
         }
     }
 

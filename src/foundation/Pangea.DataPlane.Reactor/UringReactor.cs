@@ -11,8 +11,8 @@ namespace Pangea.DataPlane.Reactor;
 /// <summary>The io_uring executor.</summary>
 internal sealed unsafe class UringReactor : LoopReactor
 {
-    /// <summary>Completions of cancellations, which say nothing that the operation does not.</summary>
-    private const ulong IgnoredTag = 0;
+    /// <summary>Set in the tag of the cancellation of the operation with the rest of the tag.</summary>
+    private const ulong CancelBit = 0x8000_0000;
 
     private const ulong WakeTag = ulong.MaxValue;
     private const int FetchMax = 128;
@@ -98,7 +98,7 @@ internal sealed unsafe class UringReactor : LoopReactor
 
     private protected override void RequestCancel(Operation operation)
     {
-        if (_waiting.Count > 0 || !_ring.TryCancel(IgnoredTag, TagOf(operation)))
+        if (_waiting.Count > 0 || !TryQueueCancel(operation))
         {
             // Behind the operation's own entry, should that still be waiting too.
             _waiting.Enqueue((operation, operation.Sequence, true));
@@ -155,9 +155,7 @@ internal sealed unsafe class UringReactor : LoopReactor
                 && operation.Sequence == entry.Sequence;
             if (isCurrent)
             {
-                bool isQueued = entry.IsCancel
-                    ? _ring.TryCancel(IgnoredTag, TagOf(operation))
-                    : TryQueue(operation);
+                bool isQueued = entry.IsCancel ? TryQueueCancel(operation) : TryQueue(operation);
                 if (!isQueued)
                 {
                     return;
@@ -168,8 +166,12 @@ internal sealed unsafe class UringReactor : LoopReactor
         }
     }
 
+    private bool TryQueueCancel(Operation operation) =>
+        _ring.TryCancel(TagOf(operation) | CancelBit, TagOf(operation));
+
     private bool TryQueue(Operation operation)
     {
+        // SAFETY: the operation's own vectors; the buffers behind them are in flight until completion.
         ulong tag = TagOf(operation);
         int fd = operation.FileNumber;
         IoVector* vectors = VectorsOf(operation);
@@ -182,9 +184,9 @@ internal sealed unsafe class UringReactor : LoopReactor
                 return _ring.TryPoll(tag, fd, (short)operation.Events);
             case OperationKind.Read or OperationKind.Write when operation.IsPolling:
                 return _ring.TryPoll(tag, fd, isWrite ? PollOut : PollIn);
-            case OperationKind.Read when operation.Parts == 2:
+            case OperationKind.Read when operation.VectorCount == 2:
                 return _ring.TryReadVectors(tag, fd, vectors, 2, operation.Offset);
-            case OperationKind.Write when operation.Parts == 2:
+            case OperationKind.Write when operation.VectorCount == 2:
                 return _ring.TryWriteVectors(tag, fd, vectors, 2, operation.Offset);
             case OperationKind.Read:
                 return _ring.TryRead(
@@ -210,15 +212,16 @@ internal sealed unsafe class UringReactor : LoopReactor
 
     private void OnCompletion(UringCompletion completion)
     {
-        if (completion.Tag == IgnoredTag)
-        {
-            return;
-        }
-
         if (completion.Tag == WakeTag)
         {
             _wake.Drain();
             _wakeArmed = false;
+            return;
+        }
+
+        if ((completion.Tag & CancelBit) != 0)
+        {
+            OnCancelCompletion(completion);
             return;
         }
 
@@ -244,6 +247,23 @@ internal sealed unsafe class UringReactor : LoopReactor
         else
         {
             Complete(operation, result);
+        }
+    }
+
+    /// <summary>
+    /// A cancellation that found nothing to cancel met the operation either at its end, or while it was
+    /// being tried again after poll said ready. In the second case a stream goes back to waiting, so the
+    /// wish is repeated. Files are left alone: they end by themselves.
+    /// </summary>
+    private void OnCancelCompletion(UringCompletion completion)
+    {
+        Operation operation = OperationAt((int)(uint)(completion.Tag & ~CancelBit) - 1);
+        bool isUnderWay = operation.Sequence == (uint)(completion.Tag >> 32)
+            && operation.State == OperationState.Started;
+        bool canWait = operation.IsStream || operation.Kind == OperationKind.Poll;
+        if (isUnderWay && canWait && completion.Result < 0)
+        {
+            RequestCancel(operation);
         }
     }
 
