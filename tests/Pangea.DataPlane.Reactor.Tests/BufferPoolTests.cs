@@ -70,7 +70,9 @@ public sealed class BufferPoolTests
         Assert.True(pool.TryRent(out _));
         InvalidOperationException thrown = Assert.Throws<InvalidOperationException>(pool.Dispose);
         Assert.Contains(
-            nameof(A_checked_pool_names_who_kept_a_lease), thrown.Message, StringComparison.Ordinal);
+            nameof(A_checked_pool_names_who_kept_a_lease),
+            thrown.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -124,7 +126,8 @@ public sealed class BufferPoolTests
     [Fact]
     public void Random_renting_never_overlaps()
     {
-        // Goal: whatever the order of renting and returning, live slabs are disjoint and counted right.
+        // Goal: whatever the order of renting and returning, live slabs are disjoint and counted
+        // right.
         Prop.ForAll<byte[]>(steps =>
         {
             using BufferPool pool = BufferPool.Create(4096, 5).Value;

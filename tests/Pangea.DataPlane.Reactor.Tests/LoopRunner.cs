@@ -6,8 +6,8 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Reactor.Tests;
 
 /// <summary>
-/// Runs one scenario as a job on a reactor's loop, on a thread of its own, and brings back what it threw.
-/// Afterwards nothing may be left: no operation, no lease in flight.
+/// Runs one scenario as a job on a reactor's loop, on a thread of its own, and brings back what it
+/// threw. Afterwards nothing may be left: no operation, no lease in flight.
 /// </summary>
 internal static class LoopRunner
 {

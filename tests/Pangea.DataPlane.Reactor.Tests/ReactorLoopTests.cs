@@ -122,8 +122,8 @@ public abstract class ReactorLoopTests(Executor executor)
     [SkippableFact]
     public void Stopping_ends_what_is_under_way_and_leaves_nothing()
     {
-        // Goal: jobs that wait for ever are resumed with ECANCELED and give back what they hold; after
-        // disposal the process has the descriptors and threads that it had before.
+        // Goal: jobs that wait for ever are resumed with ECANCELED and give back what they hold;
+        // after disposal the process has the descriptors and threads that it had before.
         RunAndStop();
         int descriptors = Directory.GetFiles("/proc/self/fd").Length;
         for (int i = 0; i < 10; i++)
@@ -254,7 +254,9 @@ public abstract class ReactorLoopTests(Executor executor)
     });
 }
 
-/// <summary>Counts descriptors and threads of the process, so nothing else may run beside it.</summary>
+/// <summary>
+/// Counts descriptors and threads of the process, so nothing else may run beside it.
+/// </summary>
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;
 

@@ -28,7 +28,8 @@ public abstract class ReactorStreamTests(Executor executor)
         executor,
         async (reactor, pool) =>
         {
-            // Goal: a writer that fills the pipe waits for the reader on the same loop without a deadlock.
+            // Goal: a writer that fills the pipe waits for the reader on the same loop without a
+            // deadlock.
             (OwnedFd read, OwnedFd write) = LoopRunner.Pipe();
             BufferLease lease = pool.Rent();
             await CarryAsync(reactor, pool, lease, read, write, 1 << 20);
@@ -68,7 +69,7 @@ public abstract class ReactorStreamTests(Executor executor)
         });
 
     [SkippableFact]
-    public void Writing_without_a_reader_is_EPIPE() => LoopRunner.Run(executor, async (reactor, pool) =>
+    public void A_pipe_without_reader_is_EPIPE() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         (OwnedFd read, OwnedFd write) = LoopRunner.Pipe();
         read.Dispose();
@@ -143,7 +144,7 @@ public abstract class ReactorStreamTests(Executor executor)
         });
 
     [SkippableFact]
-    public void Watches_hundreds_of_descriptors() => LoopRunner.Run(executor, async (reactor, pool) =>
+    public void Watches_many_descriptors() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         const int count = 300;
         var pairs = new (OwnedFd Left, OwnedFd Right)[count];
@@ -233,7 +234,9 @@ public abstract class ReactorStreamTests(Executor executor)
         source.Cancel();
     }
 
-    /// <summary>Writes a pattern into one end and checks it at the other, both on this loop.</summary>
+    /// <summary>
+    /// Writes a pattern into one end and checks it at the other, both on this loop.
+    /// </summary>
     private static async Task CarryAsync(
         IReactor reactor, BufferPool pool, BufferLease lease, OwnedFd from, OwnedFd to, int bytes)
     {

@@ -4,9 +4,9 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Reactor.Tests;
 
 /// <summary>
-/// Goal: cancelling at any moment loses no byte and no operation. Method: pipes and sockets carry a known
-/// sequence while reads, writes and polls are cancelled at random; what the writes counted is exactly what
-/// the reads got.
+/// Goal: cancelling at any moment loses no byte and no operation. Method: pipes and sockets carry a
+/// known sequence while reads, writes and polls are cancelled at random; what the writes counted is
+/// exactly what the reads got.
 /// </summary>
 public abstract class ReactorStressTests(Executor executor)
 {
@@ -130,7 +130,9 @@ public abstract class ReactorStressTests(Executor executor)
         return result.IsOk ? result.Value : 0;
     }
 
-    /// <summary>A source that is cancelled at a random moment, from the loop or from another thread.</summary>
+    /// <summary>
+    /// A source that is cancelled at a random moment, from the loop or from another thread.
+    /// </summary>
     private static CancellationTokenSource? Withdraw(IReactor reactor, Random random)
     {
         CancellationTokenSource source;

@@ -4,7 +4,9 @@ using Pangea.DataPlane.Memory;
 
 namespace Pangea.DataPlane.Reactor.Tests;
 
-/// <summary>Choosing an executor, and the fault injection that other rooms' tests build on.</summary>
+/// <summary>
+/// Choosing an executor, and the fault injection that other rooms' tests build on.
+/// </summary>
 public sealed class ReactorsTests
 {
     [SkippableTheory]

@@ -37,8 +37,8 @@ public sealed class TimerHeapTests
             Assert.Equal(inside.Count, heap.Count);
             if (inside.Count > 0)
             {
-                Assert.True(
-                    inside.Min(o => o.Deadline) == heap.First.Deadline, $"seed {seed}, step {step}");
+                bool isLeast = inside.Min(o => o.Deadline) == heap.First.Deadline;
+                Assert.True(isLeast, $"seed {seed}, step {step}");
             }
         }
     }

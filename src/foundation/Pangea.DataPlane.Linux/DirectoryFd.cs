@@ -7,8 +7,8 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// An open directory, and every call that names something below it. A process that only holds such a
-/// descriptor needs no path and no permission on the way to it.
+/// An open directory, and every call that names something below it. A process that only holds such
+/// a descriptor needs no path and no permission on the way to it.
 /// </summary>
 public sealed unsafe class DirectoryFd : IDisposable
 {
@@ -25,7 +25,9 @@ public sealed unsafe class DirectoryFd : IDisposable
         return opened.IsOk ? new DirectoryFd(opened.Value) : opened.Fault;
     }
 
-    /// <summary>Takes ownership, on success only, of a descriptor that must be a directory's.</summary>
+    /// <summary>
+    /// Takes ownership, on success only, of a descriptor that must be a directory's.
+    /// </summary>
     public static Result<DirectoryFd> Adopt(OwnedFd fd)
     {
         Result<FileStatus> status = Files.Status(fd);
@@ -39,7 +41,9 @@ public sealed unsafe class DirectoryFd : IDisposable
             : new Fault(FaultCode.BadDescriptor, $"{fd} is not a directory's descriptor");
     }
 
-    /// <summary>Opens a file below. A new file gets <paramref name="mode"/>, by default 0600.</summary>
+    /// <summary>
+    /// Opens a file below. A new file gets <paramref name="mode"/>, by default 0600.
+    /// </summary>
     public Result<OwnedFd> OpenFile(string name, OpenFlags flags, int mode = 0x180) =>
         Files.OpenAt(Fd.Number, name, flags, mode);
 
@@ -66,7 +70,9 @@ public sealed unsafe class DirectoryFd : IDisposable
         }
     }
 
-    /// <summary>Moves a name. Both directories are on the same file system (EXDEV otherwise).</summary>
+    /// <summary>
+    /// Moves a name. Both directories are on the same file system (EXDEV otherwise).
+    /// </summary>
     /// <param name="from">Name in this directory.</param>
     /// <param name="toDirectory">Where to.</param>
     /// <param name="to">Name there.</param>
@@ -80,7 +86,8 @@ public sealed unsafe class DirectoryFd : IDisposable
             return SysResult.Fail(Errno.EINVAL);
         }
 
-        // SAFETY: both texts are zero-terminated and live on this stack frame until the call returns.
+        // SAFETY: both texts are zero-terminated and live on this stack frame until the call
+        // returns.
         fixed (byte* fromPointer = fromText)
         fixed (byte* toPointer = toText)
         {
@@ -124,8 +131,8 @@ public sealed unsafe class DirectoryFd : IDisposable
     public Result<FileSystemSpace> Space() => Files.Space(Fd);
 
     /// <summary>
-    /// All names but "." and "..", in the file system's order. Reads through a descriptor of its own, so
-    /// that two listings never share a position.
+    /// All names but "." and "..", in the file system's order. Reads through a descriptor of its
+    /// own, so that two listings never share a position.
     /// </summary>
     public Result<List<DirectoryEntry>> List()
     {
@@ -141,7 +148,8 @@ public sealed unsafe class DirectoryFd : IDisposable
         while (true)
         {
             SysResult result;
-            // SAFETY: the array is pinned for the duration of the call, which writes at most its length.
+            // SAFETY: the array is pinned for the duration of the call, which writes at most its
+            // length.
             fixed (byte* pointer = buffer)
             {
                 result = Call.Of(LibC.getdents64(own.Number, pointer, (nuint)buffer.Length));

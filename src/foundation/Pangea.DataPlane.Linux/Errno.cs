@@ -48,7 +48,9 @@ public readonly record struct Errno(int Value)
 
     public override string ToString() => $"{Text} (errno {Value})";
 
-    /// <summary>The fault for a call that failed with this errno while doing <paramref name="what"/>.</summary>
+    /// <summary>
+    /// The fault for a call that failed with this errno while doing <paramref name="what"/>.
+    /// </summary>
     /// <param name="what">A phrase such as "write device 3".</param>
     /// <param name="hint">The next step, where the caller knows one.</param>
     public Fault ToFault(string what, string? hint = null)

@@ -20,7 +20,9 @@ public sealed unsafe class EventFd : IDisposable
             : result.Errno.ToFault("make an eventfd");
     }
 
-    /// <summary>Makes the descriptor readable. Cannot fail but by overflow, which is readable too.</summary>
+    /// <summary>
+    /// Makes the descriptor readable. Cannot fail but by overflow, which is readable too.
+    /// </summary>
     public void Signal()
     {
         ulong one = 1;

@@ -19,7 +19,9 @@ public enum FileKind
 /// <param name="Kind">Regular file, pipe, ...; an anonymous inode (eventfd) is Unknown.</param>
 /// <param name="Bytes">Length of a regular file; 0 for most others.</param>
 /// <param name="Inode">Inode number, unique within <paramref name="Device"/>.</param>
-/// <param name="Device">Number of the file system: major in the upper, minor in the lower 32 bits.</param>
+/// <param name="Device">
+/// Number of the file system: major in the upper, minor in the lower 32 bits.
+/// </param>
 /// <param name="Mode">The twelve permission bits.</param>
 /// <param name="Uid">Owner.</param>
 /// <param name="Gid">Group.</param>

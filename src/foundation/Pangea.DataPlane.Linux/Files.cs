@@ -83,7 +83,8 @@ public static unsafe class Files
     public static SysResult ReadAt(OwnedFd file, Span<byte> bytes, long offset)
     {
         int done = 0;
-        // SAFETY: the span is pinned for the duration of the calls and done never exceeds its length.
+        // SAFETY: the span is pinned for the duration of the calls and done never exceeds its
+        // length.
         fixed (byte* pointer = bytes)
         {
             while (done < bytes.Length)
@@ -116,7 +117,8 @@ public static unsafe class Files
     public static SysResult WriteAt(OwnedFd file, ReadOnlySpan<byte> bytes, long offset)
     {
         int done = 0;
-        // SAFETY: the span is pinned for the duration of the calls and done never exceeds its length.
+        // SAFETY: the span is pinned for the duration of the calls and done never exceeds its
+        // length.
         fixed (byte* pointer = bytes)
         {
             while (done < bytes.Length)
@@ -181,8 +183,8 @@ public static unsafe class Files
         Call.Of(LibC.ftruncate(file.Number, bytes));
 
     /// <summary>
-    /// Reserves room, so that later writes of the range cannot fail with ENOSPC. EOPNOTSUPP where the file
-    /// system cannot.
+    /// Reserves room, so that later writes of the range cannot fail with ENOSPC. EOPNOTSUPP where
+    /// the file system cannot.
     /// </summary>
     /// <param name="file">A regular file, writable.</param>
     /// <param name="offset">First byte.</param>
@@ -219,8 +221,9 @@ public static unsafe class Files
         Own(Call.Of(LibC.fcntl(file.Number, Fcntl.F_DUPFD_CLOEXEC, 0)), "duplicate a descriptor");
 
     /// <summary>
-    /// Whether the open file takes O_DIRECT, and with which alignment. Asks the kernel (STATX_DIOALIGN,
-    /// Linux 6.1); where it does not say, opening the same file with O_DIRECT is the test.
+    /// Whether the open file takes O_DIRECT, and with which alignment. Asks the kernel
+    /// (STATX_DIOALIGN, Linux 6.1); where it does not say, opening the same file with O_DIRECT is
+    /// the test.
     /// </summary>
     public static DirectIo ProbeDirectIo(OwnedFd file)
     {

@@ -17,7 +17,9 @@ public enum PageKind
     Huge,
 }
 
-/// <summary>Memory mapped at start and unmapped at the end; page-aligned, zeroed, never moved.</summary>
+/// <summary>
+/// Memory mapped at start and unmapped at the end; page-aligned, zeroed, never moved.
+/// </summary>
 public sealed unsafe class MappedRegion : IDisposable
 {
     private const long HugePageBytes = 2 * 1024 * 1024;
@@ -46,8 +48,8 @@ public sealed unsafe class MappedRegion : IDisposable
     }
 
     /// <summary>
-    /// Private memory. Reserved huge pages are tried only where asked and where the length is a multiple
-    /// of 2 MiB; most machines have none, so failing to get them is normal and falls back.
+    /// Private memory. Reserved huge pages are tried only where asked and where the length is a
+    /// multiple of 2 MiB; most machines have none, so failing to get them is normal and falls back.
     /// </summary>
     public static Result<MappedRegion> Anonymous(long bytes, bool tryHugePages)
     {
@@ -94,8 +96,8 @@ public sealed unsafe class MappedRegion : IDisposable
     {
         if (_address is not null)
         {
-            // SAFETY: mapped by us with this length, unmapped once; users hold no pointer any more by
-            // contract (the pool refuses to be disposed with leases in flight).
+            // SAFETY: mapped by us with this length, unmapped once; users hold no pointer any more
+            // by contract (the pool refuses to be disposed with leases in flight).
             Invariant.Check(LibC.munmap(_address, (nuint)Bytes) == 0);
             _address = null;
         }

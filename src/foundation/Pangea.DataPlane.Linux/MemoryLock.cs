@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// RLIMIT_MEMLOCK, which bounds the buffers that a process without CAP_IPC_LOCK may register with a ring.
+/// RLIMIT_MEMLOCK, which bounds the buffers that a process without CAP_IPC_LOCK may register with a
+/// ring.
 /// </summary>
 public static class MemoryLock
 {

@@ -2,7 +2,9 @@ using Pangea.DataPlane.Linux.Abi;
 
 namespace Pangea.DataPlane.Linux;
 
-/// <summary>How to open a file; close-on-exec and no-controlling-terminal are always added.</summary>
+/// <summary>
+/// How to open a file; close-on-exec and no-controlling-terminal are always added.
+/// </summary>
 [Flags]
 public enum OpenFlags
 {
@@ -22,7 +24,9 @@ public enum OpenFlags
 
     Append = 32,
 
-    /// <summary>O_DIRECT: past the page cache; addresses, offsets and lengths must be aligned.</summary>
+    /// <summary>
+    /// O_DIRECT: past the page cache; addresses, offsets and lengths must be aligned.
+    /// </summary>
     Direct = 64,
 
     /// <summary>A symbolic link as last component fails with ELOOP.</summary>
@@ -32,8 +36,8 @@ public enum OpenFlags
     Directory = 256,
 
     /// <summary>
-    /// A FIFO without a partner or a device that is not ready does not block the open. The flag stays on
-    /// the open file.
+    /// A FIFO without a partner or a device that is not ready does not block the open. The flag
+    /// stays on the open file.
     /// </summary>
     NonBlocking = 512,
 }

@@ -4,8 +4,8 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// A file descriptor with one owner, who closes it. Descriptor 0 is valid. Every descriptor we open is
-/// born close-on-exec.
+/// A file descriptor with one owner, who closes it. Descriptor 0 is valid. Every descriptor we open
+/// is born close-on-exec.
 /// </summary>
 public sealed class OwnedFd : SafeHandleMinusOneIsInvalid
 {

@@ -6,8 +6,8 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// The array of poll(2), dense from 0: an entry is removed by moving the last one into its place, which
-/// the caller mirrors in whatever it keeps per entry.
+/// The array of poll(2), dense from 0: an entry is removed by moving the last one into its place,
+/// which the caller mirrors in whatever it keeps per entry.
 /// </summary>
 public sealed unsafe class PollSet : IDisposable
 {
@@ -49,7 +49,9 @@ public sealed unsafe class PollSet : IDisposable
     public SysResult Wait(int timeoutMs) =>
         Call.Of(LibC.poll(_entries, (ulong)Count, timeoutMs));
 
-    /// <summary>The events of an entry, 0 for none, -EBADF for a descriptor that is not open.</summary>
+    /// <summary>
+    /// The events of an entry, 0 for none, -EBADF for a descriptor that is not open.
+    /// </summary>
     public int ResultOf(int index)
     {
         Invariant.Check((uint)index < (uint)Count);

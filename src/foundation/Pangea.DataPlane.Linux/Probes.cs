@@ -12,17 +12,19 @@ public readonly record struct Capability(
     string Name, bool IsAvailable, string Detail, string? Hint = null);
 
 /// <summary>
-/// What this kernel lets this process do. Each answer comes from trying, not from a version number, except
-/// those that only inform.
+/// What this kernel lets this process do. Each answer comes from trying, not from a version number,
+/// except those that only inform.
 /// </summary>
 public static class Probes
 {
+    private const string OnlineCores = "/sys/devices/system/cpu/online";
+
     /// <summary>All of them, in the order of printing. Takes a few milliseconds.</summary>
     public static IReadOnlyList<Capability> Run() =>
     [
         new Capability(
             "kernel", true, $"{ReadLine("/proc/sys/kernel/osrelease") ?? "unknown"} {Machine}"),
-        new Capability("cores", true, $"online {ReadLine("/sys/devices/system/cpu/online") ?? "unknown"}"),
+        new Capability("cores", true, $"online {ReadLine(OnlineCores) ?? "unknown"}"),
         IoUring(),
         DeferredTaskWork(),
         MemoryLockLimit(),
@@ -71,7 +73,7 @@ public static class Probes
             : new Capability(
                 name,
                 false,
-                $"limit is {MemoryLock.Describe()}: buffers may not be registered without privilege",
+                $"{MemoryLock.Describe()}: buffers may not be registered without privilege",
                 "set LimitMEMLOCK= in the service, or ulimit -l");
     }
 
@@ -80,7 +82,8 @@ public static class Probes
         const string name = "reserved huge pages";
         string? count = ReadLine("/proc/sys/vm/nr_hugepages");
         return count is null or "0"
-            ? new Capability(name, false, "none reserved", "sysctl vm.nr_hugepages=N reserves 2 MiB each")
+            ? new Capability(
+                name, false, "none reserved", "sysctl vm.nr_hugepages=N reserves 2 MiB each")
             : new Capability(name, true, $"{count} pages");
     }
 

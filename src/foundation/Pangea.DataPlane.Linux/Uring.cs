@@ -1,5 +1,5 @@
-// HOT PATH: one queue entry is 64 bytes written, one completion 16 bytes read; one io_uring_enter per turn
-// of the loop submits everything that was queued and fetches everything that is done.
+// HOT PATH: one queue entry is 64 bytes written, one completion 16 bytes read; one io_uring_enter
+// per turn of the loop submits everything that was queued and fetches everything that is done.
 
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux.Abi;
@@ -13,9 +13,9 @@ namespace Pangea.DataPlane.Linux;
 public readonly record struct UringCompletion(ulong Tag, int Result);
 
 /// <summary>
-/// An io_uring instance: queue entries in, completions out. Used by one thread, the one that enters first
-/// (the kernel insists on it with IORING_SETUP_SINGLE_ISSUER). It knows nothing of buffers' owners:
-/// addresses must stay valid until the completion, which is the reactor's business.
+/// An io_uring instance: queue entries in, completions out. Used by one thread, the one that enters
+/// first (the kernel insists on it with IORING_SETUP_SINGLE_ISSUER). It knows nothing of buffers'
+/// owners: addresses must stay valid until the completion, which is the reactor's business.
 /// </summary>
 public sealed unsafe class Uring : IDisposable
 {
@@ -42,7 +42,8 @@ public sealed unsafe class Uring : IDisposable
     private bool _enabled;
     private bool _disposed;
 
-    private Uring(OwnedFd fd, in io_uring_params p, byte* rings, nuint ringsBytes, io_uring_sqe* sqes)
+    private Uring(
+        OwnedFd fd, in io_uring_params p, byte* rings, nuint ringsBytes, io_uring_sqe* sqes)
     {
         _fd = fd;
         _rings = rings;
@@ -73,10 +74,14 @@ public sealed unsafe class Uring : IDisposable
     /// <summary>Entries of the submission queue.</summary>
     public int QueueDepth { get; }
 
-    /// <summary>Entries of the completion queue; the kernel keeps what does not fit (NODROP).</summary>
+    /// <summary>
+    /// Entries of the completion queue; the kernel keeps what does not fit (NODROP).
+    /// </summary>
     public int CompletionDepth { get; }
 
-    /// <summary>Completions are run only inside our own waits (IORING_SETUP_DEFER_TASKRUN).</summary>
+    /// <summary>
+    /// Completions are run only inside our own waits (IORING_SETUP_DEFER_TASKRUN).
+    /// </summary>
     public bool IsDeferred { get; }
 
     /// <summary>Entries queued and not yet taken by the kernel.</summary>
@@ -86,19 +91,21 @@ public sealed unsafe class Uring : IDisposable
     public uint Overflows => Volatile.Read(ref *_cqOverflow);
 
     /// <summary>
-    /// Makes a ring. Unsupported with a reason for people where the kernel, its settings or a seccomp
-    /// filter forbid it.
+    /// Makes a ring. Unsupported with a reason for people where the kernel, its settings or a
+    /// seccomp filter forbid it.
     /// </summary>
     /// <param name="queueDepth">Submission entries, a power of two.</param>
     /// <param name="completionDepth">Completion entries, a power of two.</param>
-    /// <param name="allowDeferred">False leaves out what Linux 6.1 brought, to test the way without.</param>
+    /// <param name="allowDeferred">
+    /// False leaves out what Linux 6.1 brought, to test the way without.
+    /// </param>
     public static Result<Uring> Create(
         int queueDepth, int completionDepth, bool allowDeferred = true)
     {
         const uint usual = IoUring.IORING_SETUP_CQSIZE | IoUring.IORING_SETUP_CLAMP;
 
-        // From the newest set of flags to the oldest: an unknown flag is EINVAL. The ring starts disabled
-        // so that the thread that enables it, the loop's, becomes its one issuer.
+        // From the newest set of flags to the oldest: an unknown flag is EINVAL. The ring starts
+        // disabled so that the thread that enables it, the loop's, becomes its one issuer.
         ReadOnlySpan<uint> sets =
         [
             IoUring.IORING_SETUP_SINGLE_ISSUER | IoUring.IORING_SETUP_DEFER_TASKRUN
@@ -132,7 +139,7 @@ public sealed unsafe class Uring : IDisposable
             fd.Dispose();
             return new Fault(
                 FaultCode.Unsupported,
-                $"io_uring lacks features (has 0x{parameters.features:x}, needs 0x{FeaturesNeeded:x})",
+                $"io_uring has features 0x{parameters.features:x}, needs 0x{FeaturesNeeded:x}",
                 "Linux 5.11 or newer has them");
         }
 
@@ -140,8 +147,9 @@ public sealed unsafe class Uring : IDisposable
     }
 
     /// <summary>
-    /// Registers one region as fixed buffer 0, so that its pages are pinned once and not per operation.
-    /// Must be called before the first entry. The kernel takes at most 1 GiB in one buffer.
+    /// Registers one region as fixed buffer 0, so that its pages are pinned once and not per
+    /// operation. Must be called before the first entry. The kernel takes at most 1 GiB in one
+    /// buffer.
     /// </summary>
     public SysResult RegisterBuffer(nint address, long bytes)
     {
@@ -184,12 +192,16 @@ public sealed unsafe class Uring : IDisposable
             (ulong)offset,
             0);
 
-    /// <summary>Queues a read into several ranges; the vectors stay valid until completion.</summary>
+    /// <summary>
+    /// Queues a read into several ranges; the vectors stay valid until completion.
+    /// </summary>
     public bool TryReadVectors(ulong tag, int fd, IoVector* vectors, int count, long offset) =>
         TryQueue(
             IoUring.IORING_OP_READV, tag, fd, (ulong)vectors, (uint)count, (ulong)offset, 0);
 
-    /// <summary>Queues a write of several ranges; the vectors stay valid until completion.</summary>
+    /// <summary>
+    /// Queues a write of several ranges; the vectors stay valid until completion.
+    /// </summary>
     public bool TryWriteVectors(ulong tag, int fd, IoVector* vectors, int count, long offset) =>
         TryQueue(
             IoUring.IORING_OP_WRITEV, tag, fd, (ulong)vectors, (uint)count, (ulong)offset, 0);
@@ -208,13 +220,15 @@ public sealed unsafe class Uring : IDisposable
     public bool TryPoll(ulong tag, int fd, short events) =>
         TryQueue(IoUring.IORING_OP_POLL_ADD, tag, fd, 0, 0, 0, (ushort)events);
 
-    /// <summary>Queues the cancellation of the operation with the tag <paramref name="target"/>.</summary>
+    /// <summary>
+    /// Queues the cancellation of the operation with the tag <paramref name="target"/>.
+    /// </summary>
     public bool TryCancel(ulong tag, ulong target) =>
         TryQueue(IoUring.IORING_OP_ASYNC_CANCEL, tag, -1, target, 0, 0, 0);
 
     /// <summary>
-    /// Submits what is queued and waits for completions. EINTR, EAGAIN, EBUSY (too many completions not
-    /// fetched) and ETIME are normal: fetch and come back.
+    /// Submits what is queued and waits for completions. EINTR, EAGAIN, EBUSY (too many completions
+    /// not fetched) and ETIME are normal: fetch and come back.
     /// </summary>
     /// <param name="completions">How many to wait for; 0 does not wait.</param>
     /// <param name="timeoutNs">Longest wait; negative for ever.</param>
@@ -328,8 +342,8 @@ public sealed unsafe class Uring : IDisposable
             return false;
         }
 
-        // SAFETY: the mask keeps the index inside the mapped entries, and the kernel does not look at an
-        // entry between its head and our published tail.
+        // SAFETY: the mask keeps the index inside the mapped entries, and the kernel does not look
+        // at an entry between its head and our published tail.
         io_uring_sqe* sqe = _sqes + (_tail & _sqMask);
         *sqe = default;
         sqe->opcode = opcode;

@@ -8,7 +8,9 @@ public static class UringProbe
 {
     private const string Setting = "/proc/sys/kernel/io_uring_disabled";
 
-    /// <summary>Makes a small ring and closes it; the fault of the failure, null on success.</summary>
+    /// <summary>
+    /// Makes a small ring and closes it; the fault of the failure, null on success.
+    /// </summary>
     public static Fault? Try()
     {
         Result<Uring> ring = Uring.Create(8, 16);
@@ -57,14 +59,17 @@ public static class UringProbe
             : errno.ToFault("set up io_uring") with { Code = FaultCode.Unsupported };
     }
 
-    /// <summary>kernel.io_uring_disabled (Linux 6.6): 0 all may, 1 a group may, 2 nobody; -1 unknown.</summary>
+    /// <summary>
+    /// kernel.io_uring_disabled (Linux 6.6): 0 all may, 1 a group may, 2 nobody; -1 unknown.
+    /// </summary>
     internal static int ReadSetting()
     {
         try
         {
             return int.Parse(File.ReadAllText(Setting), CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or FormatException)
         {
             return -1;
         }

@@ -5,8 +5,9 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// Scatter and gather transfers by plain system calls, for the executor without io_uring. Descriptors are
-/// numbers here: the caller holds a reference on the owner for as long as a call may run.
+/// Scatter and gather transfers by plain system calls, for the executor without io_uring.
+/// Descriptors are numbers here: the caller holds a reference on the owner for as long as a call
+/// may run.
 /// </summary>
 public static unsafe class VectorIo
 {
@@ -18,7 +19,9 @@ public static unsafe class VectorIo
     private const int EAGAIN = 11;
     private const int EOPNOTSUPP = 95;
 
-    /// <summary>preadv(2), or readv(2) at the file's own position for offset -1. May wait.</summary>
+    /// <summary>
+    /// preadv(2), or readv(2) at the file's own position for offset -1. May wait.
+    /// </summary>
     public static SysResult Read(int fd, IoVector* vectors, int count, long offset) =>
         Transfer(fd, vectors, count, offset, isWrite: false, flags: 0);
 
@@ -27,9 +30,9 @@ public static unsafe class VectorIo
         Transfer(fd, vectors, count, offset, isWrite: true, flags: 0);
 
     /// <summary>
-    /// Moves what a stream can move at once, without touching the flags of the open file, which its other
-    /// users share. EAGAIN: not ready. EOPNOTSUPP: this kind of stream cannot be asked so (pipes before
-    /// Linux 6.4, terminals); poll it, then use <see cref="MoveWhenReady"/>.
+    /// Moves what a stream can move at once, without touching the flags of the open file, which its
+    /// other users share. EAGAIN: not ready. EOPNOTSUPP: this kind of stream cannot be asked so
+    /// (pipes before Linux 6.4, terminals); poll it, then use <see cref="MoveWhenReady"/>.
     /// </summary>
     /// <param name="fd">A pipe, socket or character device.</param>
     /// <param name="isSocket">Sockets have a flag of their own, on every kernel.</param>
@@ -61,8 +64,9 @@ public static unsafe class VectorIo
     }
 
     /// <summary>
-    /// One transfer on a stream that poll(2) has just called ready: a read returns what is there, a write
-    /// is cut to what a ready pipe takes. Only a third party that races for the same pipe can make it wait.
+    /// One transfer on a stream that poll(2) has just called ready: a read returns what is there, a
+    /// write is cut to what a ready pipe takes. Only a third party that races for the same pipe can
+    /// make it wait.
     /// </summary>
     public static SysResult MoveWhenReady(int fd, IoVector* vectors, bool isWrite)
     {
@@ -75,7 +79,9 @@ public static unsafe class VectorIo
         return Transfer(fd, &first, 1, -1, isWrite, flags: 0);
     }
 
-    /// <summary>True for the result of <see cref="TryMove"/> that asks to wait for readiness.</summary>
+    /// <summary>
+    /// True for the result of <see cref="TryMove"/> that asks to wait for readiness.
+    /// </summary>
     public static bool MustWait(SysResult result) => result.Raw == -EAGAIN;
 
     /// <summary>True for the result of <see cref="TryMove"/> that asks for another way.</summary>
@@ -92,7 +98,8 @@ public static unsafe class VectorIo
         nint moved;
         do
         {
-            // SAFETY: IoVector is laid out as iovec (layout test); the caller keeps the ranges valid.
+            // SAFETY: IoVector is laid out as iovec (layout test); the caller keeps the ranges
+            // valid.
             moved = isWrite
                 ? LibC.pwritev2(fd, (iovec*)vectors, count, offset, flags)
                 : LibC.preadv2(fd, (iovec*)vectors, count, offset, flags);

@@ -1,8 +1,8 @@
 namespace Pangea.DataPlane.Memory;
 
 /// <summary>
-/// The right to use one slab of a <see cref="BufferPool"/>: a value, not an object. The generation makes
-/// a lease that outlived its return recognisable. Whoever rents returns.
+/// The right to use one slab of a <see cref="BufferPool"/>: a value, not an object. The generation
+/// makes a lease that outlived its return recognisable. Whoever rents returns.
 /// </summary>
 /// <param name="SlabIndex">Which slab of the pool.</param>
 /// <param name="Generation">Which renting of that slab.</param>

@@ -1,5 +1,5 @@
-// HOT PATH: renting and returning are a few loads and stores each; nothing here allocates after Create
-// (unchecked pools), and no slab's byte is touched but by its leaseholder and the kernel.
+// HOT PATH: renting and returning are a few loads and stores each; nothing here allocates after
+// Create (unchecked pools), and no slab's byte is touched but by its leaseholder and the kernel.
 
 using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
@@ -8,14 +8,14 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Memory;
 
 /// <summary>
-/// All buffers of one worker: slabs in one mapped region that is registered with the ring once and never
-/// grows (decision A6). A lease goes Free -> Leased -> InFlight (the kernel owns it) -> Leased -> Free, and
-/// every step is checked. One thread, the loop's, uses a pool.
+/// All buffers of one worker: slabs in one mapped region that is registered with the ring once and
+/// never grows (decision A6). A lease goes Free -> Leased -> InFlight (the kernel owns it) ->
+/// Leased -> Free, and every step is checked. One thread, the loop's, uses a pool.
 /// </summary>
 /// <remarks>
-/// An empty pool is backpressure, not an error: <see cref="TryRent(out BufferLease, string)"/> says no and
-/// the caller waits. Spans come from a live lease only and must not be kept across an operation that
-/// hands the slab to the kernel for writing into it.
+/// An empty pool is backpressure, not an error: <see cref="TryRent(out BufferLease, string)"/> says
+/// no and the caller waits. Spans come from a live lease only and must not be kept across an
+/// operation that hands the slab to the kernel for writing into it.
 /// </remarks>
 public sealed unsafe class BufferPool : IDisposable
 {
@@ -50,7 +50,9 @@ public sealed unsafe class BufferPool : IDisposable
             _free[c] = new int[classes[c].Count];
             for (int i = 0; i < classes[c].Count; i++, index++)
             {
-                _slabs[index] = new Slab { Offset = offset, Bytes = classes[c].SlabBytes, Class = c };
+                _slabs[index].Offset = offset;
+                _slabs[index].Bytes = classes[c].SlabBytes;
+                _slabs[index].Class = c;
                 offset += StrideOf(classes[c], isChecked);
                 Release(index);
             }
@@ -88,8 +90,8 @@ public sealed unsafe class BufferPool : IDisposable
         Create([new SlabClass(slabBytes, count)], options);
 
     /// <summary>
-    /// Slabs of several lengths, shortest first. Fails with the kernel's reason where the memory is not
-    /// to be had.
+    /// Slabs of several lengths, shortest first. Fails with the kernel's reason where the memory is
+    /// not to be had.
     /// </summary>
     public static Result<BufferPool> Create(
         ReadOnlySpan<SlabClass> classes, BufferPoolOptions? options = null)
@@ -124,8 +126,8 @@ public sealed unsafe class BufferPool : IDisposable
         TryRentOf(0, out lease, renter);
 
     /// <summary>
-    /// Rents a slab of the shortest class that holds <paramref name="bytes"/>. A longer class is never
-    /// used instead: it is reckoned for other users.
+    /// Rents a slab of the shortest class that holds <paramref name="bytes"/>. A longer class is
+    /// never used instead: it is reckoned for other users.
     /// </summary>
     public bool TryRent(int bytes, out BufferLease lease, [CallerMemberName] string renter = "")
     {
@@ -142,7 +144,9 @@ public sealed unsafe class BufferPool : IDisposable
         return false;
     }
 
-    /// <summary>Gives a slab back; it must not be in flight and the lease is dead afterwards.</summary>
+    /// <summary>
+    /// Gives a slab back; it must not be in flight and the lease is dead afterwards.
+    /// </summary>
     public void Return(BufferLease lease)
     {
         ref Slab slab = ref Live(lease);
@@ -169,7 +173,9 @@ public sealed unsafe class BufferPool : IDisposable
     /// <summary>The bytes of a part of a live lease.</summary>
     public Span<byte> Span(BufferSlice slice) => Span(slice.Lease).Slice(slice.Start, slice.Bytes);
 
-    /// <summary>The kernel becomes the owner; several operations may be under way on one slab.</summary>
+    /// <summary>
+    /// The kernel becomes the owner; several operations may be under way on one slab.
+    /// </summary>
     public void BeginFlight(BufferLease lease)
     {
         Live(lease).Flights++;
@@ -241,7 +247,7 @@ public sealed unsafe class BufferPool : IDisposable
         if (leaked.Count > 0)
         {
             throw new InvalidOperationException(
-                $"buffer pool disposed with {leaked.Count} live leases: {string.Join("; ", leaked)}");
+                $"buffer pool disposed with live leases: {string.Join("; ", leaked)}");
         }
     }
 

@@ -8,7 +8,8 @@ public readonly record struct SlabClass(int SlabBytes, int Count);
 /// <summary>How a <see cref="BufferPool"/> is built.</summary>
 /// <param name="TryHugePages">Ask for 2 MiB pages; without them the pool works the same.</param>
 /// <param name="Checked">
-/// Poison returned slabs, end each with a canary and record who rented. On by default in Debug builds.
+/// Poison returned slabs, end each with a canary and record who rented. On by default in Debug
+/// builds.
 /// </param>
 public readonly record struct BufferPoolOptions(bool TryHugePages, bool Checked)
 {

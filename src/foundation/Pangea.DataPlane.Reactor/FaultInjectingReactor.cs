@@ -39,8 +39,9 @@ public readonly record struct InjectedFault
 }
 
 /// <summary>
-/// For tests: passes every call on to a real reactor, unless the plan says that it fails or is cut short.
-/// A scenario that passes for "fail call n" with n = 1, 2, ... until none failed has met every fault.
+/// For tests: passes every call on to a real reactor, unless the plan says that it fails or is cut
+/// short. A scenario that passes for "fail call n" with n = 1, 2, ... until none failed has met
+/// every fault.
 /// </summary>
 /// <param name="inner">The reactor that does the work; disposed with this one.</param>
 /// <param name="plan">Asked before each call, on the loop's thread.</param>

@@ -3,8 +3,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Reactor;
 
 /// <summary>
-/// A few threads that run file operations for the plain executor, one at a time each. They start with the
-/// first operation, so that a process without files has none.
+/// A few threads that run file operations for the plain executor, one at a time each. They start
+/// with the first operation, so that a process without files has none.
 /// </summary>
 internal sealed class IoThreads : IDisposable
 {
@@ -58,7 +58,9 @@ internal sealed class IoThreads : IDisposable
         }
     }
 
-    /// <summary>Ends the threads. One that hangs in a dead disk is left behind; it is a background one.</summary>
+    /// <summary>
+    /// Ends the threads. One that hangs in a dead disk is left behind; it is a background one.
+    /// </summary>
     public void Dispose()
     {
         lock (_queueLock)

@@ -1,5 +1,5 @@
-// HOT PATH: per operation two queue moves, one free-list move and one continuation; no allocation once
-// the operation objects exist.
+// HOT PATH: per operation two queue moves, one free-list move and one continuation; no allocation
+// once the operation objects exist.
 
 using System.Diagnostics;
 using System.Runtime.InteropServices;
@@ -10,9 +10,9 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Reactor;
 
 /// <summary>
-/// What both executors share: the table of operations, the queue of those that are ready to resume, delays,
-/// posted actions, cancellation and the end of the loop. An executor starts an operation, wishes it
-/// cancelled, and waits.
+/// What both executors share: the table of operations, the queue of those that are ready to resume,
+/// delays, posted actions, cancellation and the end of the loop. An executor starts an operation,
+/// wishes it cancelled, and waits.
 /// </summary>
 public abstract unsafe class LoopReactor : IReactor
 {
@@ -42,7 +42,8 @@ public abstract unsafe class LoopReactor : IReactor
         _free = new Stack<Operation>(options.OperationsMax);
         _ready = new Queue<Operation>(options.OperationsMax);
         _timers = new TimerHeap(options.OperationsMax);
-        // SAFETY: two vectors for each index below OperationsMax; freed once the kernel reads none of them.
+        // SAFETY: two vectors for each index below OperationsMax; freed once the kernel reads none
+        // of them.
         _vectors = (IoVector*)NativeMemory.AllocZeroed(
             (nuint)options.OperationsMax, (nuint)(2 * sizeof(IoVector)));
     }
@@ -199,13 +200,17 @@ public abstract unsafe class LoopReactor : IReactor
         _free.Push(operation);
     }
 
-    /// <summary>Starts the operation; every start ends in exactly one <see cref="Complete"/>.</summary>
+    /// <summary>
+    /// Starts the operation; every start ends in exactly one <see cref="Complete"/>.
+    /// </summary>
     private protected abstract void Begin(Operation operation);
 
     /// <summary>Asks the executor to end the operation soon; it may still succeed.</summary>
     private protected abstract void RequestCancel(Operation operation);
 
-    /// <summary>Waits for completions and completes them. 0 does not wait, negative waits for ever.</summary>
+    /// <summary>
+    /// Waits for completions and completes them. 0 does not wait, negative waits for ever.
+    /// </summary>
     private protected abstract void Wait(long timeoutNs);
 
     /// <summary>Ends the present or next <see cref="Wait"/>. Any thread.</summary>
@@ -378,8 +383,8 @@ public abstract unsafe class LoopReactor : IReactor
 
     /// <summary>
     /// A token was cancelled. From another thread the wish travels through the post queue with the
-    /// operation's sequence: completing disposes the registration, which waits for this callback, so the
-    /// sequence read here is that of the use the token was given for.
+    /// operation's sequence: completing disposes the registration, which waits for this callback,
+    /// so the sequence read here is that of the use the token was given for.
     /// </summary>
     internal void CancelFromAnywhere(Operation operation)
     {
@@ -460,8 +465,8 @@ public abstract unsafe class LoopReactor : IReactor
 
     private void RunReady()
     {
-        // Only those that are ready now: what they make ready waits for the next turn, so that a busy
-        // pair of tasks cannot keep the loop from looking at the kernel.
+        // Only those that are ready now: what they make ready waits for the next turn, so that a
+        // busy pair of tasks cannot keep the loop from looking at the kernel.
         for (int left = _ready.Count; left > 0; left--)
         {
             _ready.Dequeue().Resume();
@@ -494,9 +499,9 @@ public abstract unsafe class LoopReactor : IReactor
     }
 
     /// <summary>
-    /// The end: cancels what is under way and lets its awaiters run, so that they give their buffers and
-    /// descriptors back. Ends when all is quiet, or after the time allowed (a dead disk can hold an
-    /// operation for ever; process exit then frees what we could not).
+    /// The end: cancels what is under way and lets its awaiters run, so that they give their
+    /// buffers and descriptors back. Ends when all is quiet, or after the time allowed (a dead disk
+    /// can hold an operation for ever; process exit then frees what we could not).
     /// </summary>
     private void Drain()
     {
@@ -506,13 +511,13 @@ public abstract unsafe class LoopReactor : IReactor
             Cancel(_operations[i]!);
         }
 
-        long end = Stopwatch.GetTimestamp() + (long)(_stopTimeMax.TotalSeconds * Stopwatch.Frequency);
+        long start = Stopwatch.GetTimestamp();
         while (true)
         {
             RunPosted();
             RunReady();
             bool isQuiet = OperationsUnderWay == 0 && _ready.Count == 0 && !HasPosted();
-            if (isQuiet || Stopwatch.GetTimestamp() > end)
+            if (isQuiet || Stopwatch.GetElapsedTime(start) > _stopTimeMax)
             {
                 return;
             }

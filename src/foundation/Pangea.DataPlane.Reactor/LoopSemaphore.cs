@@ -6,8 +6,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Reactor;
 
 /// <summary>
-/// A counted gate for jobs of one loop: whoever asked first enters first. Used on the loop's thread only;
-/// a waiter resumes from the loop, never inside <see cref="Leave"/>.
+/// A counted gate for jobs of one loop: whoever asked first enters first. Used on the loop's thread
+/// only; a waiter resumes from the loop, never inside <see cref="Leave"/>.
 /// </summary>
 public sealed class LoopSemaphore
 {
@@ -44,7 +44,8 @@ public sealed class LoopSemaphore
     }
 
     /// <summary>
-    /// Waits for a place. True: entered, and <see cref="Leave"/> is due. False: cancelled before that.
+    /// Waits for a place. True: entered, and <see cref="Leave"/> is due. False: cancelled before
+    /// that.
     /// </summary>
     /// <param name="cancellation">Cancelled on the loop's thread.</param>
     public ValueTask<bool> EnterAsync(CancellationToken cancellation = default)
@@ -138,7 +139,10 @@ public sealed class LoopSemaphore
             short token,
             ValueTaskSourceOnCompletedFlags flags) =>
             _core.OnCompleted(
-                continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+                continuation,
+                state,
+                token,
+                flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
 
         private void Withdraw()
         {

@@ -34,8 +34,8 @@ internal enum OperationState
 }
 
 /// <summary>
-/// One operation under way and the value task source for whoever awaits it. Reading the result puts the
-/// object back into the free list, hence "await exactly once".
+/// One operation under way and the value task source for whoever awaits it. Reading the result puts
+/// the object back into the free list, hence "await exactly once".
 /// </summary>
 internal sealed class Operation : IValueTaskSource<SysResult>
 {
@@ -53,7 +53,9 @@ internal sealed class Operation : IValueTaskSource<SysResult>
     /// <summary>Place in the reactor's table.</summary>
     internal int Index { get; }
 
-    /// <summary>Counts the uses, so that a late message about an earlier use is recognised.</summary>
+    /// <summary>
+    /// Counts the uses, so that a late message about an earlier use is recognised.
+    /// </summary>
     internal uint Sequence { get; private set; }
 
     internal OperationState State { get; set; }
@@ -62,7 +64,9 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     internal OwnedFd? File { get; set; }
 
-    /// <summary>The descriptor's number; valid because a reference on <see cref="File"/> is held.</summary>
+    /// <summary>
+    /// The descriptor's number; valid because a reference on <see cref="File"/> is held.
+    /// </summary>
     internal int FileNumber { get; set; }
 
     internal BufferSlice First { get; set; }
@@ -81,13 +85,17 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     internal bool DataOnly { get; set; }
 
-    /// <summary>Timestamp of <see cref="System.Diagnostics.Stopwatch"/> when a delay is over.</summary>
+    /// <summary>
+    /// Timestamp of <see cref="System.Diagnostics.Stopwatch"/> when a delay is over.
+    /// </summary>
     internal long Deadline { get; set; }
 
     /// <summary>Place in the timer heap or the poll set; -1 for none.</summary>
     internal int SetIndex { get; set; } = -1;
 
-    /// <summary>Executor's note: waits for readiness between two tries of a stream transfer.</summary>
+    /// <summary>
+    /// Executor's note: waits for readiness between two tries of a stream transfer.
+    /// </summary>
     internal bool IsPolling { get; set; }
 
     /// <summary>Executor's note: the stream has to be moved by a thread after polling.</summary>
@@ -117,7 +125,9 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     internal void OnCancellation() => _owner.CancelFromAnywhere(this);
 
-    /// <summary>The operation's turn in the loop: runs the awaiter, if there is one already.</summary>
+    /// <summary>
+    /// The operation's turn in the loop: runs the awaiter, if there is one already.
+    /// </summary>
     internal void Resume()
     {
         State = OperationState.Done;
@@ -141,7 +151,10 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     // The flags ask for a scheduling context; ours is the loop, always.
     public void OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+        Action<object?> continuation,
+        object? state,
+        short token,
+        ValueTaskSourceOnCompletedFlags flags)
     {
         Invariant.Check(token == _version, "a reactor's value task was used twice");
         Invariant.Check(_continuation is null, "a reactor's value task was awaited twice");
@@ -157,7 +170,7 @@ internal sealed class Operation : IValueTaskSource<SysResult>
     public SysResult GetResult(short token)
     {
         Invariant.Check(token == _version, "a reactor's value task was used twice");
-        Invariant.Check(State == OperationState.Done, "a reactor's result was read before completion");
+        Invariant.Check(State == OperationState.Done, "a result was read before completion");
         _version++;
         SysResult result = Result;
         _owner.Free(this);

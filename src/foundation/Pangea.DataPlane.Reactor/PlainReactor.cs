@@ -5,13 +5,14 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Reactor;
 
 /// <summary>
-/// The executor without io_uring: poll(2) on the loop's thread for everything that can be waited for, a
-/// few threads for files, which poll(2) calls ready always.
+/// The executor without io_uring: poll(2) on the loop's thread for everything that can be waited
+/// for, a few threads for files, which poll(2) calls ready always.
 /// </summary>
 /// <remarks>
-/// Streams are moved on the loop's thread with calls that do not wait. Where the kernel has none (pipes
-/// before Linux 6.4, terminals) a thread moves them after poll(2) said ready, in pieces that a ready stream
-/// takes without waiting. The flags of the open file are never touched: the client shares them.
+/// Streams are moved on the loop's thread with calls that do not wait. Where the kernel has none
+/// (pipes before Linux 6.4, terminals) a thread moves them after poll(2) said ready, in pieces that
+/// a ready stream takes without waiting. The flags of the open file are never touched: the client
+/// shares them.
 /// </remarks>
 internal sealed class PlainReactor : LoopReactor
 {
@@ -70,8 +71,8 @@ internal sealed class PlainReactor : LoopReactor
             Complete(operation, -Errno.ECANCELED.Value);
         }
 
-        // Otherwise a thread has it: it looks at the request before it starts, and a call on a file or
-        // on a stream that is ready ends by itself.
+        // Otherwise a thread has it: it looks at the request before it starts, and a call on a file
+        // or on a stream that is ready ends by itself.
     }
 
     private protected override void Wait(long timeoutNs)
@@ -160,7 +161,11 @@ internal sealed class PlainReactor : LoopReactor
         SysResult moved = _isOldKernel && !isSocket
             ? SysResult.Fail(Errno.EOPNOTSUPP)
             : VectorIo.TryMove(
-                operation.FileNumber, isSocket, VectorsOf(operation), operation.VectorCount, isWrite);
+                operation.FileNumber,
+                isSocket,
+                VectorsOf(operation),
+                operation.VectorCount,
+                isWrite);
         operation.NeedsThread = VectorIo.MustPoll(moved);
         if (operation.NeedsThread || VectorIo.MustWait(moved))
         {
@@ -181,7 +186,8 @@ internal sealed class PlainReactor : LoopReactor
             return;
         }
 
-        // SAFETY: the operation's own vectors; the buffers behind them are in flight until completion.
+        // SAFETY: the operation's own vectors; the buffers behind them are in flight until
+        // completion.
         int fd = operation.FileNumber;
         bool isWrite = operation.Kind == OperationKind.Write;
         if (operation.Kind == OperationKind.Sync)

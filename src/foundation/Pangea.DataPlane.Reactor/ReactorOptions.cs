@@ -3,7 +3,9 @@ namespace Pangea.DataPlane.Reactor;
 /// <summary>Which executor to use.</summary>
 public enum ReactorChoice
 {
-    /// <summary>io_uring where the kernel lets us, plain otherwise; PANGEA_RING overrides.</summary>
+    /// <summary>
+    /// io_uring where the kernel lets us, plain otherwise; PANGEA_RING overrides.
+    /// </summary>
     Probe,
 
     /// <summary>io_uring or a fault.</summary>
@@ -21,29 +23,35 @@ public sealed record ReactorOptions
     public ReactorChoice Choice { get; init; } = ReactorChoice.Probe;
 
     /// <summary>
-    /// Operations under way at once. A storage worker needs per transfer two stripes of up to 255 shards;
-    /// a supervisor two per connection.
+    /// Operations under way at once. A storage worker needs per transfer two stripes of up to 255
+    /// shards; a supervisor two per connection.
     /// </summary>
     public int OperationsMax { get; init; } = 4096;
 
-    /// <summary>Entries of the submission queue, a power of two; a full queue is submitted.</summary>
+    /// <summary>
+    /// Entries of the submission queue, a power of two; a full queue is submitted.
+    /// </summary>
     public int QueueDepth { get; init; } = 256;
 
-    /// <summary>Threads for file operations of the plain executor, started with the first one.</summary>
+    /// <summary>
+    /// Threads for file operations of the plain executor, started with the first one.
+    /// </summary>
     public int IoThreads { get; init; } = 4;
 
     /// <summary>Register the pool with the ring, which saves pinning pages per operation.</summary>
     public bool RegisterBuffers { get; init; } = true;
 
     /// <summary>
-    /// For tests: behave as on a kernel from before Linux 6.1 (no deferred task work in io_uring) and 6.4
-    /// (no way to ask a pipe without waiting).
+    /// For tests: behave as on a kernel from before Linux 6.1 (no deferred task work in io_uring)
+    /// and 6.4 (no way to ask a pipe without waiting).
     /// </summary>
     internal bool IsOldKernel { get; init; }
 
     /// <summary>For tests: entries of the completion queue; 0 derives them.</summary>
     internal int CompletionDepth { get; init; }
 
-    /// <summary>How long <see cref="IReactor.Stop"/> waits for cancelled operations to end.</summary>
+    /// <summary>
+    /// How long <see cref="IReactor.Stop"/> waits for cancelled operations to end.
+    /// </summary>
     public TimeSpan StopTimeMax { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -8,12 +8,12 @@ namespace Pangea.DataPlane.Reactor;
 public static class Reactors
 {
     /// <summary>
-    /// io_uring where it works, plain otherwise, <see cref="ReactorOptions.Variable"/> or the options force
-    /// one. Fails where the forced one is not to be had.
+    /// io_uring where it works, plain otherwise, <see cref="ReactorOptions.Variable"/> or the
+    /// options force one. Fails where the forced one is not to be had.
     /// </summary>
     /// <param name="pool">
-    /// Whose slabs the transfers use; outlives the reactor. Null for a reactor that only polls, delays and
-    /// posts.
+    /// Whose slabs the transfers use; outlives the reactor. Null for a reactor that only polls,
+    /// delays and posts.
     /// </param>
     /// <param name="options">Bounds; null for the defaults.</param>
     public static Result<IReactor> Create(BufferPool? pool, ReactorOptions? options = null)

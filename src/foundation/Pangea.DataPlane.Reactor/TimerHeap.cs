@@ -5,8 +5,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Reactor;
 
 /// <summary>
-/// Delays by deadline. Every operation knows its place, so that a cancelled delay leaves at once instead
-/// of lying about until its time: idle timeouts are almost always cancelled.
+/// Delays by deadline. Every operation knows its place, so that a cancelled delay leaves at once
+/// instead of lying about until its time: idle timeouts are almost always cancelled.
 /// </summary>
 internal sealed class TimerHeap(int capacity)
 {

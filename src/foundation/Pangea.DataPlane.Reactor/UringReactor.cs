@@ -1,5 +1,6 @@
-// HOT PATH: per transfer one 64-byte entry written and one 16-byte completion read; per turn of the loop one
-// io_uring_enter, however many operations it carries. Registered buffers save pinning pages each time.
+// HOT PATH: per transfer one 64-byte entry written and one 16-byte completion read; per turn of the
+// loop one io_uring_enter, however many operations it carries. Registered buffers save pinning
+// pages each time.
 
 using System.Numerics;
 using Pangea.DataPlane.Core;
@@ -11,7 +12,9 @@ namespace Pangea.DataPlane.Reactor;
 /// <summary>The io_uring executor.</summary>
 internal sealed unsafe class UringReactor : LoopReactor
 {
-    /// <summary>Set in the tag of the cancellation of the operation with the rest of the tag.</summary>
+    /// <summary>
+    /// Set in the tag of the cancellation of the operation with the rest of the tag.
+    /// </summary>
     private const ulong CancelBit = 0x8000_0000;
 
     private const ulong WakeTag = ulong.MaxValue;
@@ -30,7 +33,12 @@ internal sealed unsafe class UringReactor : LoopReactor
     private bool _wakeArmed;
 
     private UringReactor(
-        Uring ring, EventFd wake, BufferPool? pool, ReactorOptions options, bool isRegistered, string reason)
+        Uring ring,
+        EventFd wake,
+        BufferPool? pool,
+        ReactorOptions options,
+        bool isRegistered,
+        string reason)
         : base(pool, options)
     {
         _ring = ring;
@@ -46,7 +54,8 @@ internal sealed unsafe class UringReactor : LoopReactor
 
     internal static Result<IReactor> Create(BufferPool? pool, ReactorOptions options)
     {
-        // Room for a completion of every operation and of its cancellation, within the kernel's bound.
+        // Room for a completion of every operation and of its cancellation, within the kernel's
+        // bound.
         const int completionsMax = 65536;
         int completions = options.CompletionDepth > 0
             ? options.CompletionDepth
@@ -118,8 +127,8 @@ internal sealed unsafe class UringReactor : LoopReactor
         if (!entered.IsOk)
         {
             Errno errno = entered.Errno;
-            // EINTR: a signal. EAGAIN: no memory for a request now. EBUSY: completions must be fetched
-            // first. ETIME: the time is over. All are met by fetching and coming back.
+            // EINTR: a signal. EAGAIN: no memory for a request now. EBUSY: completions must be
+            // fetched first. ETIME: the time is over. All are met by fetching and coming back.
             bool isNormal = errno == Errno.EINTR || errno == Errno.EAGAIN
                 || errno == Errno.EBUSY || errno == Errno.ETIME;
             Invariant.Check(isNormal, errno.ToString());
@@ -171,7 +180,8 @@ internal sealed unsafe class UringReactor : LoopReactor
 
     private bool TryQueue(Operation operation)
     {
-        // SAFETY: the operation's own vectors; the buffers behind them are in flight until completion.
+        // SAFETY: the operation's own vectors; the buffers behind them are in flight until
+        // completion.
         ulong tag = TagOf(operation);
         int fd = operation.FileNumber;
         IoVector* vectors = VectorsOf(operation);
@@ -251,9 +261,9 @@ internal sealed unsafe class UringReactor : LoopReactor
     }
 
     /// <summary>
-    /// A cancellation that found nothing to cancel met the operation either at its end, or while it was
-    /// being tried again after poll said ready. In the second case a stream goes back to waiting, so the
-    /// wish is repeated. Files are left alone: they end by themselves.
+    /// A cancellation that found nothing to cancel met the operation either at its end, or while it
+    /// was being tried again after poll said ready. In the second case a stream goes back to
+    /// waiting, so the wish is repeated. Files are left alone: they end by themselves.
     /// </summary>
     private void OnCancelCompletion(UringCompletion completion)
     {

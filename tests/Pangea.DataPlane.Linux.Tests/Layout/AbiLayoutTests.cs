@@ -9,8 +9,8 @@ using Pangea.DataPlane.Linux.Abi;
 namespace Pangea.DataPlane.Linux.Tests.Layout;
 
 /// <summary>
-/// Goal: what Abi/ says about the kernel and the C library is what their headers say. Method: every struct
-/// and constant becomes a _Static_assert, and clang compiles them for both architectures.
+/// Goal: what Abi/ says about the kernel and the C library is what their headers say. Method: every
+/// struct and constant becomes a _Static_assert, and clang compiles them for both architectures.
 /// </summary>
 public sealed class AbiLayoutTests
 {
@@ -165,8 +165,8 @@ public sealed class AbiLayoutTests
                 (name, architecture) = (name[..^6], "__aarch64__");
             }
 
-            // A macro of a header older than the constant is an error here, which is what we want: the
-            // two of them are then not proven equal.
+            // A macro of a header older than the constant is an error here, which is what we want:
+            // the two of them are then not proven equal.
             string assertion = $"(long long)({name}) == {Convert.ToInt64(value, null)}LL";
             if (architecture is not null)
             {
@@ -192,8 +192,12 @@ public sealed class AbiLayoutTests
     }
 
     private static void Assertion(StringBuilder source, string condition) =>
-        source.Append(CultureInfo.InvariantCulture, $"_Static_assert({condition}, \"{condition}\");\n");
+        source.Append("_Static_assert(").Append(condition)
+            .Append(", \"").Append(condition).Append("\");\n");
 
     private static int SizeOf(Type type) =>
-        (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;
+        (int)typeof(Unsafe)
+            .GetMethod(nameof(Unsafe.SizeOf))!
+            .MakeGenericMethod(type)
+            .Invoke(null, null)!;
 }

@@ -3,19 +3,20 @@ using Pangea.DataPlane.Linux.Abi;
 namespace Pangea.DataPlane.Linux.Tests.Layout;
 
 /// <summary>
-/// Where a name in Abi/ is not the C name of the same thing. Everything that is not listed here is checked
-/// under its own name, so a new struct or constant needs an entry only where the names differ. There is
-/// no list of things that are not checked.
+/// Where a name in Abi/ is not the C name of the same thing. Everything that is not listed here is
+/// checked under its own name, so a new struct or constant needs an entry only where the names
+/// differ. There is no list of things that are not checked.
 /// </summary>
 internal static class AbiNames
 {
     /// <summary>Headers that declare what Abi/ mirrors.</summary>
     internal static readonly string[] Headers =
     [
-        "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "poll.h", "pwd.h", "sched.h", "signal.h",
-        "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
+        "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "poll.h", "pwd.h", "sched.h",
+        "signal.h", "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
         "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
-        "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h", "linux/capability.h",
+        "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
+        "linux/capability.h",
         "linux/close_range.h", "linux/io_uring.h", "linux/time_types.h",
     ];
 

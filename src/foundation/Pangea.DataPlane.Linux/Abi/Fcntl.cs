@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Pangea.DataPlane.Linux.Abi;
 
-/// <summary>open(2) and fcntl(2) constants; four open flags have different values on ARM64.</summary>
+/// <summary>
+/// open(2) and fcntl(2) constants; four open flags have different values on ARM64.
+/// </summary>
 internal static class Fcntl
 {
     internal const int O_RDONLY = 0;

@@ -69,7 +69,9 @@ internal struct statvfs
     internal ulong f_namemax;
 }
 
-/// <summary>The fixed part of a directory entry of getdents64(2); the name follows at offset 19.</summary>
+/// <summary>
+/// The fixed part of a directory entry of getdents64(2); the name follows at offset 19.
+/// </summary>
 internal static class linux_dirent64
 {
     internal const int d_ino_offset = 0;

@@ -3,10 +3,12 @@ using Pangea.DataPlane.Linux.Abi;
 
 namespace Pangea.DataPlane.Linux.Sys;
 
-// Files, directories and mappings: open(2), read(2), rename(2), statx(2), mmap(2), poll(2), eventfd(2).
+// Files, directories and mappings: open(2), read(2), rename(2), statx(2), mmap(2), poll(2),
+// eventfd(2).
 internal static unsafe partial class LibC
 {
-    // open(2) is variadic in C; on x86-64 and ARM64 Linux a variadic integer travels like a named one.
+    // open(2) is variadic in C; on x86-64 and ARM64 Linux a variadic integer travels like a named
+    // one.
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int openat(int dirfd, byte* path, int flags, uint mode);
 

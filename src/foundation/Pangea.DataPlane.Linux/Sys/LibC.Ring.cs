@@ -3,8 +3,8 @@ using Pangea.DataPlane.Linux.Abi;
 
 namespace Pangea.DataPlane.Linux.Sys;
 
-// io_uring has no wrappers in the C library, so its three calls go through syscall(2). That function is
-// variadic in C; on x86-64 and ARM64 Linux variadic integers travel like named ones.
+// io_uring has no wrappers in the C library, so its three calls go through syscall(2). That
+// function is variadic in C; on x86-64 and ARM64 Linux variadic integers travel like named ones.
 internal static unsafe partial class LibC
 {
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
