@@ -1,4 +1,5 @@
 using Pangea.DataPlane.Benchmarks.Appliance;
+using Pangea.DataPlane.Benchmarks.Erasure;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
 
@@ -9,6 +10,7 @@ public static class BenchAreas
     [
         new FrameArea(),
         new ApplianceArea(),
+        new ErasureArea(),
     ];
 
     public static IBenchArea? Find(string name) =>
