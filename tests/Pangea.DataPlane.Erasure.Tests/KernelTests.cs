@@ -10,6 +10,17 @@ public sealed unsafe class KernelTests
     private const int GuardBytes = 64;
     private const byte Guard = 0xA5;
 
+    private static readonly ProductMode[] s_modes =
+    [
+        ProductMode.Write,
+        ProductMode.Accumulate,
+        ProductMode.Stream,
+        ProductMode.Stream | ProductMode.StreamHalf,
+        ProductMode.PlainFirst,
+        ProductMode.PlainFirst | ProductMode.Accumulate,
+        ProductMode.PlainFirst | ProductMode.Stream | ProductMode.StreamHalf,
+    ];
+
     public static TheoryData<ErasureKernel> Kernels => [.. ErasureKernels.All];
 
     public static TheoryData<ErasureKernel, int> KernelsAndCounts
@@ -59,7 +70,17 @@ public sealed unsafe class KernelTests
                 byte* inputs = input;
                 byte* outputs = output;
                 implementation.BuildTable(&coefficient, 1, 1, 1, table);
-                implementation.Multiply(table, &inputs, 1, &outputs, 1, 256, PassMode.Write);
+                implementation.Multiply(new Product
+                {
+                    Table = table,
+                    TableStride = 1,
+                    Inputs = &inputs,
+                    InputCount = 1,
+                    Outputs = &outputs,
+                    OutputCount = 1,
+                    To = 256,
+                    Mode = ProductMode.Write,
+                });
             }
 
             for (int x = 0; x < 256; x++)
@@ -79,7 +100,7 @@ public sealed unsafe class KernelTests
         {
             int inputs = 1 + bytes % 5;
             int outputs = 1 + bytes % 7;
-            Compare(kernel, inputs, outputs, bytes, bytes % 64, bytes * 7 % 64, PassMode.Write, bytes);
+            Compare(kernel, inputs, outputs, bytes, bytes % 64, bytes * 7 % 64, ProductMode.Write, bytes);
         }
     }
 
@@ -88,9 +109,9 @@ public sealed unsafe class KernelTests
     public void Equals_scalar_for_every_number_of_outputs(ErasureKernel kernel, int outputs)
     {
         SkipIfMissing(kernel);
-        foreach (PassMode mode in new[] { PassMode.Write, PassMode.Accumulate, PassMode.Stream })
+        foreach (ProductMode mode in s_modes)
         {
-            for (int inputs = 1; inputs <= 9; inputs++)
+            for (int inputs = 1; inputs <= 14; inputs++)
             {
                 Compare(kernel, inputs, outputs, 64 * 9 + 5, 0, 0, mode, inputs);
                 Compare(kernel, inputs, outputs, 64 * 4, 1, 3, mode, inputs);
@@ -108,14 +129,14 @@ public sealed unsafe class KernelTests
             from outputs in Gen.Choose(1, 16)
             from bytes in Gen.Choose(0, 4097)
             from offsets in Gen.Choose(0, 64 * 64 - 1)
-            from mode in Gen.Choose(0, 2)
+            from mode in Gen.Choose(0, s_modes.Length - 1)
             from seed in Gen.Choose(0, int.MaxValue - 1)
             select (inputs, outputs, bytes, offsets, mode, seed);
         Prop.ForAll(
             shapes.ToArbitrary(),
             shape => Compare(
                 kernel, shape.Inputs, shape.Outputs, shape.Bytes, shape.Offsets % 64, shape.Offsets / 64,
-                (PassMode)shape.Mode, shape.Seed)).QuickCheckThrowOnFailure();
+                s_modes[shape.Mode], shape.Seed)).QuickCheckThrowOnFailure();
     }
 
     [SkippableTheory]
@@ -123,9 +144,9 @@ public sealed unsafe class KernelTests
     public void Equals_scalar_at_the_largest_shapes(ErasureKernel kernel)
     {
         SkipIfMissing(kernel);
-        Compare(kernel, 254, 1, 1030, 3, 5, PassMode.Write, 1);
-        Compare(kernel, 1, 254, 1030, 3, 5, PassMode.Write, 2);
-        Compare(kernel, 128, 127, 1030, 0, 0, PassMode.Stream, 3);
+        Compare(kernel, 254, 1, 1030, 3, 5, ProductMode.Write, 1);
+        Compare(kernel, 1, 254, 1030, 3, 5, ProductMode.Write, 2);
+        Compare(kernel, 128, 127, 1030, 0, 0, ProductMode.Stream, 3);
     }
 
     /// <summary>
@@ -139,10 +160,18 @@ public sealed unsafe class KernelTests
         int bytes,
         int inputOffset,
         int outputOffset,
-        PassMode mode,
+        ProductMode mode,
         int seed)
     {
         byte[] coefficients = Reference.RandomBytes(inputs * outputs, seed);
+        int plainInputs = 0;
+        if ((mode & ProductMode.PlainFirst) != 0)
+        {
+            plainInputs = seed % (inputs + 1);
+            coefficients.AsSpan(0, inputs).Clear();
+            coefficients.AsSpan(0, plainInputs).Fill(1);
+        }
+
         int stride = (bytes + 64 + 2 * GuardBytes + 63) & -64;
         byte[] before = Reference.RandomBytes((inputs + outputs) * stride, seed + 1);
         byte[] expected = Code(ErasureKernel.Scalar);
@@ -182,8 +211,18 @@ public sealed unsafe class KernelTests
                 }
 
                 implementation.BuildTable(matrix, inputs, inputs, outputs, entries);
-                implementation.Multiply(
-                    entries, sources, inputs, targets, outputs, (nuint)bytes, mode);
+                implementation.Multiply(new Product
+                {
+                    Table = entries,
+                    TableStride = outputs,
+                    Inputs = sources,
+                    InputCount = inputs,
+                    Outputs = targets,
+                    OutputCount = outputs,
+                    To = (nuint)bytes,
+                    Mode = mode,
+                    PlainInputs = plainInputs,
+                });
                 return region.ToArray();
             }
         }

@@ -44,7 +44,7 @@ internal sealed unsafe class DecodingCache
                 & ~(nuint)(CodingKernel.Alignment - 1);
             for (int slot = 0; slot < slots; slot++)
             {
-                _slots[slot].Table = (byte*)start + slot * slotBytes;
+                _slots[slot].Plan = new DecodingPlan((byte*)start + slot * slotBytes, default, 0);
             }
         }
     }
@@ -55,10 +55,10 @@ internal sealed unsafe class DecodingCache
     public long Misses { get; private set; }
 
     /// <summary>
-    /// The table which makes <paramref name="wanted"/> from <paramref name="inputs"/> (exactly k shards).
+    /// The plan which makes <paramref name="wanted"/> from <paramref name="inputs"/> (exactly k shards).
     /// It stays as it is until <see cref="Release"/> of the returned slot.
     /// </summary>
-    public int Acquire(ShardSet inputs, ShardSet wanted, out byte* table)
+    public int Acquire(ShardSet inputs, ShardSet wanted, out DecodingPlan plan)
     {
         int hash = HashCode.Combine(inputs, wanted);
         int slot = Find(inputs, wanted, hash);
@@ -67,7 +67,7 @@ internal sealed unsafe class DecodingCache
             slot = Miss(inputs, wanted, hash);
         }
 
-        table = _slots[slot].Table;
+        plan = _slots[slot].Plan;
         return slot;
     }
 
@@ -116,7 +116,7 @@ internal sealed unsafe class DecodingCache
             ref Slot slot = ref _slots[victim];
             slot.Inputs = inputs;
             slot.Wanted = wanted;
-            _planner.Build(inputs, wanted, _kernel, slot.Table);
+            slot.Plan = _planner.Build(inputs, wanted, _kernel, slot.Plan.Table);
             Volatile.Write(ref _hashes[victim], hash);
             Misses++;
 
@@ -151,7 +151,7 @@ internal sealed unsafe class DecodingCache
 
     private struct Slot
     {
-        public byte* Table;
+        public DecodingPlan Plan;
         public int Users;
         public ShardSet Inputs;
         public ShardSet Wanted;

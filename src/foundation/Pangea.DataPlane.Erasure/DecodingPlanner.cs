@@ -36,9 +36,10 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
 
     /// <summary>
     /// Writes the kernel's table for the wanted shards (rows, ascending) over the inputs (columns,
-    /// ascending). <paramref name="inputs"/> has k members, none of them wanted.
+    /// ascending) and returns how to run it. <paramref name="inputs"/> has k members, none of
+    /// them wanted.
     /// </summary>
-    public void Build(ShardSet inputs, ShardSet wanted, CodingKernel kernel, byte* table)
+    public DecodingPlan Build(ShardSet inputs, ShardSet wanted, CodingKernel kernel, byte* table)
     {
         ShardSet lost = ShardSet.Range(0, dataShards).Except(inputs);
         int lostCount = lost.Count;
@@ -70,8 +71,32 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
             row += rowStride;
         }
 
+        int plainInputs = 0;
+        if (CanChain(inputs, lost, wanted, kernel))
+        {
+            plainInputs = dataShards - lostCount + 1;
+            new Span<byte>(rows, dataShards).Clear();
+            new Span<byte>(rows, plainInputs).Fill(1);
+        }
+
         kernel.BuildTable(rows, rowStride, dataShards, wantedCount, table);
+        return plainInputs == 0
+            ? new DecodingPlan(table, ProductMode.Write, 0)
+            : new DecodingPlan(
+                table, ProductMode.PlainFirst | ProductMode.Chained, plainInputs);
     }
+
+    /// <summary>
+    /// Whether the first lost shard can come from the first parity shard, which is the sum of all data:
+    /// that takes no multiplication, but all other lost shards have to be at hand in the same pass. Its
+    /// row is then ones for the present data and the first parity shard, which come first among the
+    /// inputs, and the kernel adds the other lost shards. This makes decoding as fast as encoding.
+    /// </summary>
+    private bool CanChain(ShardSet inputs, ShardSet lost, ShardSet wanted, CodingKernel kernel) =>
+        kernel.Shape.CanChain
+        && wanted == lost
+        && inputs.Contains(dataShards)
+        && lost.Count <= kernel.Shape.OutputsMax;
 
     /// <summary>
     /// The equations of the chosen parity shards: factors of the lost data shards on the left, of the

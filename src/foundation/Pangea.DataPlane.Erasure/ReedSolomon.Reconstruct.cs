@@ -1,3 +1,5 @@
+using Pangea.DataPlane.Erasure.Kernels;
+
 namespace Pangea.DataPlane.Erasure;
 
 /// <content>Making lost shards again.</content>
@@ -111,10 +113,19 @@ public sealed unsafe partial class ReedSolomon
             return;
         }
 
-        int slot = _decoding.Acquire(inputs, wanted, out byte* table);
-        _kernel.Multiply(
-            table, sources, DataShards, targets, targetCount, (nuint)shardBytes,
-            Mode(caching, targetCount, shardBytes));
+        int slot = _decoding.Acquire(inputs, wanted, out DecodingPlan plan);
+        _kernel.Multiply(new Product
+        {
+            Table = plan.Table,
+            TableStride = targetCount,
+            Inputs = sources,
+            InputCount = DataShards,
+            Outputs = targets,
+            OutputCount = targetCount,
+            To = (nuint)shardBytes,
+            Mode = plan.Mode | Mode(caching, targetCount, shardBytes),
+            PlainInputs = plan.PlainInputs,
+        });
         _decoding.Release(slot);
     }
 

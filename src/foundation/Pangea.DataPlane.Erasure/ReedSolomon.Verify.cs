@@ -108,8 +108,7 @@ public sealed unsafe partial class ReedSolomon
         for (int at = 0; at < shardBytes; at += tileBytes)
         {
             int bytes = Math.Min(tileBytes, shardBytes - at);
-            _kernel.Multiply(
-                EncodeTable, inputs, DataShards, outputs, ParityShards, (nuint)bytes, PassMode.Write);
+            _kernel.Multiply(Encoding(inputs, outputs, bytes, ProductMode.Write));
             for (int parity = 0; parity < ParityShards; parity++)
             {
                 var calculated = new ReadOnlySpan<byte>(outputs[parity], bytes);
@@ -144,7 +143,17 @@ public sealed unsafe partial class ReedSolomon
         }
 
         _kernel.BuildTable(coefficients, 2, 2, ParityShards, table);
-        _kernel.Multiply(
-            table, inputs, 2, outputs, ParityShards, (nuint)shardBytes, PassMode.Accumulate);
+        _kernel.Multiply(new Product
+        {
+            Table = table,
+            TableStride = ParityShards,
+            Inputs = inputs,
+            InputCount = 2,
+            Outputs = outputs,
+            OutputCount = ParityShards,
+            To = (nuint)shardBytes,
+            Mode = ProductMode.Accumulate | ProductMode.PlainFirst,
+            PlainInputs = 2,
+        });
     }
 }

@@ -44,7 +44,8 @@ public sealed unsafe partial class ReedSolomon
             _kernel.TableBytes(dataShards, parityShards) + CodingKernel.Alignment, pinned: true);
         fixed (byte* coefficients = _matrix)
         {
-            _kernel.BuildTable(coefficients, dataShards, dataShards, parityShards, EncodeTable);
+            _kernel.BuildTable(
+                coefficients, dataShards, dataShards, parityShards, EncodeTable);
         }
     }
 
@@ -146,9 +147,8 @@ public sealed unsafe partial class ReedSolomon
         {
             PointAt(inputs, DataShards, first, shardBytes);
             PointAt(outputs, ParityShards, firstParity, shardBytes);
-            _kernel.Multiply(
-                EncodeTable, inputs, DataShards, outputs, ParityShards, (nuint)shardBytes,
-                Mode(caching, ParityShards, shardBytes));
+            _kernel.Multiply(Encoding(
+                inputs, outputs, shardBytes, Mode(caching, ParityShards, shardBytes)));
         }
     }
 
@@ -169,18 +169,31 @@ public sealed unsafe partial class ReedSolomon
         byte** outputs = stackalloc byte*[ParityShards];
         PointAt(inputs, data);
         PointAt(outputs, parity);
-        _kernel.Multiply(
-            EncodeTable, inputs, DataShards, outputs, ParityShards, (nuint)shardBytes,
-            Mode(caching, ParityShards, shardBytes));
+        _kernel.Multiply(Encoding(
+            inputs, outputs, shardBytes, Mode(caching, ParityShards, shardBytes)));
     }
 
-    private PassMode Mode(OutputCaching caching, int outputs, int shardBytes) => caching switch
+    /// <summary>The first parity row is all ones: c(0,j) = 1.</summary>
+    private Product Encoding(byte** inputs, byte** outputs, int bytes, ProductMode mode) => new()
     {
-        OutputCaching.Keep => PassMode.Write,
-        OutputCaching.Stream => PassMode.Stream,
-        _ => (long)(DataShards + outputs) * shardBytes >= StreamStripeBytesMin
-            ? PassMode.Stream
-            : PassMode.Write,
+        Table = EncodeTable,
+        TableStride = ParityShards,
+        Inputs = inputs,
+        InputCount = DataShards,
+        Outputs = outputs,
+        OutputCount = ParityShards,
+        To = (nuint)bytes,
+        Mode = mode | ProductMode.PlainFirst,
+        PlainInputs = DataShards,
+    };
+
+    private ProductMode Mode(OutputCaching caching, int outputs, int shardBytes) => caching switch
+    {
+        OutputCaching.Keep => ProductMode.Write,
+        OutputCaching.Stream => ProductMode.Stream,
+        _ when (long)(DataShards + outputs) * shardBytes < StreamStripeBytesMin => ProductMode.Write,
+        _ when outputs * 2 <= DataShards => ProductMode.Stream,
+        _ => ProductMode.Stream | ProductMode.StreamHalf,
     };
 
     private static void PointAt(byte** pointers, int count, byte* first, int shardBytes)

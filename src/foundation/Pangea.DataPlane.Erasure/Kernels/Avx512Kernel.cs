@@ -13,11 +13,10 @@ internal sealed unsafe class Avx512Kernel : CodingKernel
     private const int VectorBytes = 64;
     private const int HalfBytes = 16;
 
-    public override int StepBytes => VectorBytes;
-
-    public override int OutputsPerPass => 4;
-
-    public override int CoefficientBytes => Galois.NibbleTableBytes;
+    public Avx512Kernel()
+        : base(new KernelShape(VectorBytes, Galois.NibbleTableBytes, 255, 4, 4, false))
+    {
+    }
 
     protected override void Expand(byte coefficient, byte* entry) =>
         Unsafe.CopyBlock(
@@ -25,43 +24,38 @@ internal sealed unsafe class Avx512Kernel : CodingKernel
             Galois.NibbleTables + coefficient * Galois.NibbleTableBytes,
             Galois.NibbleTableBytes);
 
-    protected override void Pass(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint from,
-        nuint to,
-        PassMode mode)
+    protected override void Pass(in Product pass)
     {
-        switch (outputCount)
+        switch (pass.OutputCount)
         {
             case 1:
-                Run<One>(table, inputs, inputCount, outputs, from, to, mode);
+                Run<One>(pass);
                 break;
             case 2:
-                Run<Two>(table, inputs, inputCount, outputs, from, to, mode);
+                Run<Two>(pass);
                 break;
             case 3:
-                Run<Three>(table, inputs, inputCount, outputs, from, to, mode);
+                Run<Three>(pass);
                 break;
             default:
-                Run<Four>(table, inputs, inputCount, outputs, from, to, mode);
+                Run<Four>(pass);
                 break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TCount>(
-        byte* table, byte** inputs, int inputCount, byte** outputs, nuint from, nuint to, PassMode mode)
-        where TCount : struct, IOutputCount
+    private static void Run<TCount>(in Product pass)
+        where TCount : struct, ICount
     {
-        bool accumulate = (mode & PassMode.Accumulate) != 0;
+        byte* table = pass.Table;
+        byte** inputs = pass.Inputs;
+        byte** outputs = pass.Outputs;
+        int inputCount = pass.InputCount;
+        bool accumulate = pass.Has(ProductMode.Accumulate);
         Vector512<byte> nibble = Vector512.Create((byte)0x0F);
 
-        // SAFETY: at + 64 <= to for every access; the table has TCount entries per input.
-        for (nuint at = from; at < to; at += VectorBytes)
+        // SAFETY: at + 64 <= pass.To for every access; the table has TCount entries per input.
+        for (nuint at = pass.From; at < pass.To; at += VectorBytes)
         {
             Vector512<byte> sum0 = default;
             Vector512<byte> sum1 = default;
@@ -89,7 +83,7 @@ internal sealed unsafe class Avx512Kernel : CodingKernel
                     sum3 ^= Product(entry + 3 * Galois.NibbleTableBytes, low, high);
                 }
 
-                entry += TCount.Value * Galois.NibbleTableBytes;
+                entry += pass.TableStride * Galois.NibbleTableBytes;
             }
 
             Put(outputs[0] + at, sum0, accumulate);

@@ -6,53 +6,40 @@ namespace Pangea.DataPlane.Erasure.Kernels;
 /// <summary>
 /// The one operation everything else is made of: outputs = matrix x inputs over GF(2^8), byte column by
 /// byte column. A kernel says how a coefficient is stored and codes whole steps; this class cuts the
-/// outputs into passes that fit the registers, the shards into tiles that fit the cache, and pads the
-/// last bytes to a step. Stateless, so one instance serves every thread.
+/// shards into passes that fit the registers and tiles that fit the cache, and pads the last bytes to a
+/// step. Stateless, so one instance serves every thread.
 /// </summary>
 internal abstract unsafe class CodingKernel
 {
     /// <summary>Alignment of tables, and of the scratch for the last bytes.</summary>
     public const int Alignment = 64;
 
-    /// <summary>Shards above this are coded tile by tile when there is more than one pass.</summary>
     private const int TileBytesMin = 512;
 
     /// <summary>
-    /// What the inputs of a tile may take so that the second pass finds them in the first-level cache
-    /// (32 KiB at least on everything with these instructions), leaving room for outputs and tables.
+    /// What a tile may take of the first-level cache (32 KiB at least on everything with these
+    /// instructions), leaving room for the other side and for tables.
     /// </summary>
-    private const int TileInputBytes = 24 * 1024;
+    private const int TileCacheBytes = 24 * 1024;
 
-    /// <summary>Bytes of every shard that one iteration codes; at most <see cref="Alignment"/>.</summary>
-    public abstract int StepBytes { get; }
+    // A field here instead of virtual properties: coding a stripe of 4 KiB shards takes 250 ns, and a
+    // dozen virtual calls would be a twelfth of that.
+    private readonly KernelShape _shape;
 
-    /// <summary>Outputs whose sums fit the registers together.</summary>
-    public abstract int OutputsPerPass { get; }
+    protected CodingKernel(KernelShape shape) => _shape = shape;
 
-    /// <summary>Bytes a coefficient takes in the table.</summary>
-    public abstract int CoefficientBytes { get; }
+    /// <summary>What the kernel takes at once.</summary>
+    public ref readonly KernelShape Shape => ref _shape;
 
     /// <summary>Writes the table entry for multiplying by <paramref name="coefficient"/>.</summary>
     protected abstract void Expand(byte coefficient, byte* entry);
 
-    /// <summary>
-    /// Codes the bytes [from, to) of every shard; to - from is a positive multiple of
-    /// <see cref="StepBytes"/>, outputCount at most <see cref="OutputsPerPass"/>. The table holds the
-    /// entries input by input: those of one input for all outputs lie side by side.
-    /// </summary>
-    protected abstract void Pass(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint from,
-        nuint to,
-        PassMode mode);
+    /// <summary>Codes a product that is within the shape: whole steps, counts of one pass.</summary>
+    protected abstract void Pass(in Product pass);
 
     /// <summary>Bytes of the table for a matrix of this shape.</summary>
     public int TableBytes(int inputCount, int outputCount) =>
-        inputCount * outputCount * CoefficientBytes;
+        inputCount * outputCount * _shape.CoefficientBytes;
 
     /// <summary>
     /// Writes the table of a matrix: outputCount rows, inputCount columns, row r at
@@ -62,95 +49,106 @@ internal abstract unsafe class CodingKernel
         byte* coefficients, int stride, int inputCount, int outputCount, byte* table)
     {
         // SAFETY: writes exactly TableBytes(inputCount, outputCount), which the caller has room for.
-        int entryBytes = CoefficientBytes;
-        int first = 0;
-        for (int passes = PassCount(outputCount); passes > 0; passes--)
+        for (int input = 0; input < inputCount; input++)
         {
-            int count = (outputCount - first) / passes;
-            for (int input = 0; input < inputCount; input++)
+            for (int output = 0; output < outputCount; output++)
             {
-                for (int output = first; output < first + count; output++)
-                {
-                    Expand(coefficients[output * stride + input], table);
-                    table += entryBytes;
-                }
+                Expand(coefficients[output * stride + input], table);
+                table += _shape.CoefficientBytes;
             }
-
-            first += count;
         }
     }
 
     /// <summary>
-    /// outputs = matrix x inputs over the first <paramref name="bytes"/> bytes of every shard. Inputs and
-    /// outputs may have any alignment and must not overlap. Streamed stores are ordered before this
-    /// returns, so the outputs may be handed to another thread or to the kernel.
+    /// Computes the product. From is 0, To any length. Streamed stores are ordered before this returns,
+    /// so the outputs may be handed to another thread or to the kernel.
     /// </summary>
-    public void Multiply(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint bytes,
-        PassMode mode)
+    public void Multiply(in Product product)
     {
-        // SAFETY: the caller vouches for inputCount and outputCount pointers to bytes bytes each, and for
-        // a table made by BuildTable for the same shape. Passes stay below whole, the rest goes through
-        // scratch of exactly one step per shard.
-        nuint whole = bytes - bytes % (nuint)StepBytes;
-        int passes = PassCount(outputCount);
-        nuint tile = passes == 1 ? whole : TileBytes(inputCount);
-        for (nuint from = 0; from < whole; from += tile)
+        // SAFETY: the caller vouches for the pointers, which are good for To bytes, and for a table of the
+        // same shape. Passes stay below whole; the rest goes through scratch of one step per shard.
+        nuint whole = product.To & ~(nuint)(_shape.StepBytes - 1);
+        if (whole > 0 && IsOnePass(product))
         {
-            nuint to = Math.Min(whole, from + tile);
-            MultiplyTile(table, inputs, inputCount, outputs, outputCount, from, to, mode);
+            Pass(With(product, 0, whole));
+        }
+        else
+        {
+            nuint tile = TileBytes(product);
+            for (nuint from = 0; from < whole; from += tile)
+            {
+                MultiplyTile(With(product, from, Math.Min(whole, from + tile)));
+            }
         }
 
-        if (whole < bytes)
+        if (whole < product.To)
         {
-            MultiplyRest(table, inputs, inputCount, outputs, outputCount, whole, bytes, mode);
+            MultiplyRest(product, whole);
         }
 
-        if ((mode & PassMode.Stream) != 0 && Sse.IsSupported)
+        if (Sse.IsSupported && product.Has(ProductMode.Stream))
         {
             Sse.StoreFence();
         }
     }
 
-    private void MultiplyTile(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint from,
-        nuint to,
-        PassMode mode)
+    private bool IsOnePass(in Product product) =>
+        product.InputCount <= _shape.InputsMax && product.OutputCount <= OutputsMax(product);
+
+    private int OutputsMax(in Product product) =>
+        product.Has(ProductMode.Stream) ? _shape.StreamOutputsMax : _shape.OutputsMax;
+
+    private static Product With(in Product product, nuint from, nuint to) => new()
     {
-        int first = 0;
-        for (int passes = PassCount(outputCount); passes > 0; passes--)
+        Table = product.Table,
+        TableStride = product.TableStride,
+        Inputs = product.Inputs,
+        InputCount = product.InputCount,
+        Outputs = product.Outputs,
+        OutputCount = product.OutputCount,
+        From = from,
+        To = to,
+        Mode = product.Mode,
+        PlainInputs = product.PlainInputs,
+    };
+
+    private void MultiplyTile(in Product tile)
+    {
+        for (Cut outputs = new(tile.OutputCount, OutputsMax(tile)); outputs.Next();)
         {
-            int count = (outputCount - first) / passes;
-            Pass(table, inputs, inputCount, outputs + first, count, from, to, mode);
-            table += TableBytes(inputCount, count);
-            first += count;
+            for (Cut inputs = new(tile.InputCount, _shape.InputsMax); inputs.Next();)
+            {
+                // Sums that come in parts are added to; they are not streamed, since the next part reads
+                // them again. Only the first output can be plain.
+                ProductMode mode = tile.Mode;
+                mode |= inputs.First > 0 ? ProductMode.Accumulate : 0;
+                mode &= inputs.Count < tile.InputCount ? ~ProductMode.Stream : mode;
+                mode &= outputs.First > 0 ? ~ProductMode.PlainFirst : mode;
+                int entry = inputs.First * tile.TableStride + outputs.First;
+                Pass(new Product
+                {
+                    Table = tile.Table + entry * _shape.CoefficientBytes,
+                    TableStride = tile.TableStride,
+                    Inputs = tile.Inputs + inputs.First,
+                    InputCount = inputs.Count,
+                    Outputs = tile.Outputs + outputs.First,
+                    OutputCount = outputs.Count,
+                    From = tile.From,
+                    To = tile.To,
+                    Mode = mode,
+                    PlainInputs = Math.Clamp(tile.PlainInputs - inputs.First, 0, inputs.Count),
+                });
+            }
         }
     }
 
     /// <summary>The last bytes, fewer than a step: coded in a padded copy.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MultiplyRest(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint from,
-        nuint bytes,
-        PassMode mode)
+    private void MultiplyRest(in Product product, nuint from)
     {
-        uint rest = (uint)(bytes - from);
-        int shards = inputCount + outputCount;
+        uint rest = (uint)(product.To - from);
+        int inputs = product.InputCount;
+        int shards = inputs + product.OutputCount;
 
         // SAFETY: one aligned step per shard; the padding keeps whatever the stack held, its products are
         // computed and never copied out.
@@ -160,26 +158,62 @@ internal abstract unsafe class CodingKernel
         for (int shard = 0; shard < shards; shard++)
         {
             pointers[shard] = scratch + shard * Alignment;
-            byte* source = shard < inputCount
-                ? inputs[shard]
-                : outputs[shard - inputCount];
+            byte* source = shard < inputs ? product.Inputs[shard] : product.Outputs[shard - inputs];
             Unsafe.CopyBlockUnaligned(pointers[shard], source + from, rest);
         }
 
-        MultiplyTile(
-            table, pointers, inputCount, pointers + inputCount, outputCount, 0, (nuint)StepBytes,
-            mode & PassMode.Accumulate);
-        for (int output = 0; output < outputCount; output++)
+        MultiplyTile(new Product
         {
-            Unsafe.CopyBlockUnaligned(outputs[output] + from, pointers[inputCount + output], rest);
+            Table = product.Table,
+            TableStride = product.TableStride,
+            Inputs = pointers,
+            InputCount = inputs,
+            Outputs = pointers + inputs,
+            OutputCount = product.OutputCount,
+            To = (nuint)_shape.StepBytes,
+            Mode = product.Mode & ~ProductMode.Stream,
+            PlainInputs = product.PlainInputs,
+        });
+        for (int output = 0; output < product.OutputCount; output++)
+        {
+            Unsafe.CopyBlockUnaligned(
+                product.Outputs[output] + from, pointers[inputs + output], rest);
         }
     }
 
-    private int PassCount(int outputCount) => (outputCount + OutputsPerPass - 1) / OutputsPerPass;
-
-    private static nuint TileBytes(int inputCount)
+    /// <summary>
+    /// What several passes find in the first-level cache: inputs that are read again, or else outputs
+    /// that are added to.
+    /// </summary>
+    private nuint TileBytes(in Product product)
     {
-        int tile = TileInputBytes / inputCount & -TileBytesMin;
-        return (nuint)Math.Max(tile, TileBytesMin);
+        int shards = product.OutputCount > OutputsMax(product)
+            ? product.InputCount
+            : product.OutputCount;
+        return (nuint)Math.Max(TileCacheBytes / shards & -TileBytesMin, TileBytesMin);
+    }
+
+    /// <summary>Cuts a count into as few and as equal parts as possible.</summary>
+    private struct Cut(int count, int most)
+    {
+        private int _partsLeft = (count + most - 1) / most;
+
+        public int First { get; private set; }
+
+        public int End { get; private set; }
+
+        public readonly int Count => End - First;
+
+        public bool Next()
+        {
+            if (_partsLeft == 0)
+            {
+                return false;
+            }
+
+            First = End;
+            End += (count - End) / _partsLeft--;
+            return true;
+        }
     }
 }

@@ -1,233 +1,130 @@
-// HOT PATH. As Gfni512Kernel with half the width and half the registers: four outputs per pass.
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
-
+// HOT PATH. As Gfni512Kernel with half the width and half the registers.
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
 /// 32-byte vectors with bit matrix products, for processors that have GFNI and no AVX-512. The same
-/// scheme as <see cref="Gfni512Kernel"/>; without the three-way XOR, inputs are added one by one.
+/// scheme as <see cref="Gfni512Kernel"/> without the three-way XOR.
 /// </summary>
 internal sealed unsafe class Gfni256Kernel : CodingKernel
 {
     private const int VectorBytes = 32;
 
-    public override int StepBytes => VectorBytes;
-
-    public override int OutputsPerPass => 4;
-
-    public override int CoefficientBytes => sizeof(ulong);
+    public Gfni256Kernel()
+        : base(new KernelShape(VectorBytes, sizeof(ulong), 12, 4, 4, true))
+    {
+    }
 
     protected override void Expand(byte coefficient, byte* entry) =>
         *(ulong*)entry = Galois.AffineMatrices[coefficient];
 
-    protected override void Pass(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint from,
-        nuint to,
-        PassMode mode)
+    protected override void Pass(in Product pass)
     {
-        ulong* matrices = (ulong*)table;
-        switch (outputCount)
+        switch (pass.InputCount)
         {
             case 1:
-                RunBoth<One>(matrices, inputs, inputCount, outputs, from, to, mode);
+                ForInputs<One>(pass);
                 break;
             case 2:
-                RunBoth<Two>(matrices, inputs, inputCount, outputs, from, to, mode);
+                ForInputs<Two>(pass);
                 break;
             case 3:
-                RunBoth<Three>(matrices, inputs, inputCount, outputs, from, to, mode);
+                ForInputs<Three>(pass);
+                break;
+            case 4:
+                ForInputs<Four>(pass);
+                break;
+            case 5:
+                ForInputs<Five>(pass);
+                break;
+            case 6:
+                ForInputs<Six>(pass);
+                break;
+            case 7:
+                ForInputs<Seven>(pass);
+                break;
+            case 8:
+                ForInputs<Eight>(pass);
+                break;
+            case 9:
+                ForInputs<Nine>(pass);
+                break;
+            case 10:
+                ForInputs<Ten>(pass);
+                break;
+            case 11:
+                ForInputs<Eleven>(pass);
                 break;
             default:
-                RunBoth<Four>(matrices, inputs, inputCount, outputs, from, to, mode);
+                ForInputs<Twelve>(pass);
                 break;
         }
     }
 
-    private static void RunBoth<TCount>(
-        ulong* matrices, byte** inputs, int inputCount, byte** outputs, nuint from, nuint to, PassMode mode)
-        where TCount : struct, IOutputCount
+    private static void ForInputs<TInputs>(in Product pass)
+        where TInputs : struct, ICount
     {
-        nuint middle = to - (to - from) % (2 * VectorBytes);
-        Run<TCount, Two>(matrices, inputs, inputCount, outputs, from, middle, mode);
-        if (middle < to)
+        switch (pass.OutputCount)
         {
-            Run<TCount, One>(matrices, inputs, inputCount, outputs, middle, to, mode);
+            case 1:
+                ForVectors<TInputs, One, Two>(pass);
+                break;
+            case 2:
+                ForVectors<TInputs, Two, Two>(pass);
+                break;
+            case 3:
+                ForVectors<TInputs, Three, Two>(pass);
+                break;
+            default:
+                ForVectors<TInputs, Four, Two>(pass);
+                break;
         }
     }
 
-    /// <summary>The sums a0..a3 belong to the first vector of each output, b0..b3 to the second.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TCount, TVectors>(
-        ulong* matrices, byte** inputs, int inputCount, byte** outputs, nuint from, nuint to, PassMode mode)
-        where TCount : struct, IOutputCount
-        where TVectors : struct, IOutputCount
+    private static void ForVectors<TInputs, TOutputs, TVectors>(in Product pass)
+        where TInputs : struct, ICount
+        where TOutputs : struct, ICount
+        where TVectors : struct, ICount
     {
-        // SAFETY: at + TVectors * 32 <= to for every access; there are TCount matrices per input.
-        bool stream = (mode & PassMode.Stream) != 0 && AreAligned<TCount>(outputs, from);
-        for (nuint at = from; at < to; at += (nuint)(TVectors.Value * VectorBytes))
+        if (pass.Has(ProductMode.PlainFirst))
         {
-            Vector256<byte> a0 = default, a1 = default, a2 = default, a3 = default;
-            Vector256<byte> b0 = default, b1 = default, b2 = default, b3 = default;
-            if ((mode & PassMode.Accumulate) != 0)
-            {
-                Get<TCount, TVectors>(0, outputs, at, ref a0, ref b0);
-                Get<TCount, TVectors>(1, outputs, at, ref a1, ref b1);
-                Get<TCount, TVectors>(2, outputs, at, ref a2, ref b2);
-                Get<TCount, TVectors>(3, outputs, at, ref a3, ref b3);
-            }
-
-            ulong* pair = matrices;
-            int input = 0;
-            for (; input + 1 < inputCount; input += 2)
-            {
-                byte* x = inputs[input] + at;
-                byte* y = inputs[input + 1] + at;
-                Vector256<byte> x0 = Vector256.Load(x);
-                Vector256<byte> y0 = Vector256.Load(y);
-                Vector256<byte> x1 = TVectors.Value > 1 ? Vector256.Load(x + VectorBytes) : x0;
-                Vector256<byte> y1 = TVectors.Value > 1 ? Vector256.Load(y + VectorBytes) : y0;
-                AddPair<TCount, TVectors>(0, pair, ref a0, ref b0, x0, x1, y0, y1);
-                AddPair<TCount, TVectors>(1, pair, ref a1, ref b1, x0, x1, y0, y1);
-                AddPair<TCount, TVectors>(2, pair, ref a2, ref b2, x0, x1, y0, y1);
-                AddPair<TCount, TVectors>(3, pair, ref a3, ref b3, x0, x1, y0, y1);
-                pair += 2 * TCount.Value;
-            }
-
-            if (input < inputCount)
-            {
-                byte* x = inputs[input] + at;
-                Vector256<byte> x0 = Vector256.Load(x);
-                Vector256<byte> x1 = TVectors.Value > 1 ? Vector256.Load(x + VectorBytes) : x0;
-                AddOne<TCount, TVectors>(0, pair, ref a0, ref b0, x0, x1);
-                AddOne<TCount, TVectors>(1, pair, ref a1, ref b1, x0, x1);
-                AddOne<TCount, TVectors>(2, pair, ref a2, ref b2, x0, x1);
-                AddOne<TCount, TVectors>(3, pair, ref a3, ref b3, x0, x1);
-            }
-
-            Put<TCount, TVectors>(0, outputs, at, a0, b0, stream);
-            Put<TCount, TVectors>(1, outputs, at, a1, b1, stream);
-            Put<TCount, TVectors>(2, outputs, at, a2, b2, stream);
-            Put<TCount, TVectors>(3, outputs, at, a3, b3, stream);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddPair<TCount, TVectors>(
-        int output,
-        ulong* pair,
-        ref Vector256<byte> a,
-        ref Vector256<byte> b,
-        Vector256<byte> x0,
-        Vector256<byte> x1,
-        Vector256<byte> y0,
-        Vector256<byte> y1)
-        where TCount : struct, IOutputCount
-        where TVectors : struct, IOutputCount
-    {
-        if (output >= TCount.Value)
-        {
-            return;
-        }
-
-        Vector256<byte> mx = Vector256.Create(pair[output]).AsByte();
-        Vector256<byte> my = Vector256.Create(pair[TCount.Value + output]).AsByte();
-        a ^= Gfni.V256.GaloisFieldAffineTransform(x0, mx, 0)
-            ^ Gfni.V256.GaloisFieldAffineTransform(y0, my, 0);
-        if (TVectors.Value > 1)
-        {
-            b ^= Gfni.V256.GaloisFieldAffineTransform(x1, mx, 0)
-                ^ Gfni.V256.GaloisFieldAffineTransform(y1, my, 0);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddOne<TCount, TVectors>(
-        int output,
-        ulong* matrices,
-        ref Vector256<byte> a,
-        ref Vector256<byte> b,
-        Vector256<byte> x0,
-        Vector256<byte> x1)
-        where TCount : struct, IOutputCount
-        where TVectors : struct, IOutputCount
-    {
-        if (output >= TCount.Value)
-        {
-            return;
-        }
-
-        Vector256<byte> mx = Vector256.Create(matrices[output]).AsByte();
-        a ^= Gfni.V256.GaloisFieldAffineTransform(x0, mx, 0);
-        if (TVectors.Value > 1)
-        {
-            b ^= Gfni.V256.GaloisFieldAffineTransform(x1, mx, 0);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Get<TCount, TVectors>(
-        int output, byte** outputs, nuint at, ref Vector256<byte> a, ref Vector256<byte> b)
-        where TCount : struct, IOutputCount
-        where TVectors : struct, IOutputCount
-    {
-        if (output >= TCount.Value)
-        {
-            return;
-        }
-
-        a = Vector256.Load(outputs[output] + at);
-        if (TVectors.Value > 1)
-        {
-            b = Vector256.Load(outputs[output] + at + VectorBytes);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<TCount, TVectors>(
-        int output, byte** outputs, nuint at, Vector256<byte> a, Vector256<byte> b, bool stream)
-        where TCount : struct, IOutputCount
-        where TVectors : struct, IOutputCount
-    {
-        if (output >= TCount.Value)
-        {
-            return;
-        }
-
-        byte* target = outputs[output] + at;
-        if (stream)
-        {
-            a.StoreAlignedNonTemporal(target);
-            if (TVectors.Value > 1)
-            {
-                b.StoreAlignedNonTemporal(target + VectorBytes);
-            }
+            ForStores<TInputs, TOutputs, TVectors, One>(pass);
         }
         else
         {
-            a.Store(target);
-            if (TVectors.Value > 1)
-            {
-                b.Store(target + VectorBytes);
-            }
+            ForStores<TInputs, TOutputs, TVectors, Zero>(pass);
         }
     }
 
-    private static bool AreAligned<TCount>(byte** outputs, nuint from)
-        where TCount : struct, IOutputCount
+    /// <summary>
+    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the cache
+    /// as many vectors at once as the registers hold, then the rest vector by vector.
+    /// </summary>
+    private static void ForStores<TInputs, TOutputs, TVectors, TPlain>(in Product pass)
+        where TInputs : struct, ICount
+        where TOutputs : struct, ICount
+        where TVectors : struct, ICount
+        where TPlain : struct, ICount
     {
-        nuint bits = from;
-        for (int output = 0; output < TCount.Value; output++)
+        if (pass.Has(ProductMode.Stream) && pass.OutputsAreAligned(VectorBytes))
         {
-            bits |= (nuint)outputs[output];
+            if (pass.Has(ProductMode.StreamHalf))
+            {
+                Gfni256Loop<TInputs, TOutputs, One, TPlain, Two>.Run(pass, pass.From, pass.To);
+            }
+            else
+            {
+                Gfni256Loop<TInputs, TOutputs, One, TPlain, One>.Run(pass, pass.From, pass.To);
+            }
+
+            return;
         }
 
-        return bits % VectorBytes == 0;
+        uint wide = (uint)(TVectors.Value * VectorBytes);
+        nuint middle = pass.To - (pass.To - pass.From) % wide;
+        Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, Zero>.Run(pass, pass.From, middle);
+        if (middle < pass.To)
+        {
+            Gfni256Loop<TInputs, TOutputs, One, TPlain, Zero>.Run(pass, middle, pass.To);
+        }
     }
 }

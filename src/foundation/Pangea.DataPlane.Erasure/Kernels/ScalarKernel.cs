@@ -6,38 +6,29 @@ namespace Pangea.DataPlane.Erasure.Kernels;
 /// </summary>
 internal sealed unsafe class ScalarKernel : CodingKernel
 {
-    public override int StepBytes => 1;
-
-    public override int OutputsPerPass => 4;
-
-    public override int CoefficientBytes => 1;
+    public ScalarKernel()
+        : base(new KernelShape(1, 1, 255, 4, 4, false))
+    {
+    }
 
     protected override void Expand(byte coefficient, byte* entry) => *entry = coefficient;
 
-    protected override void Pass(
-        byte* table,
-        byte** inputs,
-        int inputCount,
-        byte** outputs,
-        int outputCount,
-        nuint from,
-        nuint to,
-        PassMode mode)
+    protected override void Pass(in Product pass)
     {
-        // SAFETY: indices stay below the counts and below to, which the caller vouches for.
-        bool accumulate = (mode & PassMode.Accumulate) != 0;
-        for (int output = 0; output < outputCount; output++)
+        // SAFETY: indices stay below the counts and below pass.To, which the caller vouches for.
+        bool accumulate = pass.Has(ProductMode.Accumulate);
+        for (int output = 0; output < pass.OutputCount; output++)
         {
-            for (nuint at = from; at < to; at++)
+            for (nuint at = pass.From; at < pass.To; at++)
             {
-                byte sum = accumulate ? outputs[output][at] : (byte)0;
-                for (int input = 0; input < inputCount; input++)
+                byte sum = accumulate ? pass.Outputs[output][at] : (byte)0;
+                for (int input = 0; input < pass.InputCount; input++)
                 {
-                    byte coefficient = table[input * outputCount + output];
-                    sum ^= Galois.Multiply(coefficient, inputs[input][at]);
+                    byte coefficient = pass.Table[input * pass.TableStride + output];
+                    sum ^= Galois.Multiply(coefficient, pass.Inputs[input][at]);
                 }
 
-                outputs[output][at] = sum;
+                pass.Outputs[output][at] = sum;
             }
         }
     }

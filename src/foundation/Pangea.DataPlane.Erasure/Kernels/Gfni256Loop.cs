@@ -1,0 +1,244 @@
+// HOT PATH. See Gfni256Kernel for the budget.
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Pangea.DataPlane.Erasure.Kernels;
+
+/// <summary>
+/// The loop of <see cref="Gfni256Kernel"/> for a fixed number of inputs (1..12), outputs (1..4) and vectors
+/// per iteration (1, 2). The other two are as in <see cref="Gfni512Loop{TInputs, TOutputs, TVectors, TPlain, TStream}"/>.
+/// </summary>
+internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TStream>
+    where TInputs : struct, ICount
+    where TOutputs : struct, ICount
+    where TVectors : struct, ICount
+    where TPlain : struct, ICount
+    where TStream : struct, ICount
+{
+    private const int VectorBytes = 32;
+
+    /// <summary>The sums of one output: as many vectors as an iteration codes.</summary>
+    private struct Sum
+    {
+        public Vector256<byte> V0;
+        public Vector256<byte> V1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(in Product pass, nuint from, nuint to)
+    {
+        // SAFETY: from..to is a multiple of the bytes of an iteration and lies within the shards; the
+        // table has TOutputs entries for each of TInputs inputs.
+        ulong* table = (ulong*)pass.Table;
+        byte** inputs = pass.Inputs;
+        byte** outputs = pass.Outputs;
+        int stride = pass.TableStride;
+        int plainInputs = pass.PlainInputs;
+        bool accumulate = pass.Has(ProductMode.Accumulate);
+        bool chained = pass.Has(ProductMode.Chained);
+        for (nuint at = from; at < to; at += (nuint)(TVectors.Value * VectorBytes))
+        {
+            Sum s0 = default, s1 = default, s2 = default, s3 = default;
+            Pair(0, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            Pair(2, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            Pair(4, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            Pair(6, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            Pair(8, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            Pair(10, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            if (TPlain.Value > 0 && chained)
+            {
+                Chain(1, ref s0, s1);
+                Chain(2, ref s0, s2);
+                Chain(3, ref s0, s3);
+            }
+
+            if (accumulate)
+            {
+                AddOld(0, outputs, at, ref s0);
+                AddOld(1, outputs, at, ref s1);
+                AddOld(2, outputs, at, ref s2);
+                AddOld(3, outputs, at, ref s3);
+            }
+
+            Put(0, outputs, at, s0);
+            Put(1, outputs, at, s1);
+            Put(2, outputs, at, s2);
+            Put(3, outputs, at, s3);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Pair(
+        int input,
+        int plainInputs,
+        ulong* table,
+        int stride,
+        byte** inputs,
+        nuint at,
+        ref Sum s0,
+        ref Sum s1,
+        ref Sum s2,
+        ref Sum s3)
+    {
+        if (input >= TInputs.Value)
+        {
+            return;
+        }
+
+        ulong* entry = table + input * stride;
+        Sum x = Get(inputs[input] + at);
+        if (input + 1 == TInputs.Value)
+        {
+            AddOne(0, input, plainInputs, entry, x, ref s0);
+            AddOne(1, input, plainInputs, entry, x, ref s1);
+            AddOne(2, input, plainInputs, entry, x, ref s2);
+            AddOne(3, input, plainInputs, entry, x, ref s3);
+        }
+        else
+        {
+            Sum y = Get(inputs[input + 1] + at);
+            AddTwo(0, input, plainInputs, entry, stride, x, y, ref s0);
+            AddTwo(1, input, plainInputs, entry, stride, x, y, ref s1);
+            AddTwo(2, input, plainInputs, entry, stride, x, y, ref s2);
+            AddTwo(3, input, plainInputs, entry, stride, x, y, ref s3);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Sum Get(byte* source)
+    {
+        Sum value = default;
+        value.V0 = Vector256.Load(source);
+        if (TVectors.Value > 1)
+        {
+            value.V1 = Vector256.Load(source + VectorBytes);
+        }
+
+        return value;
+    }
+
+    /// <summary>sum += x * mx + y * my; the factors are masks in a plain row, else bit matrices.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTwo(int output, int input, int plainInputs, ulong* entry, int stride, in Sum x, in Sum y, ref Sum sum)
+    {
+        if (output >= TOutputs.Value)
+        {
+            return;
+        }
+
+        if (output < TPlain.Value)
+        {
+            if (input + 1 < plainInputs)
+            {
+                sum.V0 = sum.V0 ^ x.V0 ^ y.V0;
+                if (TVectors.Value > 1)
+                {
+                    sum.V1 = sum.V1 ^ x.V1 ^ y.V1;
+                }
+            }
+            else if (input < plainInputs)
+            {
+                sum.V0 = sum.V0 ^ x.V0;
+                if (TVectors.Value > 1)
+                {
+                    sum.V1 = sum.V1 ^ x.V1;
+                }
+            }
+        }
+        else
+        {
+            Vector256<byte> mx = Vector256.Create(entry[output]).AsByte();
+            Vector256<byte> my = Vector256.Create(entry[stride + output]).AsByte();
+            sum.V0 = sum.V0 ^ Gfni.V256.GaloisFieldAffineTransform(x.V0, mx, 0) ^ Gfni.V256.GaloisFieldAffineTransform(y.V0, my, 0);
+            if (TVectors.Value > 1)
+            {
+                sum.V1 = sum.V1 ^ Gfni.V256.GaloisFieldAffineTransform(x.V1, mx, 0) ^ Gfni.V256.GaloisFieldAffineTransform(y.V1, my, 0);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddOne(int output, int input, int plainInputs, ulong* entry, in Sum x, ref Sum sum)
+    {
+        if (output >= TOutputs.Value)
+        {
+            return;
+        }
+
+        if (output < TPlain.Value)
+        {
+            if (input < plainInputs)
+            {
+                sum.V0 = sum.V0 ^ x.V0;
+                if (TVectors.Value > 1)
+                {
+                    sum.V1 = sum.V1 ^ x.V1;
+                }
+            }
+        }
+        else
+        {
+            Vector256<byte> mx = Vector256.Create(entry[output]).AsByte();
+            sum.V0 = sum.V0 ^ Gfni.V256.GaloisFieldAffineTransform(x.V0, mx, 0);
+            if (TVectors.Value > 1)
+            {
+                sum.V1 = sum.V1 ^ Gfni.V256.GaloisFieldAffineTransform(x.V1, mx, 0);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Chain(int output, ref Sum first, in Sum other)
+    {
+        if (output >= TOutputs.Value)
+        {
+            return;
+        }
+
+        first.V0 ^= other.V0;
+        if (TVectors.Value > 1)
+        {
+            first.V1 ^= other.V1;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddOld(int output, byte** outputs, nuint at, ref Sum sum)
+    {
+        if (output >= TOutputs.Value)
+        {
+            return;
+        }
+
+        byte* target = outputs[output] + at;
+        sum.V0 ^= Vector256.Load(target);
+        if (TVectors.Value > 1)
+        {
+            sum.V1 ^= Vector256.Load(target + VectorBytes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(int output, byte** outputs, nuint at, in Sum sum)
+    {
+        if (output >= TOutputs.Value)
+        {
+            return;
+        }
+
+        byte* target = outputs[output] + at;
+        if (TStream.Value == 1 || (TStream.Value == 2 && (output & 1) == 0))
+        {
+            // Streams go one vector at a time.
+            sum.V0.StoreAlignedNonTemporal(target);
+            return;
+        }
+
+        sum.V0.Store(target);
+        if (TVectors.Value > 1)
+        {
+            sum.V1.Store(target + VectorBytes);
+        }
+    }
+}
