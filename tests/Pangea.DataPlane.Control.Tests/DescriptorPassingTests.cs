@@ -7,9 +7,9 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Control.Tests;
 
 /// <summary>
-/// Goal: over a real socket pair, each line gets exactly the descriptors that were sent with it, whatever
-/// was queued before and however small the reads are. Method: random lines, each third with descriptors
-/// that are recognised by a byte which the other end of each can read.
+/// Goal: over a real socket pair, each line gets exactly the descriptors that were sent with it,
+/// whatever was queued before and however small the reads are. Method: random lines, each third
+/// with descriptors that are recognised by a byte which the other end of each can read.
 /// </summary>
 public sealed class DescriptorPassingTests
 {

@@ -6,7 +6,9 @@ using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Control.Tests;
 
-/// <summary>Goal: lines and their descriptors come out the same however the stream is cut.</summary>
+/// <summary>
+/// Goal: lines and their descriptors come out the same however the stream is cut.
+/// </summary>
 public sealed class LineAssemblerTests
 {
     [Fact]
@@ -59,7 +61,8 @@ public sealed class LineAssemblerTests
     [InlineData("a\nb\n", "a0 b1")]
     [InlineData("a\nb\nc", "a0 b0 c1")]
     [InlineData("\n\n", "0 1")]
-    public void Descriptors_belong_to_the_last_line_that_begins_in_the_chunk(string chunk, string expected)
+    public void Descriptors_belong_to_the_last_line_that_begins_in_the_chunk(
+        string chunk, string expected)
     {
         using var assembler = new LineAssembler();
         Assert.True(assembler.Append(Encoding.UTF8.GetBytes(chunk), [Open()]));

@@ -31,7 +31,8 @@ public sealed class MethodTableTests
         RpcMethod method = s_all.Single(m => m.Name == name);
         string text = method.Example.ReplaceLineEndings("");
         string line = $"{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{name}\",\"params\":{text}}}";
-        Assert.True(RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out RpcMessage? message, out _));
+        Assert.True(
+            RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out RpcMessage? message, out _));
         Assert.Null(RpcParameters.Check(method, message));
         RpcParser.Fuzz(Encoding.UTF8.GetBytes(line));
     }

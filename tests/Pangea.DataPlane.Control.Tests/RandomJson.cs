@@ -3,7 +3,9 @@ using Pangea.DataPlane.Control.Schema;
 
 namespace Pangea.DataPlane.Control.Tests;
 
-/// <summary>Makes JSON that is near what the method table asks for: mostly right, then wrong in one place.</summary>
+/// <summary>
+/// Makes JSON that is near what the method table asks for: mostly right, then wrong in one place.
+/// </summary>
 internal static class RandomJson
 {
     private static readonly string[] s_values =
@@ -26,7 +28,8 @@ internal static class RandomJson
 
         if (random.Next(10) == 0)
         {
-            members.Add($"\"{(char)('a' + random.Next(26))}\":{s_values[random.Next(s_values.Length)]}");
+            members.Add(
+                $"\"{(char)('a' + random.Next(26))}\":{s_values[random.Next(s_values.Length)]}");
         }
 
         return "{" + string.Join(",", members) + "}";
@@ -41,7 +44,8 @@ internal static class RandomJson
 
         return field.Type switch
         {
-            RpcType.Integer => random.NextInt64(field.Min, Math.Min(field.Max, 1L << 40)).ToString(),
+            RpcType.Integer =>
+                random.NextInt64(field.Min, Math.Min(field.Max, 1L << 40)).ToString(),
             RpcType.Flag => random.Next(2) == 0 ? "true" : "false",
             RpcType.Record => Record(random, field.Fields),
             RpcType.RecordList => List(random, field),

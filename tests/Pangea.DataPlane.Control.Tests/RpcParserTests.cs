@@ -7,7 +7,9 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Control.Tests;
 
-/// <summary>Goal: any bytes get a defined answer; what is well formed is cut without being changed.</summary>
+/// <summary>
+/// Goal: any bytes get a defined answer; what is well formed is cut without being changed.
+/// </summary>
 public sealed class RpcParserTests
 {
     [Theory]
@@ -31,14 +33,21 @@ public sealed class RpcParserTests
     [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", FaultCode.InvalidRequest)]
     [InlineData("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"a.b\"}", FaultCode.InvalidRequest)]
     [InlineData("{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"a.b\"}", FaultCode.InvalidRequest)]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\",\"x\":1}", FaultCode.InvalidRequest)]
+    [InlineData(
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\",\"x\":1}", FaultCode.InvalidRequest)]
     [InlineData("{\"jsonrpc\":\"2.0\",\"result\":1}", FaultCode.InvalidRequest)]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"error\":{}}", FaultCode.InvalidRequest)]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\",\"params\":[1]}", FaultCode.InvalidParameters)]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\",\"params\":null}", FaultCode.InvalidParameters)]
+    [InlineData(
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"error\":{}}", FaultCode.InvalidRequest)]
+    [InlineData(
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\",\"params\":[1]}",
+        FaultCode.InvalidParameters)]
+    [InlineData(
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\",\"params\":null}",
+        FaultCode.InvalidParameters)]
     public void Refuses_what_is_no_message(string line, FaultCode expected)
     {
-        Assert.False(RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out _, out RpcRefusal? refusal));
+        Assert.False(
+            RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out _, out RpcRefusal? refusal));
         Assert.Equal(expected, refusal.Fault.Code);
     }
 
@@ -55,7 +64,8 @@ public sealed class RpcParserTests
     {
         string line = "{\"jsonrpc\":\"2.0\",\"method\":\"a.b\",\"params\":{\"a\":"
             + new string('[', 100_000) + new string(']', 100_000) + "}}";
-        Assert.False(RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out _, out RpcRefusal? refusal));
+        Assert.False(
+            RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out _, out RpcRefusal? refusal));
         Assert.Equal(FaultCode.ParseError, refusal.Fault.Code);
     }
 
@@ -66,7 +76,8 @@ public sealed class RpcParserTests
     [InlineData("{\"jsonrpc\":\"2.0\"", "null")]
     public void Answers_with_the_id_where_it_can_be_told(string line, string id)
     {
-        Assert.False(RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out _, out RpcRefusal? refusal));
+        Assert.False(
+            RpcParser.TryParse(Encoding.UTF8.GetBytes(line), out _, out RpcRefusal? refusal));
         Assert.Equal(id, Encoding.UTF8.GetString(refusal.Id.Span));
     }
 
@@ -79,16 +90,20 @@ public sealed class RpcParserTests
     [InlineData("null")]
     public void Keeps_the_id_as_it_was_written(string id)
     {
-        string line = $" {{ \"id\" : {id} , \"jsonrpc\":\"2.0\", \"params\" : {{ \"name\" : \"x\" }},\"method\":\"object.stat\"}}";
+        string line =
+            $" {{ \"id\" : {id} , \"jsonrpc\":\"2.0\", \"params\" : {{ \"name\" : \"x\" }}," +
+            "\"method\":\"object.stat\"}";
         RpcMessage message = Parse(line);
         Assert.Equal(RpcKind.Request, message.Kind);
         Assert.Equal(id, Encoding.UTF8.GetString(message.Id.Span));
         Assert.Equal("object.stat", message.Method);
 
         // There and back: the line is the same but for the id, byte by byte.
-        RpcMessage renumbered = Parse(Encoding.UTF8.GetString(RpcWriter.WithId(message, "42"u8)).TrimEnd('\n'));
+        RpcMessage renumbered = Parse(
+            Encoding.UTF8.GetString(RpcWriter.WithId(message, "42"u8)).TrimEnd('\n'));
         Assert.Equal(42, renumbered.IdNumber);
-        Assert.Equal(line + "\n", Encoding.UTF8.GetString(RpcWriter.WithId(renumbered, message.Id.Span)));
+        Assert.Equal(
+            line + "\n", Encoding.UTF8.GetString(RpcWriter.WithId(renumbered, message.Id.Span)));
     }
 
     [Fact]
@@ -102,7 +117,8 @@ public sealed class RpcParserTests
         Assert.Equal(RpcKind.Notification, message.Kind);
         Assert.Equal("900", Encoding.UTF8.GetString(RpcWriter.CallId(message).Span));
         Assert.Equal(
-            "{\"jsonrpc\":\"2.0\",\"method\":\"object.progress\",\"params\":{\"id\":\"mine\",\"bytes\":5,\"bytesTotal\":null}}\n",
+            "{\"jsonrpc\":\"2.0\",\"method\":\"object.progress\"," +
+            "\"params\":{\"id\":\"mine\",\"bytes\":5,\"bytesTotal\":null}}\n",
             Encoding.UTF8.GetString(RpcWriter.WithCallId(message, "\"mine\""u8)!));
     }
 
@@ -147,7 +163,9 @@ public sealed class RpcParserTests
             var random = new Random(seed);
             RpcMethod[] methods = [.. RpcMethods.All, .. WorkerMethods.Private];
             RpcMethod method = methods[random.Next(methods.Length)];
-            string line = $"{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method.Name}\",\"params\":{RandomJson.Record(random, method.Parameters)}}}";
+            string line =
+                $"{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method.Name}\"," +
+                $"\"params\":{RandomJson.Record(random, method.Parameters)}}}";
             RpcParser.Fuzz(Encoding.UTF8.GetBytes(line));
             return true;
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(5000));

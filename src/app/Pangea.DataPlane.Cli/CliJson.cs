@@ -7,5 +7,5 @@ internal sealed record Capability(string Where, string What, string Value, strin
 
 /// <summary>Generated serializer of what only the tool prints.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(Capability))]
+[JsonSerializable(typeof(List<Capability>))]
 internal sealed partial class CliJson : JsonSerializerContext;

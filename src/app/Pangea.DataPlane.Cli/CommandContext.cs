@@ -10,7 +10,9 @@ using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Cli;
 
-/// <summary>What one run of a command needs: its arguments, where to print, the appliance.</summary>
+/// <summary>
+/// What one run of a command needs: its arguments, where to print, the appliance.
+/// </summary>
 internal sealed class CommandContext : IDisposable
 {
     private readonly string? _socketOption;
@@ -38,8 +40,8 @@ internal sealed class CommandContext : IDisposable
     public string SocketPath => ControlAddress.Resolve(_socketOption);
 
     /// <summary>
-    /// Connects to the appliance, once. Null where it cannot be reached; that has been reported then, and
-    /// the command ends with <see cref="ExitCodes.NotReachable"/>.
+    /// Connects to the appliance, once. Null where it cannot be reached; that has been reported
+    /// then, and the command ends with <see cref="ExitCodes.NotReachable"/>.
     /// </summary>
     public RpcClient? Connect()
     {
@@ -69,7 +71,8 @@ internal sealed class CommandContext : IDisposable
 
         string hint = connected.Fault.Code == FaultCode.Denied
             ? "run it as root or as the user that runs the supervisor"
-            : $"start it with 'pangea supervise', or name its socket with --socket or {ControlAddress.Variable}";
+            : $"start it with 'pangea supervise', or name its socket with --socket or " +
+                $"{ControlAddress.Variable}";
         return connected.Fault with
         {
             Message = connected.Fault.Errno == 0
@@ -91,7 +94,8 @@ internal sealed class CommandContext : IDisposable
             return ExitCodes.NotReachable;
         }
 
-        Result<RpcMessage> reply = client.CallRaw(method.Name, Serialize(parameters, method.ParametersJson));
+        Result<RpcMessage> reply = client.CallRaw(
+            method.Name, Serialize(parameters, method.ParametersJson));
         Fault? fault = reply.IsOk ? RpcErrors.Read(reply.Value) : reply.Fault;
         if (fault is not null)
         {

@@ -3,7 +3,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Cli;
 
 /// <summary>
-/// Exit codes, for scripts. Stable: a meaning never moves to another number (docs/cli.md lists them).
+/// Exit codes, for scripts. Stable: a meaning never moves to another number (docs/cli.md lists
+/// them).
 /// </summary>
 public static class ExitCodes
 {

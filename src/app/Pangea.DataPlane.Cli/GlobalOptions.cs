@@ -9,7 +9,8 @@ internal sealed class GlobalOptions
     public Option<string?> Socket { get; } = new("--socket")
     {
         Description =
-            $"Control socket of the appliance [{ControlAddress.Variable}; default: {ControlAddress.Default}]",
+            $"Control socket of the appliance [{ControlAddress.Variable}; default: " +
+                $"{ControlAddress.Default}]",
         HelpName = "PATH",
         Recursive = true,
     };

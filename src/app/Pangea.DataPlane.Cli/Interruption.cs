@@ -4,8 +4,8 @@ namespace Pangea.DataPlane.Cli;
 
 /// <summary>
 /// Ends the tool on Ctrl-C, SIGTERM and SIGHUP while a call waits in the kernel: removes what a
-/// half-done command would leave behind, then ends the process, which closes the connection, which withdraws
-/// the call.
+/// half-done command would leave behind, then ends the process, which closes the connection, which
+/// withdraws the call.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {

@@ -7,10 +7,14 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Cli;
 
-/// <summary>The command line of the appliance: one executable, several roles (decision A1).</summary>
+/// <summary>
+/// The command line of the appliance: one executable, several roles (decision A1).
+/// </summary>
 public static class PangeaCommandLine
 {
-    /// <summary>Runs one command line and returns its exit code (see <see cref="ExitCodes"/>).</summary>
+    /// <summary>
+    /// Runs one command line and returns its exit code (see <see cref="ExitCodes"/>).
+    /// </summary>
     /// <param name="args">The arguments, without the program's name.</param>
     /// <param name="roles">What makes this executable a process of the appliance.</param>
     public static int Run(string[] args, RoleVerbs roles)
@@ -46,7 +50,8 @@ public static class PangeaCommandLine
         {
             ParseResult parsed = CreateRoot(roles).Parse(args.Length == 0 ? ["--help"] : args);
             bool asksHelp = parsed.Action is HelpWithExamples;
-            if (parsed.Action is ParseErrorAction || (!asksHelp && MistakenOption(parsed) is not null))
+            if (parsed.Action is ParseErrorAction
+                || (!asksHelp && MistakenOption(parsed) is not null))
             {
                 return RefuseUsage(parsed, error);
             }
@@ -64,7 +69,8 @@ public static class PangeaCommandLine
     private static RootCommand CreateRoot(RoleVerbs roles)
     {
         var options = new GlobalOptions();
-        var root = new RootCommand("Keeps objects on many disks and brings them back when some are lost.")
+        var root = new RootCommand(
+            "Keeps objects on many disks and brings them back when some are lost.")
         {
             Options = { options.Socket, options.Json },
             Subcommands =
@@ -88,8 +94,8 @@ public static class PangeaCommandLine
     }
 
     /// <summary>
-    /// An argument that looks like an option but is none: the parser would take "ls --bogus" for a prefix.
-    /// After "--" any text is an argument.
+    /// An argument that looks like an option but is none: the parser would take "ls --bogus" for a
+    /// prefix. After "--" any text is an argument.
     /// </summary>
     private static string? MistakenOption(ParseResult parsed)
     {
@@ -101,6 +107,9 @@ public static class PangeaCommandLine
             .FirstOrDefault(v => v.Length > 1 && v[0] == '-' && !optionsEnd.Contains(v));
     }
 
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
     private static int RefuseUsage(ParseResult parsed, TextWriter error)
     {
         var words = new List<string>();
@@ -110,15 +119,18 @@ public static class PangeaCommandLine
             words.Insert(0, command.Command is RootCommand ? "pangea" : command.Command.Name);
         }
 
-        // A word that fits nowhere explains the rest: "pangea pud FILE" lacks no command, it has a wrong one.
+        // A word that fits nowhere explains the rest: "pangea pud FILE" lacks no command, it has a
+        // wrong one.
         string? unmatched = MistakenOption(parsed) ?? parsed.UnmatchedTokens.FirstOrDefault();
         string message = unmatched is not null
             ? $"'{unmatched}' is no command, option or argument here"
-            : string.Join(' ', parsed.Errors[0].Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
-                .TrimEnd('.');
+            : OneLine(parsed.Errors[0].Message).TrimEnd('.');
         FaultReport.Write(
             error,
-            new Fault(FaultCode.InvalidParameters, message, $"{string.Join(' ', words)} --help shows the usage"),
+            new Fault(
+                FaultCode.InvalidParameters,
+                message,
+                $"{string.Join(' ', words)} --help shows the usage"),
             json: false);
         return ExitCodes.Usage;
     }

@@ -1,12 +1,14 @@
 namespace Pangea.DataPlane.Cli;
 
 /// <summary>
-/// The verbs that make this executable one of the appliance's processes. The host supplies them, since the
-/// command line knows neither supervisor nor worker.
+/// The verbs that make this executable one of the appliance's processes. The host supplies them,
+/// since the command line knows neither supervisor nor worker.
 /// </summary>
 public sealed record RoleVerbs
 {
-    /// <summary>Runs <c>pangea supervise</c> with the arguments after the verb; returns the exit code.</summary>
+    /// <summary>
+    /// Runs <c>pangea supervise</c> with the arguments after the verb; returns the exit code.
+    /// </summary>
     public required Func<string[], int> Supervise { get; init; }
 
     /// <inheritdoc cref="Supervise"/>

@@ -14,8 +14,8 @@ internal sealed class Verb : Command
     public string[] Examples { get; init; } = [];
 
     /// <summary>
-    /// Adds the option that chooses the output format; <c>get</c> has an --output of its own and takes only
-    /// --json.
+    /// Adds the option that chooses the output format; <c>get</c> has an --output of its own and
+    /// takes only --json.
     /// </summary>
     public Verb WithFormat(GlobalOptions options)
     {
@@ -23,7 +23,9 @@ internal sealed class Verb : Command
         return this;
     }
 
-    /// <summary>Sets what the command does; it gets its context and returns the exit code.</summary>
+    /// <summary>
+    /// Sets what the command does; it gets its context and returns the exit code.
+    /// </summary>
     public Verb Does(GlobalOptions options, Func<CommandContext, int> action)
     {
         SetAction(parsed =>

@@ -4,14 +4,17 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Control.Tests.Cli;
 
-/// <summary>Goal: what a person or a script sees of each command, on success and on failure.</summary>
+/// <summary>
+/// Goal: what a person or a script sees of each command, on success and on failure.
+/// </summary>
 public sealed class CommandLineTests : IDisposable
 {
     private readonly FakeAppliance _appliance = new();
 
     public static readonly string[] Commands =
     [
-        "", "put", "get", "ls", "stat", "rm", "status", "worker", "worker list", "capabilities", "version",
+        "", "put", "get", "ls", "stat", "rm", "status", "worker", "worker list", "capabilities",
+        "version",
         "rpc", "supervise",
     ];
 
@@ -23,7 +26,8 @@ public sealed class CommandLineTests : IDisposable
     [MemberData(nameof(HelpCommands))]
     public void Help_is_as_agreed(string command)
     {
-        CommandLine run = CommandLine.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+        CommandLine run = CommandLine.Run(
+            [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
         Assert.Equal(ExitCodes.Ok, run.ExitCode);
         if (command.Length > 0)
         {
@@ -58,17 +62,23 @@ public sealed class CommandLineTests : IDisposable
     {
         string source = Write("source.bin", "hello");
         Assert.Equal(0, CommandLine.Run(_appliance, "put", source, "--name", "deep/er").ExitCode);
-        CommandLine again = CommandLine.Run(_appliance, "put", source, "--name", "deep/er", "-o", "json");
+        CommandLine again = CommandLine.Run(
+            _appliance, "put", source, "--name", "deep/er", "-o", "json");
         Assert.Contains("\"replaced\":true", again.Output);
-        CommandLine refused = CommandLine.Run(_appliance, "put", source, "-n", "deep/er", "--no-clobber");
-        Assert.Equal((ExitCodes.Exists, "pangea: object 'deep/er' exists\n"), (refused.ExitCode, refused.Error));
+        CommandLine refused = CommandLine.Run(
+            _appliance, "put", source, "-n", "deep/er", "--no-clobber");
+        Assert.Equal(
+            (ExitCodes.Exists, "pangea: object 'deep/er' exists\n"),
+            (refused.ExitCode, refused.Error));
     }
 
     [Fact]
     public void Get_into_a_directory_uses_the_last_part_of_the_name()
     {
         _appliance.Objects["a/b/c.txt"] = "x"u8.ToArray();
-        Assert.Equal(0, CommandLine.Run(_appliance, "get", "a/b/c.txt", "-o", _appliance.Directory).ExitCode);
+        Assert.Equal(
+            0,
+            CommandLine.Run(_appliance, "get", "a/b/c.txt", "-o", _appliance.Directory).ExitCode);
         Assert.Equal("x", File.ReadAllText(PathOf("c.txt")));
     }
 
@@ -82,7 +92,8 @@ public sealed class CommandLineTests : IDisposable
         _appliance.BytesBeforeFailure = 100;
         CommandLine failed = CommandLine.Run(_appliance, "get", "new", "-o", target);
         Assert.Equal(ExitCodes.Unavailable, failed.ExitCode);
-        Assert.Equal("pangea: needs 8 of 12 shards, has 7\nhint: bring back a device\n", failed.Error);
+        Assert.Equal(
+            "pangea: needs 8 of 12 shards, has 7\nhint: bring back a device\n", failed.Error);
         Assert.Equal("old", File.ReadAllText(target));
         AssertNoLeftovers();
 
@@ -122,7 +133,8 @@ public sealed class CommandLineTests : IDisposable
             CommandLine run = CommandLine.Run(_appliance, "get", "a/README.md");
             Assert.Equal(ExitCodes.Exists, run.ExitCode);
             Assert.Equal(
-                "pangea: README.md exists already\nhint: replace it with: -o README.md\n", run.Error);
+                "pangea: README.md exists already\nhint: replace it with: -o README.md\n",
+                run.Error);
             Assert.Equal("mine", File.ReadAllText("README.md"));
         }
         finally
@@ -159,7 +171,8 @@ public sealed class CommandLineTests : IDisposable
     public void Shows_an_empty_list()
     {
         Assert.Equal((0, "", ""), Parts(CommandLine.Run(_appliance, "ls")));
-        Assert.Equal((0, "{\"objects\":[]}\n", ""), Parts(CommandLine.Run(_appliance, "ls", "--json")));
+        Assert.Equal(
+            (0, "{\"objects\":[]}\n", ""), Parts(CommandLine.Run(_appliance, "ls", "--json")));
     }
 
     [Theory]
@@ -193,8 +206,10 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal((0, "{\"objects\":[]}\n", ""), Parts(ok));
         CommandLine unknown = CommandLine.Run(_appliance, "rpc", "no.such");
         Assert.Equal(ExitCodes.Usage, unknown.ExitCode);
-        Assert.Equal("pangea: no method 'no.such'\nhint: rpc.discover lists the methods\n", unknown.Error);
-        Assert.Equal(ExitCodes.Usage, CommandLine.Run(_appliance, "rpc", "object.list", "{").ExitCode);
+        Assert.Equal(
+            "pangea: no method 'no.such'\nhint: rpc.discover lists the methods\n", unknown.Error);
+        Assert.Equal(
+            ExitCodes.Usage, CommandLine.Run(_appliance, "rpc", "object.list", "{").ExitCode);
     }
 
     [Fact]
@@ -202,7 +217,8 @@ public sealed class CommandLineTests : IDisposable
     {
         CommandLine run = CommandLine.Run(_appliance, "stat", "x", "--json");
         Assert.Equal(
-            "{\"error\":{\"code\":-32001,\"message\":\"no object 'x'\",\"data\":{\"name\":\"notFound\"," +
+            "{\"error\":{\"code\":-32001,\"message\":\"no object 'x'\"," +
+            "\"data\":{\"name\":\"notFound\"," +
             "\"hint\":\"pangea ls lists the names\",\"retryable\":false}}}\n",
             run.Error);
     }
@@ -212,7 +228,8 @@ public sealed class CommandLineTests : IDisposable
     {
         CommandLine run = CommandLine.Run("ls", "--socket", PathOf("nobody.sock"));
         Assert.Equal(ExitCodes.NotReachable, run.ExitCode);
-        Assert.StartsWith($"pangea: no appliance answers on {PathOf("nobody.sock")}: No such file", run.Error);
+        Assert.StartsWith(
+            $"pangea: no appliance answers on {PathOf("nobody.sock")}: No such file", run.Error);
         Assert.Contains("hint: start it with 'pangea supervise'", run.Error);
     }
 
@@ -250,7 +267,8 @@ public sealed class CommandLineTests : IDisposable
     {
         _appliance.Objects["-x"] = [];
         Assert.Equal(ExitCodes.Usage, CommandLine.Run("rm", "-x").ExitCode);
-        Assert.Equal(0, CommandLine.Run("rm", "--socket", _appliance.SocketPath, "--", "-x").ExitCode);
+        Assert.Equal(
+            0, CommandLine.Run("rm", "--socket", _appliance.SocketPath, "--", "-x").ExitCode);
         Assert.Empty(_appliance.Objects);
     }
 
@@ -271,9 +289,11 @@ public sealed class CommandLineTests : IDisposable
     }
 
     private static string Local() =>
-        new DateTime(2026, 5, 4, 3, 2, 1, DateTimeKind.Utc).ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss");
+        new DateTime(2026, 5, 4, 3, 2, 1, DateTimeKind.Utc).ToLocalTime().ToString(
+            "yyyy-MM-dd HH:mm:ss");
 
-    private static (int, string, string) Parts(CommandLine run) => (run.ExitCode, run.Output, run.Error);
+    private static (int, string, string) Parts(CommandLine run) =>
+        (run.ExitCode, run.Output, run.Error);
 
     private string PathOf(string name) => Path.Combine(_appliance.Directory, name);
 

@@ -7,8 +7,9 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Control.Tests.Cli;
 
 /// <summary>
-/// The other end of the control socket for tests of the command line: keeps objects in a dictionary, checks
-/// every call against the method table, and fails calls on demand. One thread, one connection at a time.
+/// The other end of the control socket for tests of the command line: keeps objects in a
+/// dictionary, checks every call against the method table, and fails calls on demand. One thread,
+/// one connection at a time.
 /// </summary>
 internal sealed class FakeAppliance : IDisposable
 {
@@ -78,7 +79,9 @@ internal sealed class FakeAppliance : IDisposable
         {
             received.Clear();
             SysResult got = socket.Receive(_chunk, received, wait: true);
-            if (!got.IsOk || got.Value == 0 || !lines.Append(_chunk.AsSpan(0, (int)got.Value), received))
+            if (!got.IsOk
+                || got.Value == 0
+                || !lines.Append(_chunk.AsSpan(0, (int)got.Value), received))
             {
                 return;
             }
@@ -86,7 +89,8 @@ internal sealed class FakeAppliance : IDisposable
             while (lines.TryTake(out ReceivedLine line))
             {
                 using DescriptorSet descriptors = line.Descriptors;
-                byte[] reply = RpcParser.TryParse(line.Bytes, out RpcMessage? call, out RpcRefusal? refusal)
+                byte[] reply = RpcParser.TryParse(
+                    line.Bytes, out RpcMessage? call, out RpcRefusal? refusal)
                     ? Answer(call, descriptors)
                     : RpcWriter.Error(refusal.Id.Span, refusal.Fault);
                 socket.Send(reply, [], wait: true);
@@ -98,7 +102,9 @@ internal sealed class FakeAppliance : IDisposable
     {
         ReadOnlySpan<byte> id = call.Id.Span;
         RpcMethod? method = RpcMethods.Find(call.Method);
-        Fault? fault = method is null ? RpcMethods.NotFound(call.Method) : RpcParameters.Check(method, call);
+        Fault? fault = method is null
+            ? RpcMethods.NotFound(call.Method)
+            : RpcParameters.Check(method, call);
         fault ??= method!.Scope == RpcScope.Forwarded ? Failure : null;
         if (fault is not null)
         {
@@ -112,15 +118,21 @@ internal sealed class FakeAppliance : IDisposable
 
         return call.Method switch
         {
-            "object.put" => Put(id, RpcParameters.Read(RpcMethods.ObjectPut, call).Value, descriptors),
-            "object.get" => Get(id, RpcParameters.Read(RpcMethods.ObjectGet, call).Value, descriptors),
+            "object.put" =>
+                Put(id, RpcParameters.Read(RpcMethods.ObjectPut, call).Value, descriptors),
+            "object.get" =>
+                Get(id, RpcParameters.Read(RpcMethods.ObjectGet, call).Value, descriptors),
             "object.list" => List(id, RpcParameters.Read(RpcMethods.ObjectList, call).Value),
             "object.stat" => Stat(id, RpcParameters.Read(RpcMethods.ObjectStat, call).Value.Name),
-            "object.remove" => Remove(id, RpcParameters.Read(RpcMethods.ObjectRemove, call).Value.Name),
-            "system.version" => RpcWriter.Result(id, RpcMethods.SystemVersion, BuildIdentity.Describe()),
+            "object.remove" =>
+                Remove(id, RpcParameters.Read(RpcMethods.ObjectRemove, call).Value.Name),
+            "system.version" =>
+                RpcWriter.Result(id, RpcMethods.SystemVersion, BuildIdentity.Describe()),
             "system.status" => RpcWriter.Result(id, RpcMethods.SystemStatus, SampleRecords.Status),
             "worker.list" => RpcWriter.Result(
-                id, RpcMethods.WorkerList, new WorkerListResult { Workers = SampleRecords.Status.Workers }),
+                id,
+                RpcMethods.WorkerList,
+                new WorkerListResult { Workers = SampleRecords.Status.Workers }),
             _ => RpcWriter.ResultRaw(id, RpcDiscovery.Write("test")),
         };
     }
@@ -197,7 +209,8 @@ internal sealed class FakeAppliance : IDisposable
         ? RpcWriter.Result(id, RpcMethods.ObjectStat, SampleRecords.Stat with { Name = name })
         : RpcWriter.Error(id, SampleRecords.NoObject(name));
 
-    private byte[] Remove(ReadOnlySpan<byte> id, string name) => _objects.Remove(name, out byte[]? content)
+    private byte[] Remove(ReadOnlySpan<byte> id, string name) =>
+        _objects.Remove(name, out byte[]? content)
         ? RpcWriter.Result(id, RpcMethods.ObjectRemove, new ObjectRemoveResult
         {
             Name = name,

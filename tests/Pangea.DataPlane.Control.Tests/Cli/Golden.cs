@@ -1,8 +1,8 @@
 namespace Pangea.DataPlane.Control.Tests.Cli;
 
 /// <summary>
-/// Compares text with a file of the repository. PANGEA_GOLDEN=write rewrites the files instead, for a change
-/// that is meant.
+/// Compares text with a file of the repository. PANGEA_GOLDEN=write rewrites the files instead, for
+/// a change that is meant.
 /// </summary>
 internal static class Golden
 {
@@ -25,7 +25,8 @@ internal static class Golden
     public static string Repository(string path)
     {
         string? directory = AppContext.BaseDirectory;
-        while (directory is not null && !File.Exists(Path.Combine(directory, "Pangea.DataPlane.sln")))
+        while (directory is not null
+            && !File.Exists(Path.Combine(directory, "Pangea.DataPlane.sln")))
         {
             directory = Path.GetDirectoryName(directory);
         }

@@ -9,18 +9,20 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Control.Tests.Connection;
 
 /// <summary>
-/// Goal: a connection serves good peers, bounds bad ones and leaks nothing, on both executors. Method: a
-/// real reactor and a real socket pair.
+/// Goal: a connection serves good peers, bounds bad ones and leaks nothing, on both executors.
+/// Method: a real reactor and a real socket pair.
 /// </summary>
 public sealed class RpcConnectionTests
 {
-    public static TheoryData<ReactorChoice> Reactors => [ReactorChoice.Plain, ReactorChoice.IoUring];
+    public static TheoryData<ReactorChoice> Reactors =>
+        [ReactorChoice.Plain, ReactorChoice.IoUring];
 
     [SkippableTheory]
     [MemberData(nameof(Reactors))]
     public void Answers_calls_in_any_number(ReactorChoice choice)
     {
-        using var server = new TestServer(choice, (c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, m.Id.Span)));
+        using var server = new TestServer(
+            choice, (c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, m.Id.Span)));
         using RpcClient client = RpcClient.Over(Duplicate(server));
         for (int i = 1; i <= 500; i++)
         {
@@ -32,7 +34,8 @@ public sealed class RpcConnectionTests
     [MemberData(nameof(Reactors))]
     public void Many_lines_in_one_send_are_answered_in_order(ReactorChoice choice)
     {
-        using var server = new TestServer(choice, (c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, "1"u8)));
+        using var server = new TestServer(
+            choice, (c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, "1"u8)));
         using RpcClient client = RpcClient.Over(Duplicate(server));
         string lines = string.Concat(Enumerable.Range(0, 300)
             .Select(i => $"{{\"jsonrpc\":\"2.0\",\"id\":{i},\"method\":\"a.b\"}}\n"));
@@ -113,11 +116,13 @@ public sealed class RpcConnectionTests
     public void A_peer_that_does_not_read_is_closed(ReactorChoice choice)
     {
         byte[] large = Encoding.UTF8.GetBytes($"\"{new string('x', 100_000)}\"");
-        using var server = new TestServer(choice, (c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, large)));
+        using var server = new TestServer(
+            choice, (c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, large)));
         SysResult sent = new(1);
         for (int i = 0; i < 200 && sent.IsOk; i++)
         {
-            sent = server.Client.Send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\"}\n"u8, [], wait: true);
+            sent = server.Client.Send(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a.b\"}\n"u8, [], wait: true);
         }
 
         server.WaitClosed();
@@ -169,7 +174,8 @@ public sealed class RpcConnectionTests
         RpcMessage refused = client.Receive().Value;
         Assert.Equal(5, refused.IdNumber);
         Assert.Equal(FaultCode.Busy, RpcErrors.Read(refused)!.Code);
-        server.OnLoop(() => server.Connection.Answer(RpcWriter.ResultRaw(waiting[0].Id.Span, "1"u8)));
+        server.OnLoop(
+            () => server.Connection.Answer(RpcWriter.ResultRaw(waiting[0].Id.Span, "1"u8)));
         Assert.Equal(1, client.Receive().Value.IdNumber);
         client.Send(RpcWriter.RequestRaw("6"u8, "a.b", default));
         SpinWait.SpinUntil(() => Volatile.Read(ref waiting).Count == 5, TimeSpan.FromSeconds(30));
@@ -198,7 +204,9 @@ public sealed class RpcConnectionTests
         server.OnLoop(() => server.Connection.Answer(RpcWriter.ResultRaw(call!.Id.Span, "1"u8)));
         byte[] reply = new byte[1000];
         long bytes = server.Client.Receive(reply, [], wait: true).Value;
-        Assert.Equal("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}\n", Encoding.UTF8.GetString(reply, 0, (int)bytes));
+        Assert.Equal(
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}\n",
+            Encoding.UTF8.GetString(reply, 0, (int)bytes));
         server.WaitClosed();
         Assert.Null(server.ClosedFault);
     }
@@ -222,7 +230,10 @@ public sealed class RpcConnectionTests
     {
         var fault = new Fault(FaultCode.BadState, "no more");
         using var server = new TestServer(choice, (c, _, _) => c.Close(fault));
-        server.Client.Send("{\"jsonrpc\":\"2.0\",\"method\":\"a.b\"}\n{\"jsonrpc\":\"2.0\",\"method\":\"a.b\"}\n"u8, [], wait: true);
+        server.Client.Send(
+            [.. RpcWriter.RequestRaw("1"u8, "a.b", []), .. RpcWriter.RequestRaw("2"u8, "a.b", [])],
+            [],
+            wait: true);
         server.WaitClosed();
         Assert.Same(fault, server.ClosedFault);
     }
@@ -248,7 +259,8 @@ public sealed class RpcConnectionTests
             after = Directory.GetFileSystemEntries("/proc/self/fd").Length;
         }
 
-        Assert.True(after < before + 10, $"{before} descriptors before, {after} after ten connections");
+        Assert.True(
+            after < before + 10, $"{before} descriptors before, {after} after ten connections");
     }
 
     private static void Converse(ReactorChoice choice)

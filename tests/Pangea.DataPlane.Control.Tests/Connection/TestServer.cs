@@ -6,7 +6,9 @@ using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Control.Tests.Connection;
 
-/// <summary>One server connection on a real reactor in its own thread, at the other end of a socket pair.</summary>
+/// <summary>
+/// One server connection on a real reactor in its own thread, at the other end of a socket pair.
+/// </summary>
 internal sealed class TestServer : IRpcPeer, IDisposable
 {
     private readonly IReactor _reactor;
@@ -14,7 +16,9 @@ internal sealed class TestServer : IRpcPeer, IDisposable
     private readonly ManualResetEventSlim _closed = new();
 
     /// <param name="choice">The executor; the test is skipped where the kernel forbids it.</param>
-    /// <param name="handler">Gets every message on the loop's thread; null answers with true.</param>
+    /// <param name="handler">
+    /// Gets every message on the loop's thread; null answers with true.
+    /// </param>
     /// <param name="callsMax">Calls under way at once.</param>
     public TestServer(
         ReactorChoice choice,
@@ -22,7 +26,9 @@ internal sealed class TestServer : IRpcPeer, IDisposable
         int callsMax = 4)
     {
         Result<IReactor> made = Reactors.Create(null, new ReactorOptions { Choice = choice });
-        Skip.If(made.Fault is { Code: FaultCode.Unsupported or FaultCode.Denied }, made.Fault?.ToString());
+        Skip.If(
+            made.Fault is { Code: FaultCode.Unsupported or FaultCode.Denied },
+            made.Fault?.ToString());
         _reactor = made.Value;
         Handler = handler ?? ((c, m, _) => c.Answer(RpcWriter.ResultRaw(m.Id.Span, "true"u8)));
         (UnixSocket near, UnixSocket far) = UnixSocket.Pair().Value;
@@ -50,7 +56,8 @@ internal sealed class TestServer : IRpcPeer, IDisposable
 
     public Fault? ClosedFault { get; private set; }
 
-    public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors) =>
+    public void OnMessage(
+        RpcConnection connection, RpcMessage message, DescriptorSet descriptors) =>
         Handler(connection, message, descriptors);
 
     public void OnRefused(RpcConnection connection, RpcRefusal refusal) => Refusals.Add(refusal);
@@ -76,7 +83,10 @@ internal sealed class TestServer : IRpcPeer, IDisposable
         Assert.Null(failure);
     }
 
-    /// <summary>Waits until the owner was told of the end; a bound so that a defect fails instead of hanging.</summary>
+    /// <summary>
+    /// Waits until the owner was told of the end; a bound so that a defect fails instead of
+    /// hanging.
+    /// </summary>
     public void WaitClosed() => Assert.True(_closed.Wait(TimeSpan.FromSeconds(30)), "not closed");
 
     public void Dispose()

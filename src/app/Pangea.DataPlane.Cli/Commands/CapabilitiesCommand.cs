@@ -11,8 +11,8 @@ using Spectre.Console;
 namespace Pangea.DataPlane.Cli.Commands;
 
 /// <summary>
-/// <c>pangea capabilities</c>: what this machine can do, what the appliance chose, and why (decision A7).
-/// Works without an appliance; then only the machine is shown.
+/// <c>pangea capabilities</c>: what this machine can do, what the appliance chose, and why
+/// (decision A7). Works without an appliance; then only the machine is shown.
 /// </summary>
 internal static class CapabilitiesCommand
 {
@@ -40,8 +40,7 @@ internal static class CapabilitiesCommand
 
         if (context.IsJson)
         {
-            context.Out.WriteLine(
-                "[" + string.Join(",", rows.Select(r => JsonSerializer.Serialize(r, CliJson.Default.Capability))) + "]");
+            context.Out.WriteLine(JsonSerializer.Serialize(rows, CliJson.Default.ListCapability));
             return ExitCodes.Ok;
         }
 
@@ -54,7 +53,8 @@ internal static class CapabilitiesCommand
         Tables.Print(table, context.Out);
         if (!connected.IsOk)
         {
-            context.Err.WriteLine($"pangea: no appliance answers on {context.SocketPath}; this is the machine alone");
+            context.Err.WriteLine(
+                $"pangea: no appliance answers on {context.SocketPath}; this is the machine alone");
         }
 
         return ExitCodes.Ok;
@@ -69,9 +69,9 @@ internal static class CapabilitiesCommand
         string? forbidden = Read("/proc/sys/kernel/io_uring_disabled");
         yield return forbidden switch
         {
-            null => new("machine", "io_uring switch", "absent", "kernels before 6.6 have no switch"),
+            null => new("machine", "io_uring switch", "absent", "only kernels from 6.6 have it"),
             "0" => new("machine", "io_uring switch", "allowed", "kernel.io_uring_disabled = 0"),
-            _ => new("machine", "io_uring switch", "restricted", $"kernel.io_uring_disabled = {forbidden}"),
+            _ => new("machine", "io_uring switch", "restricted", $"its value is {forbidden}"),
         };
         if (Environment.GetEnvironmentVariable("PANGEA_RING") is { Length: > 0 } forced)
         {
@@ -92,7 +92,8 @@ internal static class CapabilitiesCommand
         (bool Has, string Name)[] known =
         [
             (Sse2.IsSupported, "sse2"), (Ssse3.IsSupported, "ssse3"), (Avx2.IsSupported, "avx2"),
-            (Avx512BW.IsSupported, "avx512bw"), (Gfni.IsSupported, "gfni"), (AdvSimd.IsSupported, "neon"),
+            (Avx512BW.IsSupported, "avx512bw"), (Gfni.IsSupported, "gfni"),
+            (AdvSimd.IsSupported, "neon"),
         ];
         return known.Where(k => k.Has).Select(k => k.Name).DefaultIfEmpty("none");
     }

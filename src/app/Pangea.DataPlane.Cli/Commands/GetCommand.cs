@@ -9,7 +9,9 @@ using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Cli.Commands;
 
-/// <summary><c>pangea get NAME</c>: hands an open file to the appliance, which writes the object to it.</summary>
+/// <summary>
+/// <c>pangea get NAME</c>: hands an open file to the appliance, which writes the object to it.
+/// </summary>
 internal static class GetCommand
 {
     public static Verb Create(GlobalOptions options)
@@ -17,7 +19,8 @@ internal static class GetCommand
         var name = new Argument<string>("NAME") { Description = "Name of the object" };
         var output = new Option<string?>("--output", "-o")
         {
-            Description = "File or directory to write to, replacing a file; - writes to standard output " +
+            Description =
+                "File or directory to write to, replacing a file; - writes to standard output " +
                 "(default: the last part of NAME, in this directory, if that is free)",
             HelpName = "FILE|-",
         };
@@ -55,8 +58,12 @@ internal static class GetCommand
         long started = Stopwatch.GetTimestamp();
         bool progress = TransferProgress.IsShown(context);
         var parameters = new ObjectGetParameters { Name = name, Progress = progress };
-        Result<ObjectGetResult> result = TransferProgress.Run(progress, name, null, onNotification =>
-            client.Call(RpcMethods.ObjectGet, parameters, [target.File], onNotification));
+        Result<ObjectGetResult> result = TransferProgress.Run(
+            progress,
+            name,
+            bytesTotal: null,
+            onNotification => client.Call(
+                RpcMethods.ObjectGet, parameters, [target.File], onNotification));
         TimeSpan time = Stopwatch.GetElapsedTime(started);
         Fault? localFault = result.IsOk ? target.Commit() : null;
         interruption.Undo(null);
@@ -71,7 +78,11 @@ internal static class GetCommand
     }
 
     private static void Print(
-        CommandContext context, LocalTarget target, ObjectGetResult got, TimeSpan time, bool toStandardOutput)
+        CommandContext context,
+        LocalTarget target,
+        ObjectGetResult got,
+        TimeSpan time,
+        bool toStandardOutput)
     {
         // Standard output carries the object itself; what there is to say goes beside it.
         TextWriter writer = toStandardOutput ? context.Err : context.Out;
@@ -94,8 +105,9 @@ internal static class GetCommand
         if (got.StripesRepaired > 0)
         {
             context.Err.WriteLine(
-                $"pangea: {Quantities.Count(got.StripesRepaired)} of {Quantities.Count(got.Stripes)} stripes " +
-                $"were restored from parity, {Quantities.Count(got.ShardsLost)} shards are missing or damaged");
+                $"pangea: {Quantities.Count(got.StripesRepaired)} of " +
+                $"{Quantities.Count(got.Stripes)} stripes were restored from parity, " +
+                $"{Quantities.Count(got.ShardsLost)} shards are missing or damaged");
         }
     }
 }

@@ -22,7 +22,8 @@ internal static class ObjectCommands
         {
             Arguments = { prefix },
             Examples = ["pangea ls", "pangea ls 2026/", "pangea ls --json | jq '.objects[].name'"],
-        }.WithFormat(options).Does(options, context => List(context, context.Parsed.GetValue(prefix)));
+        }.WithFormat(options).Does(
+            options, context => List(context, context.Parsed.GetValue(prefix)));
     }
 
     public static Verb CreateStat(GlobalOptions options)
@@ -53,7 +54,9 @@ internal static class ObjectCommands
             options, context => Remove(context, context.Parsed.GetRequiredValue(names)));
     }
 
-    /// <summary>Prints page after page, so the number of objects has no influence on memory.</summary>
+    /// <summary>
+    /// Prints page after page, so the number of objects has no influence on memory.
+    /// </summary>
     private static int List(CommandContext context, string? prefix)
     {
         if (context.Connect() is not { } client)
@@ -94,7 +97,8 @@ internal static class ObjectCommands
         for (int i = 0; i < page.Objects.Count; i++)
         {
             output.Write(isFirst && i == 0 ? "" : ",");
-            output.Write(JsonSerializer.Serialize(page.Objects[i], ControlJson.Default.ObjectEntry));
+            output.Write(
+                JsonSerializer.Serialize(page.Objects[i], ControlJson.Default.ObjectEntry));
         }
 
         output.Write(page.Next is null ? "]}\n" : "");
@@ -129,22 +133,28 @@ internal static class ObjectCommands
         table.Add("name", stat.Name);
         table.Add("id", stat.Id);
         table.Add("size", $"{Quantities.Size(stat.Bytes)} ({Quantities.Count(stat.Bytes)} bytes)");
-        table.Add("stored", $"{Quantities.Size(stat.StoredBytes)} ({Quantities.Count(stat.StoredBytes)} bytes)");
+        table.Add(
+            "stored",
+            $"{Quantities.Size(stat.StoredBytes)} ({Quantities.Count(stat.StoredBytes)} bytes)");
         table.Add("created", Quantities.Time(stat.Created));
         table.Add("sha256", stat.Sha256);
         table.Add("type", stat.FileType);
-        table.Add("stripes", $"{Quantities.Count(stat.Stripes)} of {Quantities.Size(stat.StripeBytes)}");
+        table.Add(
+            "stripes", $"{Quantities.Count(stat.Stripes)} of {Quantities.Size(stat.StripeBytes)}");
         table.Add("redundancy", $"{redundancy.DataShards}+{redundancy.ParityShards}");
         table.Add("key", stat.KeyId);
         table.Add(
             "shards",
-            $"{stat.ShardsAvailable} of {stat.Devices.Count} available, needs {redundancy.DataShards}: " +
+            $"{stat.ShardsAvailable} of {stat.Devices.Count} available, " +
+            $"needs {redundancy.DataShards}: " +
             (stat.Restorable ? "restorable" : "NOT restorable"));
         if (lost.Count > 0)
         {
             table.Add(
                 "lost on",
-                string.Join(", ", lost.Select(d => $"{d.Index} ({d.State.ToString().ToLowerInvariant()})")));
+                string.Join(
+                    ", ",
+                    lost.Select(d => $"{d.Index} ({d.State.ToString().ToLowerInvariant()})")));
         }
 
         Tables.Print(table, context.Out);
@@ -160,7 +170,8 @@ internal static class ObjectCommands
                 RpcMethods.ObjectRemove,
                 new ObjectNameParameters { Name = name },
                 removed => context.Out.WriteLine(
-                    $"removed {FaultReport.Printable(removed.Name)}: {Quantities.Size(removed.Bytes)}"));
+                    $"removed {FaultReport.Printable(removed.Name)}: " +
+                    $"{Quantities.Size(removed.Bytes)}"));
             exitCode = exitCode == ExitCodes.Ok ? one : exitCode;
             if (one == ExitCodes.NotReachable)
             {

@@ -8,7 +8,9 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Cli.Commands;
 
-/// <summary><c>pangea put FILE</c>: hands the open file to the appliance; no byte passes through here.</summary>
+/// <summary>
+/// <c>pangea put FILE</c>: hands the open file to the appliance; no byte passes through here.
+/// </summary>
 internal static class PutCommand
 {
     public static Verb Create(GlobalOptions options)
@@ -73,8 +75,12 @@ internal static class PutCommand
             Progress = progress,
         };
         long started = Stopwatch.GetTimestamp();
-        Result<ObjectPutResult> result = TransferProgress.Run(progress, name, source.Bytes, onNotification =>
-            client.Call(RpcMethods.ObjectPut, parameters, [source.File], onNotification));
+        Result<ObjectPutResult> result = TransferProgress.Run(
+            progress,
+            name,
+            source.Bytes,
+            onNotification => client.Call(
+                RpcMethods.ObjectPut, parameters, [source.File], onNotification));
         if (!result.IsOk)
         {
             return context.Fail(result.Fault);
@@ -99,7 +105,8 @@ internal static class PutCommand
             $"{put.DevicesCommitted} of {put.DevicesTotal} devices");
         if (put.DevicesCommitted < put.DevicesTotal)
         {
-            context.Err.WriteLine("pangea: some devices did not take their shards; see 'pangea status'");
+            context.Err.WriteLine(
+                "pangea: some devices did not take their shards; see 'pangea status'");
         }
     }
 }

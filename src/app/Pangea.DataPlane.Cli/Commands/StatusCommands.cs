@@ -21,7 +21,9 @@ internal static class StatusCommands
         {
             Examples = ["pangea worker list"],
         }.WithFormat(options).Does(options, context => context.CallAndPrint(
-            RpcMethods.WorkerList, Nothing.Value, workers => PrintWorkers(context.Out, workers.Workers)));
+            RpcMethods.WorkerList,
+            Nothing.Value,
+            workers => PrintWorkers(context.Out, workers.Workers)));
         return new Verb("worker", "Look at the worker processes")
         {
             Subcommands = { list },
@@ -75,7 +77,8 @@ internal static class StatusCommands
     private static void PrintWorkers(TextWriter output, IReadOnlyList<WorkerStatus> workers)
     {
         Table table = Tables.Make(
-            ">WORKER", "ROLE", "STATE", ">PID", ">CORE", ">UID", ">RESTARTS", "UP", ">MEMORY", "RING", "ERASURE");
+            ">WORKER", "ROLE", "STATE", ">PID", ">CORE", ">UID", ">RESTARTS", "UP", ">MEMORY",
+            "RING", "ERASURE");
         foreach (WorkerStatus worker in workers)
         {
             table.Add(

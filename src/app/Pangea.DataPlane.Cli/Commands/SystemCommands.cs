@@ -20,7 +20,10 @@ internal static class SystemCommands
 
     public static Verb CreateRpc(GlobalOptions options)
     {
-        var method = new Argument<string>("METHOD") { Description = "Name of the method; rpc.discover lists them" };
+        var method = new Argument<string>("METHOD")
+        {
+            Description = "Name of the method; rpc.discover lists them",
+        };
         var parameters = new Argument<string?>("JSON")
         {
             Description = "Parameters as a JSON object; - reads standard input",
@@ -49,8 +52,8 @@ internal static class SystemCommands
     }
 
     /// <summary>
-    /// Only for the list of commands and for help: the host runs the verb itself, with the arguments as they
-    /// were typed (see <see cref="PangeaCommandLine.Run"/>).
+    /// Only for the list of commands and for help: the host runs the verb itself, with the
+    /// arguments as they were typed (see <see cref="PangeaCommandLine.Run"/>).
     /// </summary>
     public static Verb CreateSupervise(RoleVerbs roles)
     {
@@ -101,15 +104,18 @@ internal static class SystemCommands
             return ExitCodes.Ok;
         }
 
-        context.Out.WriteLine($"pangea {tool.Version} ({tool.Commit}), {tool.Runtime}, Linux {tool.Kernel}");
+        context.Out.WriteLine(
+            $"pangea {tool.Version} ({tool.Commit}), {tool.Runtime}, Linux {tool.Kernel}");
         context.Out.WriteLine(appliance.IsOk
-            ? $"appliance {appliance.Value.Version} ({appliance.Value.Commit}), {appliance.Value.Runtime}, " +
+            ? $"appliance {appliance.Value.Version} ({appliance.Value.Commit}), " +
+                $"{appliance.Value.Runtime}, " +
                 $"protocol {appliance.Value.Protocol}"
             : $"appliance: none answers on {context.SocketPath}");
         return ExitCodes.Ok;
     }
 
-    private static int Rpc(CommandContext context, string method, string? parameters, int[] descriptors)
+    private static int Rpc(
+        CommandContext context, string method, string? parameters, int[] descriptors)
     {
         string text = parameters == "-" ? Console.In.ReadToEnd() : parameters ?? "{}";
 
@@ -130,7 +136,8 @@ internal static class SystemCommands
         {
             if (Files.Status(descriptor).Fault is { } closed)
             {
-                return context.FailFile(closed with { Hint = $"open it in the shell: {descriptor.Number}< FILE" });
+                return context.FailFile(
+                    closed with { Hint = $"open it in the shell: {descriptor.Number}< FILE" });
             }
         }
 

@@ -3,19 +3,22 @@ using Spectre.Console;
 namespace Pangea.DataPlane.Cli.Text;
 
 /// <summary>
-/// Tables without lines, as list commands print them. Written to a pipe they keep their full width and have
-/// no colours, so that other programs can cut them.
+/// Tables without lines, as list commands print them. Written to a pipe they keep their full width
+/// and have no colours, so that other programs can cut them.
 /// </summary>
 internal static class Tables
 {
-    /// <summary>A table with these column titles; a title that begins with '&gt;' is right-aligned.</summary>
+    /// <summary>
+    /// A table with these column titles; a title that begins with '&gt;' is right-aligned.
+    /// </summary>
     public static Table Make(params string[] titles)
     {
         var table = new Table { Border = TableBorder.None };
         for (int i = 0; i < titles.Length; i++)
         {
             bool right = titles[i].StartsWith('>');
-            var column = new TableColumn(new Markup("[bold]" + Markup.Escape(titles[i].TrimStart('>')) + "[/]"))
+            var column = new TableColumn(
+                new Markup("[bold]" + Markup.Escape(titles[i].TrimStart('>')) + "[/]"))
             {
                 Alignment = right ? Justify.Right : Justify.Left,
                 NoWrap = true,

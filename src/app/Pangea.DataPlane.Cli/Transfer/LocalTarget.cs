@@ -5,9 +5,9 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Cli.Transfer;
 
 /// <summary>
-/// Where a fetched object goes. A regular file is written under another name beside the target, synced and
-/// renamed only when it is complete, so a failed or interrupted <c>get</c> leaves nothing under the final
-/// name. Standard output, pipes and devices are written to directly.
+/// Where a fetched object goes. A regular file is written under another name beside the target,
+/// synced and renamed only when it is complete, so a failed or interrupted <c>get</c> leaves
+/// nothing under the final name. Standard output, pipes and devices are written to directly.
 /// </summary>
 internal sealed class LocalTarget : IDisposable
 {
@@ -23,7 +23,12 @@ internal sealed class LocalTarget : IDisposable
     }
 
     private LocalTarget(
-        DirectoryFd directory, OwnedFd file, string temporaryName, string name, string shown, bool replace)
+        DirectoryFd directory,
+        OwnedFd file,
+        string temporaryName,
+        string name,
+        string shown,
+        bool replace)
         : this(file, shown)
     {
         _directory = directory;
@@ -38,7 +43,9 @@ internal sealed class LocalTarget : IDisposable
     public string Shown { get; }
 
     /// <summary>Opens the target.</summary>
-    /// <param name="output">A path, "-", or null for the object's last name part in this directory.</param>
+    /// <param name="output">
+    /// A path, "-", or null for the object's last name part in this directory.
+    /// </param>
     /// <param name="objectName">Name of the object.</param>
     public static Result<LocalTarget> Open(string? output, string objectName)
     {
@@ -111,9 +118,10 @@ internal sealed class LocalTarget : IDisposable
         bool regular = !found.IsOk || status.Kind is FileKind.Regular or FileKind.SymbolicLink;
         if (found.IsOk && status.Kind == FileKind.SymbolicLink && System.IO.File.Exists(path))
         {
-            // A link to a device (/dev/stdout) is written to; a link to a file is replaced by the file.
-            regular = Files.Open(path, OpenFlags.Read | OpenFlags.NonBlocking) is { IsOk: true } opened
-                && IsRegular(opened.Value);
+            // A link to a device (/dev/stdout) is written to; a link to a file is replaced by the
+            // file.
+            Result<OwnedFd> opened = Files.Open(path, OpenFlags.Read | OpenFlags.NonBlocking);
+            regular = opened.IsOk && IsRegular(opened.Value);
         }
 
         if (found.IsOk && regular && !replace)
@@ -129,7 +137,8 @@ internal sealed class LocalTarget : IDisposable
             return stream.IsOk ? new LocalTarget(stream.Value, path) : Explain(stream.Fault, path);
         }
 
-        string temporary = $".pangea-get-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}.part";
+        string temporary =
+            $".pangea-get-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}.part";
         Result<OwnedFd> file = directory.Value.OpenFile(
             temporary,
             OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive,
@@ -152,14 +161,17 @@ internal sealed class LocalTarget : IDisposable
     }
 
     private static string LastPart(string objectName) =>
-        objectName[(objectName.LastIndexOf('/') + 1)..] is var part && part is not ("." or "..") ? part : "";
+        objectName[(objectName.LastIndexOf('/') + 1)..] is var part && part is not ("." or "..")
+            ? part
+            : "";
 
     private static Fault Taken(string path) => new(
         FaultCode.Exists, $"{path} exists already", $"replace it with: -o {path}");
 
     private static Fault Explain(Fault fault, string path) => fault.Code switch
     {
-        FaultCode.NotFound => fault with { Message = $"no directory {path}", Hint = "make it first" },
+        FaultCode.NotFound =>
+            fault with { Message = $"no directory {path}", Hint = "make it first" },
         FaultCode.Denied => fault with
         {
             Message = $"{path} may not be written to",

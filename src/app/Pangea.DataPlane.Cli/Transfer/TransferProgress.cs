@@ -6,13 +6,16 @@ using Spectre.Console;
 namespace Pangea.DataPlane.Cli.Transfer;
 
 /// <summary>
-/// A progress bar on standard error while a transfer runs; nothing at all where that is no terminal.
+/// A progress bar on standard error while a transfer runs; nothing at all where that is no
+/// terminal.
 /// </summary>
 internal static class TransferProgress
 {
     /// <summary>True where a bar would be seen.</summary>
     public static bool IsShown(CommandContext context) =>
-        !context.IsJson && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        !context.IsJson
+            && !Console.IsErrorRedirected
+            && Environment.GetEnvironmentVariable("TERM") != "dumb";
 
     /// <summary>Runs the call; the function gets what to do with its notifications.</summary>
     /// <param name="shown">Whether to show a bar.</param>

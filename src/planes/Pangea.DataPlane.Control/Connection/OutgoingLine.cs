@@ -4,8 +4,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Control.Connection;
 
 /// <summary>
-/// A line on its way out. Its descriptors travel with its first byte and are closed here once the kernel
-/// has taken them.
+/// A line on its way out. Its descriptors travel with its first byte and are closed here once the
+/// kernel has taken them.
 /// </summary>
 internal sealed class OutgoingLine(byte[] line, DescriptorSet? descriptors) : IDisposable
 {

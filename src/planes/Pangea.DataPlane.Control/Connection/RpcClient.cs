@@ -6,8 +6,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Control.Connection;
 
 /// <summary>
-/// A client that makes one call at a time and waits for its reply: for the command line and for tests. One
-/// thread at a time.
+/// A client that makes one call at a time and waits for its reply: for the command line and for
+/// tests. One thread at a time.
 /// </summary>
 public sealed class RpcClient : IDisposable
 {
@@ -18,14 +18,18 @@ public sealed class RpcClient : IDisposable
 
     private RpcClient(UnixSocket socket) => _socket = socket;
 
-    /// <summary>Connects to a control socket; the fault says what to start where nobody listens.</summary>
+    /// <summary>
+    /// Connects to a control socket; the fault says what to start where nobody listens.
+    /// </summary>
     public static Result<RpcClient> Connect(string path)
     {
         Result<UnixSocket> connected = UnixSocket.Connect(path);
         return connected.IsOk ? new RpcClient(connected.Value) : connected.Fault;
     }
 
-    /// <summary>A client on a socket that is connected already, which it owns from now on.</summary>
+    /// <summary>
+    /// A client on a socket that is connected already, which it owns from now on.
+    /// </summary>
     public static RpcClient Over(UnixSocket socket) => new(socket);
 
     /// <summary>Makes a call of the table.</summary>
@@ -86,7 +90,8 @@ public sealed class RpcClient : IDisposable
             if (_lines.TryTake(out ReceivedLine line))
             {
                 line.Descriptors.Dispose();
-                return RpcParser.TryParse(line.Bytes, out RpcMessage? message, out RpcRefusal? refusal)
+                return RpcParser.TryParse(
+                    line.Bytes, out RpcMessage? message, out RpcRefusal? refusal)
                     ? message
                     : refusal.Fault with { Code = FaultCode.Internal };
             }
@@ -100,7 +105,8 @@ public sealed class RpcClient : IDisposable
 
             if (!_lines.Append(_chunk.AsSpan(0, (int)result.Value), received))
             {
-                return new Fault(FaultCode.Internal, "the appliance sent a line longer than allowed");
+                return new Fault(
+                    FaultCode.Internal, "the appliance sent a line longer than allowed");
             }
         }
     }

@@ -6,15 +6,15 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Control.Connection;
 
 /// <summary>
-/// One end of a JSON-RPC stream on a reactor: lines in with their descriptors, lines out with theirs. The
-/// supervisor uses it towards clients and towards workers, a worker towards the supervisor. Lives on the
-/// loop's thread.
+/// One end of a JSON-RPC stream on a reactor: lines in with their descriptors, lines out with
+/// theirs. The supervisor uses it towards clients and towards workers, a worker towards the
+/// supervisor. Lives on the loop's thread.
 /// </summary>
 /// <remarks>
-/// Nothing waits for a peer: what the socket does not take at once is queued, and a queue longer than its
-/// bound closes the connection (<see cref="Send"/>) or refuses the line (<see cref="TrySend"/>). Reading
-/// gives way to the loop after every few chunks, so one peer that never stops talking cannot keep the
-/// others waiting.
+/// Nothing waits for a peer: what the socket does not take at once is queued, and a queue longer
+/// than its bound closes the connection (<see cref="Send"/>) or refuses the line (<see
+/// cref="TrySend"/>). Reading gives way to the loop after every few chunks, so one peer that never
+/// stops talking cannot keep the others waiting.
 /// </remarks>
 public sealed class RpcConnection : IDisposable
 {
@@ -26,7 +26,8 @@ public sealed class RpcConnection : IDisposable
     private static readonly TimeSpan s_hangUpPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_lingerMax = TimeSpan.FromSeconds(5);
 
-    // Received bytes are copied out before the next await, so all connections of a loop share one buffer.
+    // Received bytes are copied out before the next await, so all connections of a loop share one
+    // buffer.
     [ThreadStatic]
     private static byte[]? t_chunk;
 
@@ -49,8 +50,8 @@ public sealed class RpcConnection : IDisposable
     /// <param name="socket">Owned from now on.</param>
     /// <param name="peer">Is told what comes.</param>
     /// <param name="callsMax">
-    /// For a server: calls of the other end under way at once; more are answered with Busy, and lines that
-    /// are no message with their error. 0 for a client, which must not answer answers.
+    /// For a server: calls of the other end under way at once; more are answered with Busy, and
+    /// lines that are no message with their error. 0 for a client, which must not answer answers.
     /// </param>
     public RpcConnection(IReactor reactor, UnixSocket socket, IRpcPeer peer, int callsMax)
     {
@@ -84,8 +85,9 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// Sends the line, or closes the connection when the peer has let too much pile up. Descriptors are
-    /// owned from now on; those that stay the caller's are given as <see cref="OwnedFd.Borrow"/>.
+    /// Sends the line, or closes the connection when the peer has let too much pile up. Descriptors
+    /// are owned from now on; those that stay the caller's are given as <see
+    /// cref="OwnedFd.Borrow"/>.
     /// </summary>
     public void Send(byte[] line, DescriptorSet? descriptors = null)
     {
@@ -99,7 +101,8 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// Sends the one reply to a delivered request (see <see cref="Send"/>) and counts it as answered.
+    /// Sends the one reply to a delivered request (see <see cref="Send"/>) and counts it as
+    /// answered.
     /// </summary>
     public void Answer(byte[] line)
     {
@@ -118,9 +121,12 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>Answers a delivered request with an error.</summary>
-    public void Answer(RpcMessage request, Fault fault) => Answer(RpcWriter.Error(request.Id.Span, fault));
+    public void Answer(RpcMessage request, Fault fault) =>
+        Answer(RpcWriter.Error(request.Id.Span, fault));
 
-    /// <summary>Sends the line, or returns false where the queue is full or the connection closed.</summary>
+    /// <summary>
+    /// Sends the line, or returns false where the queue is full or the connection closed.
+    /// </summary>
     public bool TrySend(byte[] line, DescriptorSet? descriptors = null)
     {
         bool fits = _queue.Count == 0 || QueuedBytes + line.Length <= QueueBytesMax;
@@ -142,7 +148,8 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// Closes once the queue has been sent, or after five seconds; nothing more is read or accepted.
+    /// Closes once the queue has been sent, or after five seconds; nothing more is read or
+    /// accepted.
     /// </summary>
     public void CloseAfterSending()
     {
@@ -163,8 +170,8 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// Closes at once; what is queued is dropped. The owner hears of it from the loop, once every operation
-    /// has ended.
+    /// Closes at once; what is queued is dropped. The owner hears of it from the loop, once every
+    /// operation has ended.
     /// </summary>
     public void Close(Fault? fault)
     {
@@ -188,8 +195,8 @@ public sealed class RpcConnection : IDisposable
 
     public void Dispose() => Close(null);
 
-    // The three loops are async void on purpose: a defect in a handler ends the process at its edge instead
-    // of vanishing in a task that nobody awaits.
+    // The three loops are async void on purpose: a defect in a handler ends the process at its edge
+    // instead of vanishing in a task that nobody awaits.
     private async void ReceiveLoop()
     {
         while (!IsClosed && !_lingering)
@@ -225,8 +232,8 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// Closes when the peer is gone altogether. io_uring reports a half-closed peer again and again though
-    /// nobody asked (IO_POLL_UNMASK in io_uring/poll.c has EPOLLRDHUP), hence the pause.
+    /// Closes when the peer is gone altogether. io_uring reports a half-closed peer again and again
+    /// though nobody asked (IO_POLL_UNMASK in io_uring/poll.c has EPOLLRDHUP), hence the pause.
     /// </summary>
     private async ValueTask AfterInputEnded(PollEvents seen)
     {
@@ -288,7 +295,9 @@ public sealed class RpcConnection : IDisposable
         }
     }
 
-    /// <summary>Receives one chunk and delivers its lines; false where there is nothing more to read now.</summary>
+    /// <summary>
+    /// Receives one chunk and delivers its lines; false where there is nothing more to read now.
+    /// </summary>
     private bool ReceiveChunk()
     {
         byte[] chunk = t_chunk ??= new byte[ChunkBytes];
@@ -299,7 +308,8 @@ public sealed class RpcConnection : IDisposable
             if (result.Errno != Errno.EAGAIN)
             {
                 // ECONNRESET: the peer left with our bytes unread, which is its right.
-                Close(result.Errno == Errno.ECONNRESET ? null : result.Errno.ToFault("receive a line"));
+                bool left = result.Errno == Errno.ECONNRESET;
+                Close(left ? null : result.Errno.ToFault("receive a line"));
             }
 
             return false;
@@ -332,8 +342,8 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// The peer will send no more. One that shut down only its sending side (as socat and nc -N do) still
-    /// gets the replies to its calls.
+    /// The peer will send no more. One that shut down only its sending side (as socat and nc -N do)
+    /// still gets the replies to its calls.
     /// </summary>
     private void EndInput()
     {
@@ -380,8 +390,8 @@ public sealed class RpcConnection : IDisposable
     }
 
     /// <summary>
-    /// Once closed and with no operation under way, the descriptor is closed too and the owner told, from
-    /// the loop: a caller of <see cref="Close"/> is not called back from inside.
+    /// Once closed and with no operation under way, the descriptor is closed too and the owner
+    /// told, from the loop: a caller of <see cref="Close"/> is not called back from inside.
     /// </summary>
     private void EndIfIdle()
     {

@@ -4,8 +4,8 @@ namespace Pangea.DataPlane.Control.Schema;
 
 /// <summary>
 /// The serializer's generated code for every record of the protocol: no reflection. Parameters are
-/// checked against the method table before they come here, so this context stays tolerant: a client may
-/// read the result of a newer appliance.
+/// checked against the method table before they come here, so this context stays tolerant: a client
+/// may read the result of a newer appliance.
 /// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

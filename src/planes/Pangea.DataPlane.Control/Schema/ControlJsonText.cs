@@ -6,10 +6,15 @@ namespace Pangea.DataPlane.Control.Schema;
 /// <summary>How the protocol writes and reads JSON text.</summary>
 public static class ControlJsonText
 {
-    /// <summary>Nesting deeper than this is refused: the deepest record of the protocol has four levels.</summary>
+    /// <summary>
+    /// Nesting deeper than this is refused: the deepest record of the protocol has four levels.
+    /// </summary>
     public const int DepthMax = 32;
 
-    /// <summary>Names stay readable UTF-8; our text never goes into HTML, so only JSON's own escapes are needed.</summary>
+    /// <summary>
+    /// Names stay readable UTF-8; our text never goes into HTML, so only JSON's own escapes are
+    /// needed.
+    /// </summary>
     public static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     /// <summary>One line without a byte of white space.</summary>

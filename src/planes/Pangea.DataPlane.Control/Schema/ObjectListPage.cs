@@ -5,13 +5,13 @@ namespace Pangea.DataPlane.Control.Schema;
 
 /// <summary>
 /// Fills one page of <c>object.list</c>: it ends at the asked number of entries or before its line
-/// would exceed <see cref="Limits.RpcLineBytesMax"/>, whichever comes first, since 1,000 names of 1,024
-/// bytes each do not fit one line.
+/// would exceed <see cref="Limits.RpcLineBytesMax"/>, whichever comes first, since 1,000 names of
+/// 1,024 bytes each do not fit one line.
 /// </summary>
 public sealed class ObjectListPage
 {
-    // Room for everything of an entry but its name: id 32, two integers, the time, member names; measured
-    // at about 190 bytes. The rest of the line (envelope, next) fits the last eighth.
+    // Room for everything of an entry but its name: id 32, two integers, the time, member names;
+    // measured at about 190 bytes. The rest of the line (envelope, next) fits the last eighth.
     private const int EntryBytes = 224;
     private const int PageBytesMax = Limits.RpcLineBytesMax / 8 * 7;
 
@@ -25,8 +25,8 @@ public sealed class ObjectListPage
         limit ?? Limits.ListPageMax, 1, Limits.ListPageMax);
 
     /// <summary>
-    /// Takes the entry, or refuses it because the page is full; the caller then stops. Offer every entry
-    /// in name order until the end or the first refusal.
+    /// Takes the entry, or refuses it because the page is full; the caller then stops. Offer every
+    /// entry in name order until the end or the first refusal.
     /// </summary>
     public bool TryAdd(ObjectEntry entry)
     {

@@ -26,7 +26,9 @@ public sealed record ObjectPutParameters
 
     public bool NoClobber { get; init; }
 
-    /// <summary>The exact length expected; null where the caller does not know it (a pipe).</summary>
+    /// <summary>
+    /// The exact length expected; null where the caller does not know it (a pipe).
+    /// </summary>
     public long? Bytes { get; init; }
 
     public bool Progress { get; init; }
@@ -105,7 +107,9 @@ public sealed record ObjectEntry
     public required DateTime Created { get; init; }
 }
 
-/// <summary>Result of <c>object.list</c>: one page, by name. Built with <see cref="ObjectListPage"/>.</summary>
+/// <summary>
+/// Result of <c>object.list</c>: one page, by name. Built with <see cref="ObjectListPage"/>.
+/// </summary>
 public sealed record ObjectListResult
 {
     public required IReadOnlyList<ObjectEntry> Objects { get; init; }
@@ -172,8 +176,8 @@ public sealed record ObjectRemoveResult
 }
 
 /// <summary>
-/// Parameters of the notification <c>object.progress</c> as a worker sends it. The supervisor replaces
-/// the id with the caller's own, which may be a string.
+/// Parameters of the notification <c>object.progress</c> as a worker sends it. The supervisor
+/// replaces the id with the caller's own, which may be a string.
 /// </summary>
 public sealed record ObjectProgress
 {

@@ -4,7 +4,9 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Control.Schema;
 
-/// <summary>Writes the method table as an OpenRPC document (https://spec.open-rpc.org), for programs.</summary>
+/// <summary>
+/// Writes the method table as an OpenRPC document (https://spec.open-rpc.org), for programs.
+/// </summary>
 public static class RpcDiscovery
 {
     /// <summary>The document as JSON, ready to be a result.</summary>

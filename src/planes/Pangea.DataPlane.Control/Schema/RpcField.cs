@@ -21,7 +21,9 @@ public enum RpcType
     /// <summary>A JSON object whose members are <see cref="RpcField.Fields"/>.</summary>
     Record,
 
-    /// <summary>A JSON array of records; <see cref="RpcField.Fields"/> are the members of each.</summary>
+    /// <summary>
+    /// A JSON array of records; <see cref="RpcField.Fields"/> are the members of each.
+    /// </summary>
     RecordList,
 
     /// <summary>A JSON array of strings.</summary>

@@ -3,7 +3,9 @@ using static Pangea.DataPlane.Control.Schema.RpcType;
 
 namespace Pangea.DataPlane.Control.Schema;
 
-/// <summary>Fields that several methods share, so that one concept reads the same everywhere.</summary>
+/// <summary>
+/// Fields that several methods share, so that one concept reads the same everywhere.
+/// </summary>
 internal static class RpcFields
 {
     public static readonly RpcField Name = new("name", NameText, "the object's name");
@@ -16,7 +18,8 @@ internal static class RpcFields
     public static readonly RpcField StoredBytes = Number(
         "storedBytes", "bytes on the devices, all shards and headers");
 
-    public static readonly RpcField Created = new("created", Time, "when the put was acknowledged, UTC");
+    public static readonly RpcField Created = new(
+        "created", Time, "when the put was acknowledged, UTC");
 
     public static readonly RpcField Sha256 = new(
         "sha256", Text, "SHA-256 of the content, hexadecimal");
@@ -29,7 +32,8 @@ internal static class RpcFields
         Required = false,
     };
 
-    public static readonly RpcField StripeBytes = Number("stripeBytes", "plain bytes of a full stripe");
+    public static readonly RpcField StripeBytes = Number(
+        "stripeBytes", "plain bytes of a full stripe");
 
     public static readonly RpcField Spread = new("redundancy", Record, "how objects are spread")
     {
@@ -77,7 +81,8 @@ internal static class RpcFields
 
     public static readonly RpcField[] ObjectEntryFields = [Name, Id, Bytes, StoredBytes, Created];
 
-    public static RpcField Number(string name, string doc, long min = 0, long max = long.MaxValue) =>
+    public static RpcField Number(
+        string name, string doc, long min = 0, long max = long.MaxValue) =>
         new(name, Integer, doc) { Min = min, Max = max };
 
     public static RpcField Choice(string name, string doc, params string[] values) =>

@@ -9,7 +9,9 @@ public enum RpcScope
     /// <summary>Any peer of the control socket; the supervisor answers by itself.</summary>
     Supervisor,
 
-    /// <summary>Any peer of the control socket; the supervisor forwards it to the storage worker.</summary>
+    /// <summary>
+    /// Any peer of the control socket; the supervisor forwards it to the storage worker.
+    /// </summary>
     Forwarded,
 
     /// <summary>Only the supervisor, on a worker's channel.</summary>
@@ -36,7 +38,9 @@ public abstract class RpcMethod
     /// <summary>Members of the result object; empty for a notification.</summary>
     public required IReadOnlyList<RpcField> Result { get; init; }
 
-    /// <summary>Descriptors that must come with the call; -1 where the parameters say how many.</summary>
+    /// <summary>
+    /// Descriptors that must come with the call; -1 where the parameters say how many.
+    /// </summary>
     public int Descriptors { get; init; }
 
     /// <summary>What the descriptor must be, for people; null where none is taken.</summary>
@@ -45,19 +49,23 @@ public abstract class RpcMethod
     /// <summary>True where no reply is sent.</summary>
     public bool IsNotification { get; init; }
 
-    /// <summary>The failures particular to this method; those of JSON-RPC itself go without saying.</summary>
+    /// <summary>
+    /// The failures particular to this method; those of JSON-RPC itself go without saying.
+    /// </summary>
     public IReadOnlyList<FaultCode> Errors { get; init; } = [];
 
     /// <summary>
-    /// Seconds after which a caller may give the call up; 0 for transfers, which may take as long as bytes
-    /// move (see <see cref="Limits.TransferIdleSecondsMax"/>).
+    /// Seconds after which a caller may give the call up; 0 for transfers, which may take as long
+    /// as bytes move (see <see cref="Limits.TransferIdleSecondsMax"/>).
     /// </summary>
     public int TimeoutSeconds { get; init; } = 10;
 
     /// <summary>An example of the parameters, as JSON; a seed for fuzzing too.</summary>
     public string Example { get; init; } = "{}";
 
-    /// <summary>The serializer's view of the parameters, for the test that compares it with the table.</summary>
+    /// <summary>
+    /// The serializer's view of the parameters, for the test that compares it with the table.
+    /// </summary>
     public abstract JsonTypeInfo ParametersType { get; }
 
     /// <inheritdoc cref="ParametersType"/>

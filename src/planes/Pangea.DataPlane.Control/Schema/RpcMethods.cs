@@ -6,9 +6,9 @@ using static Pangea.DataPlane.Control.Schema.RpcType;
 namespace Pangea.DataPlane.Control.Schema;
 
 /// <summary>
-/// The method table of the control socket. Decoding, dispatch, client calls, <c>rpc.discover</c> and
-/// docs/RPC.md all come from here; a method that is not here does not exist. The methods of a worker's
-/// channel are in <see cref="WorkerMethods"/>.
+/// The method table of the control socket. Decoding, dispatch, client calls, <c>rpc.discover</c>
+/// and docs/RPC.md all come from here; a method that is not here does not exist. The methods of a
+/// worker's channel are in <see cref="WorkerMethods"/>.
 /// </summary>
 public static class RpcMethods
 {
@@ -88,7 +88,8 @@ public static class RpcMethods
     public static readonly RpcMethod<ObjectPutParameters, ObjectPutResult> ObjectPut = new()
     {
         Name = "object.put",
-        Summary = "Stores the bytes of a descriptor under a name; replaces an older version atomically.",
+        Summary =
+            "Stores the bytes of a descriptor under a name; replaces an older version atomically.",
         Scope = RpcScope.Forwarded,
         Parameters =
         [
@@ -227,7 +228,8 @@ public static class RpcMethods
         Result = [Name, Id, Bytes],
         Errors =
         [
-            FaultCode.NotFound, FaultCode.Busy, FaultCode.WorkerLost, FaultCode.TimedOut, FaultCode.Io,
+            FaultCode.NotFound, FaultCode.Busy, FaultCode.WorkerLost, FaultCode.TimedOut,
+            FaultCode.Io,
         ],
         TimeoutSeconds = 60,
         Example = """{"name":"reports/2026.pdf"}""",
@@ -235,7 +237,9 @@ public static class RpcMethods
         ResultJson = ControlJson.Default.ObjectRemoveResult,
     };
 
-    /// <summary>Every method of the control socket, in the order of the reference document.</summary>
+    /// <summary>
+    /// Every method of the control socket, in the order of the reference document.
+    /// </summary>
     public static readonly IReadOnlyList<RpcMethod> All =
     [
         SystemVersion, SystemStatus, WorkerList, RpcDiscover,

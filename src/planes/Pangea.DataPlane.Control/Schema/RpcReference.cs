@@ -4,8 +4,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Control.Schema;
 
 /// <summary>
-/// Writes docs/RPC.md from the method table. A test compares the file with what this writes, so the document
-/// cannot fall behind.
+/// Writes docs/RPC.md from the method table. A test compares the file with what this writes, so the
+/// document cannot fall behind.
 /// </summary>
 public static class RpcReference
 {
@@ -13,30 +13,34 @@ public static class RpcReference
         """
         # The control protocol
 
-        <!-- Written from the method table by RpcReference.cs. To change it, change the table, then run the
-             tests of Control with PANGEA_GOLDEN=write. -->
+        <!-- Written from the method table by RpcReference.cs. To change it, change the table,
+             then run the tests of Control with PANGEA_GOLDEN=write. -->
 
-        JSON-RPC 2.0 over a Unix stream socket, by default `{address}` (see [cli.md](cli.md) for the tool that
-        speaks it). One JSON text per line, UTF-8, ended by a line feed, at most {line} bytes with it. Protocol
-        version {protocol}.
+        JSON-RPC 2.0 over a Unix stream socket, by default `{address}` (see [cli.md](cli.md) for
+        the tool that speaks it). One JSON text per line, UTF-8, ended by a line feed, at most
+        {line} bytes with it. Protocol version {protocol}.
 
-        - **Parameters are named** (`"params":{...}`); positional ones, unknown ones and members named twice are
-          refused with `invalidParameters` or `parseError`, and `data.field` says which.
-        - **Batches are refused**: send one call per line. Calls of one connection run side by side, at most
-          {calls} of them; replies come in the order in which they are ready, so look at the `id`.
-        - **An `id`** is a string, a number or null of at most {id} bytes as written and comes back as it was
-          written. Without an `id` there is no reply.
-        - **A line over the limit** is answered with `invalidRequest` and a null `id`; the connection is closed.
+        - **Parameters are named** (`"params":{...}`); positional ones, unknown ones and members
+          named twice are refused with `invalidParameters` or `parseError`, and `data.field` says
+          which.
+        - **Batches are refused**: send one call per line. Calls of one connection run side by
+          side, at most {calls} of them; replies come in the order in which they are ready, so
+          look at the `id`.
+        - **An `id`** is a string, a number or null of at most {id} bytes as written and comes
+          back as it was written. Without an `id` there is no reply.
+        - **A line over the limit** is answered with `invalidRequest` and a null `id`; the
+          connection is closed.
         - **A client that does not read** its replies is closed once {queue} MiB wait for it.
-        - **Leaving withdraws**: when a client closes its connection, its calls are ended; an unfinished
-          `object.put` leaves nothing behind. Ending only the sending side (`shutdown(2)`) does not withdraw.
+        - **Leaving withdraws**: when a client closes its connection, its calls are ended; an
+          unfinished `object.put` leaves nothing behind. Ending only the sending side
+          (`shutdown(2)`) does not withdraw.
 
         ## Descriptors
 
-        Bulk bytes never travel inside JSON. A call that says so takes an open descriptor, passed with
-        `SCM_RIGHTS` in **the `sendmsg` that begins the line**. Send such a line with one `sendmsg`; if the
-        kernel takes only a part of it, send the rest without the descriptor. A descriptor nobody asked for is
-        closed. In Python:
+        Bulk bytes never travel inside JSON. A call that says so takes an open descriptor, passed
+        with `SCM_RIGHTS` in **the `sendmsg` that begins the line**. Send such a line with one
+        `sendmsg`; if the kernel takes only a part of it, send the rest without the descriptor. A
+        descriptor nobody asked for is closed. In Python:
 
         ```python
         import json, socket
@@ -49,11 +53,15 @@ public static class RpcReference
 
         ## Errors
 
-        `{"code":-32001,"message":"no object 'x'","data":{"name":"notFound","hint":"...","retryable":false}}`
+        ```json
+        {"code":-32001,"message":"no object 'x'",
+         "data":{"name":"notFound","hint":"pangea ls lists the names","retryable":false}}
+        ```
 
-        `code` and `data.name` are stable and say the same. `message` is one sentence for people. `data.hint` is
-        the next step, `data.field` the parameter at fault, `data.errno` the kernel's number; each is there where
-        it applies. `data.retryable` says that the very same call may succeed later.
+        `code` and `data.name` are stable and say the same. `message` is one sentence for people.
+        `data.hint` is the next step, `data.field` the parameter at fault, `data.errno` the
+        kernel's number; each is there where it applies. `data.retryable` says that the very same
+        call may succeed later.
 
         | code | name | retryable |
         |---|---|---|
@@ -73,13 +81,15 @@ public static class RpcReference
         foreach (FaultCode code in Enum.GetValues<FaultCode>().OrderDescending())
         {
             bool retryable = new Fault(code, "").IsRetryable;
-            text.Append($"| {(int)code} | `{Wire.RpcErrors.Name(code)}` | {(retryable ? "yes" : "")} |\n");
+            text.Append(
+                $"| {(int)code} | `{Wire.RpcErrors.Name(code)}` | {(retryable ? "yes" : "")} |\n");
         }
 
         text.Append("\n## Methods\n\n");
         foreach (RpcMethod method in RpcMethods.All)
         {
-            text.Append($"- [`{method.Name}`](#{method.Name.Replace(".", "")}): {method.Summary}\n");
+            text.Append(
+                $"- [`{method.Name}`](#{method.Name.Replace(".", "")}): {method.Summary}\n");
         }
 
         foreach (RpcMethod method in RpcMethods.All)
@@ -93,8 +103,9 @@ public static class RpcReference
 
             ## A worker's channel
 
-            The supervisor speaks the same protocol with each worker over a socket pair. It forwards the `object.*`
-            calls unchanged but for their `id`, and calls these methods, which the public socket does not have.
+            The supervisor speaks the same protocol with each worker over a socket pair. It
+            forwards the `object.*` calls unchanged but for their `id`, and calls these methods,
+            which the public socket does not have.
 
             """.ReplaceLineEndings("\n"));
         foreach (RpcMethod method in WorkerMethods.Private)
@@ -129,7 +140,8 @@ public static class RpcReference
 
         if (method.Errors.Count > 0)
         {
-            string errors = string.Join(", ", method.Errors.Select(e => $"`{Wire.RpcErrors.Name(e)}`"));
+            string errors = string.Join(
+                ", ", method.Errors.Select(e => $"`{Wire.RpcErrors.Name(e)}`"));
             text.Append($"\nErrors: {errors}.\n");
         }
 
@@ -145,7 +157,8 @@ public static class RpcReference
         {
             string mark = field.Type == RpcType.RecordList ? "[]" : "";
             text.Append(
-                $"| `{path}{field.Name}{mark}` | {TypeOf(field)} | {(field.Required ? "yes" : "no")} | {field.Doc} |\n");
+                $"| `{path}{field.Name}{mark}` | {TypeOf(field)} | " +
+                $"{(field.Required ? "yes" : "no")} | {field.Doc} |\n");
             WriteRows(text, field.Fields, $"{path}{field.Name}{mark}.");
         }
     }
@@ -155,7 +168,8 @@ public static class RpcReference
 
         ### {{WorkerMethods.Progress}}
 
-        A notification to the caller of a transfer that asked for it with `progress`, at most 10 a second.
+        A notification to the caller of a transfer that asked for it with `progress`, at most 10 a
+        second.
 
         | parameter | type | required | |
         |---|---|---|---|
@@ -169,11 +183,13 @@ public static class RpcReference
     {
         string type = field.Type switch
         {
-            RpcType.Text when field.Values.Count > 0 => string.Join(", ", field.Values.Select(v => $"`{v}`")),
+            RpcType.Text when field.Values.Count > 0 =>
+                string.Join(", ", field.Values.Select(v => $"`{v}`")),
             RpcType.Text => "string",
             RpcType.NameText => "object name",
             RpcType.Time => "time, RFC 3339",
-            RpcType.Integer when field.Max != long.MaxValue => $"integer, {field.Min} to {field.Max}",
+            RpcType.Integer when field.Max != long.MaxValue =>
+                $"integer, {field.Min} to {field.Max}",
             RpcType.Integer => "integer",
             RpcType.Flag => "boolean",
             RpcType.Record => "object",

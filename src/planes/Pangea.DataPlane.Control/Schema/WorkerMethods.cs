@@ -32,7 +32,9 @@ public static class WorkerMethods
                     DeviceIndex,
                     new("path", Text, "for messages only"),
                     StateOfDevice,
-                    Number("descriptor", "index into the call's descriptors; absent where there is none",
+                    Number(
+                        "descriptor",
+                        "index into the call's descriptors; absent where there is none",
                         0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
                     new RpcField("reason", Text, "why there is no descriptor").Optional(),
                 ],
@@ -66,9 +68,10 @@ public static class WorkerMethods
         ResultJson = ControlJson.Default.WorkerStartResult,
         Example =
             """
-            {"role":"storage","index":0,"stateId":"00","redundancy":{"dataShards":8,"parityShards":4},
-            "stripeBytes":1048576,"compression":"auto","devices":[{"index":0,"path":"/d","state":"ok",
-            "descriptor":0}],"keys":[{"descriptor":1}]}
+            {"role":"storage","index":0,"stateId":"00",
+            "redundancy":{"dataShards":8,"parityShards":4},"stripeBytes":1048576,
+            "compression":"auto","devices":[{"index":0,"path":"/d","state":"ok","descriptor":0}],
+            "keys":[{"descriptor":1}]}
             """,
     };
 
@@ -119,7 +122,8 @@ public static class WorkerMethods
     };
 
     /// <summary>
-    /// Notification from a worker, and from the supervisor to the caller, who sees their own id in it.
+    /// Notification from a worker, and from the supervisor to the caller, who sees their own id in
+    /// it.
     /// </summary>
     public const string Progress = "object.progress";
 
@@ -130,6 +134,8 @@ public static class WorkerMethods
         Private.Concat(RpcMethods.All.Where(m => m.Scope == RpcScope.Forwarded))
             .ToDictionary(m => m.Name);
 
-    /// <summary>The method of a worker's channel of that name (forwarded ones too), or null.</summary>
+    /// <summary>
+    /// The method of a worker's channel of that name (forwarded ones too), or null.
+    /// </summary>
     public static RpcMethod? Find(string name) => s_byName.GetValueOrDefault(name);
 }

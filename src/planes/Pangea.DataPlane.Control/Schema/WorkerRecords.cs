@@ -11,13 +11,17 @@ public sealed record StartDevice
     /// <summary><see cref="DeviceState.Ok"/>, or why there is no descriptor.</summary>
     public required DeviceState State { get; init; }
 
-    /// <summary>Index into the descriptors of the call; null where the directory could not be opened.</summary>
+    /// <summary>
+    /// Index into the descriptors of the call; null where the directory could not be opened.
+    /// </summary>
     public int? Descriptor { get; init; }
 
     public string? Reason { get; init; }
 }
 
-/// <summary>One key file as the supervisor hands it to a worker, already open for reading.</summary>
+/// <summary>
+/// One key file as the supervisor hands it to a worker, already open for reading.
+/// </summary>
 public sealed record StartKey
 {
     /// <summary>Index into the descriptors of the call.</summary>

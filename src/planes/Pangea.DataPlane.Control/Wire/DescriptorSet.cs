@@ -4,8 +4,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Control.Wire;
 
 /// <summary>
-/// The descriptors that came with a line, or that go out with one. Owns them: whoever wants one takes it,
-/// and disposing closes what nobody took.
+/// The descriptors that came with a line, or that go out with one. Owns them: whoever wants one
+/// takes it, and disposing closes what nobody took.
 /// </summary>
 public sealed class DescriptorSet : IDisposable
 {
@@ -23,8 +23,8 @@ public sealed class DescriptorSet : IDisposable
     public int Count => _descriptors.Count;
 
     /// <summary>
-    /// Moves one descriptor to the caller; <see cref="FaultCode.BadDescriptor"/> where it is not there or
-    /// was taken before.
+    /// Moves one descriptor to the caller; <see cref="FaultCode.BadDescriptor"/> where it is not
+    /// there or was taken before.
     /// </summary>
     public Result<OwnedFd> Take(int index)
     {
@@ -32,7 +32,8 @@ public sealed class DescriptorSet : IDisposable
         {
             return new Fault(
                 FaultCode.BadDescriptor,
-                $"descriptor {index} did not come with the call, which brought {_descriptors.Count}",
+                $"descriptor {index} did not come with the call, which brought " +
+                    $"{_descriptors.Count}",
                 "pass the open file with SCM_RIGHTS in the sendmsg that begins the line");
         }
 

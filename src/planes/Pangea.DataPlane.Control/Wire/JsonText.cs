@@ -6,8 +6,8 @@ namespace Pangea.DataPlane.Control.Wire;
 
 /// <summary>
 /// Checks that bytes are one JSON text that every reader understands alike: valid UTF-8, no lone
-/// surrogates, no member named twice (RFC 8259 section 4 leaves those to chance, so two programs could see
-/// two different calls), nesting bounded.
+/// surrogates, no member named twice (RFC 8259 section 4 leaves those to chance, so two programs
+/// could see two different calls), nesting bounded.
 /// </summary>
 public static class JsonText
 {
@@ -71,7 +71,9 @@ public static class JsonText
         return null;
     }
 
-    /// <summary>A name from outside, short enough for a message and free of control characters.</summary>
+    /// <summary>
+    /// A name from outside, short enough for a message and free of control characters.
+    /// </summary>
     internal static string Shorten(string name)
     {
         string text = name.Length <= 64 ? name : name[..64] + "...";
@@ -80,7 +82,8 @@ public static class JsonText
             for (int i = 0; i < span.Length; i++)
             {
                 // A cut may leave half a pair, which could not be written as JSON again.
-                span[i] = char.IsControl(source[i]) || char.IsSurrogate(source[i]) ? '?' : source[i];
+                bool bad = char.IsControl(source[i]) || char.IsSurrogate(source[i]);
+                span[i] = bad ? '?' : source[i];
             }
         });
     }

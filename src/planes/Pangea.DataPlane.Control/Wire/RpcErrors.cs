@@ -50,8 +50,8 @@ public static class RpcErrors
     }
 
     /// <summary>
-    /// The fault of an error reply; null for any other message. Tolerant: an error object that is not
-    /// ours becomes <see cref="FaultCode.Internal"/> with what could be read.
+    /// The fault of an error reply; null for any other message. Tolerant: an error object that is
+    /// not ours becomes <see cref="FaultCode.Internal"/> with what could be read.
     /// </summary>
     public static Fault? Read(RpcMessage message)
     {
@@ -69,9 +69,11 @@ public static class RpcErrors
             code = (FaultCode)value;
         }
 
-        string text = Member(error, "message", JsonValueKind.String)?.GetString() ?? "error without a message";
+        string text = Member(error, "message", JsonValueKind.String)?.GetString()
+            ?? "error without a message";
         JsonElement? data = Member(error, "data", JsonValueKind.Object);
-        int errno = Member(data, "errno", JsonValueKind.Number) is { } e && e.TryGetInt32(out int n) ? n : 0;
+        int errno = 0;
+        _ = Member(data, "errno", JsonValueKind.Number)?.TryGetInt32(out errno);
         return new Fault(
             code,
             text,

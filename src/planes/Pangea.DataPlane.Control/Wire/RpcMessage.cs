@@ -17,8 +17,8 @@ public enum RpcKind
 }
 
 /// <summary>
-/// One well-formed line, cut into its parts without being translated: whoever forwards it replaces the id
-/// and sends the very same bytes. Made by <see cref="RpcParser"/>; immutable.
+/// One well-formed line, cut into its parts without being translated: whoever forwards it replaces
+/// the id and sends the very same bytes. Made by <see cref="RpcParser"/>; immutable.
 /// </summary>
 public sealed class RpcMessage
 {
@@ -42,8 +42,8 @@ public sealed class RpcMessage
     public ReadOnlyMemory<byte> Line { get; }
 
     /// <summary>
-    /// The id exactly as it was written (a number keeps its text), a part of <see cref="Line"/>; empty for
-    /// a notification.
+    /// The id exactly as it was written (a number keeps its text), a part of <see cref="Line"/>;
+    /// empty for a notification.
     /// </summary>
     public ReadOnlyMemory<byte> Id { get; }
 
@@ -51,8 +51,8 @@ public sealed class RpcMessage
     public string Method { get; }
 
     /// <summary>
-    /// The raw JSON that matters, a part of <see cref="Line"/>: parameters of a call (empty when absent),
-    /// result, or error object.
+    /// The raw JSON that matters, a part of <see cref="Line"/>: parameters of a call (empty when
+    /// absent), result, or error object.
     /// </summary>
     public ReadOnlyMemory<byte> Body { get; }
 

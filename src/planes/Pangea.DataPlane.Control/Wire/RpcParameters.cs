@@ -37,7 +37,9 @@ public static class RpcParameters
         return Deserialize(json, method.ParametersJson, method.Name);
     }
 
-    /// <summary>The result of a reply as the method's record, or the fault of an error reply.</summary>
+    /// <summary>
+    /// The result of a reply as the method's record, or the fault of an error reply.
+    /// </summary>
     public static Result<TResult> ReadResult<TParameters, TResult>(
         RpcMethod<TParameters, TResult> method, RpcMessage reply) =>
         RpcErrors.Read(reply) is { } fault
@@ -53,7 +55,8 @@ public static class RpcParameters
 
     internal static void Fuzz(RpcMessage message)
     {
-        if ((RpcMethods.Find(message.Method) ?? WorkerMethods.Find(message.Method)) is not { } method)
+        RpcMethod? method = RpcMethods.Find(message.Method) ?? WorkerMethods.Find(message.Method);
+        if (method is null)
         {
             return;
         }
@@ -126,7 +129,9 @@ public static class RpcParameters
                     : Wrong(path, "a string");
             case RpcType.NameText:
                 return token == JsonTokenType.String
-                    ? ObjectName.Parse(reader.GetString()!).Fault is { } bad ? bad with { Field = path } : null
+                    ? ObjectName.Parse(reader.GetString()!).Fault is { } bad
+                        ? bad with { Field = path }
+                        : null
                     : Wrong(path, "a string");
             case RpcType.Flag:
                 return token is JsonTokenType.True or JsonTokenType.False

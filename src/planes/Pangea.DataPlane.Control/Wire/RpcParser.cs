@@ -6,9 +6,10 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Control.Wire;
 
 /// <summary>
-/// Reads one line of JSON-RPC 2.0 (https://www.jsonrpc.org/specification). Never throws, whatever the
-/// bytes are. Stricter than the standard where leniency would hide a mistake: unknown members, members
-/// named twice and positional parameters are refused, and so are batches (one call per line).
+/// Reads one line of JSON-RPC 2.0 (https://www.jsonrpc.org/specification). Never throws, whatever
+/// the bytes are. Stricter than the standard where leniency would hide a mistake: unknown members,
+/// members named twice and positional parameters are refused, and so are batches (one call per
+/// line).
 /// </summary>
 public static class RpcParser
 {
@@ -27,7 +28,8 @@ public static class RpcParser
         if (JsonText.Check(line.Span) is { } reason)
         {
             refusal = new RpcRefusal(
-                new Fault(FaultCode.ParseError, reason, "send one JSON text per line"), RpcIds.Null);
+                new Fault(
+                    FaultCode.ParseError, reason, "send one JSON text per line"), RpcIds.Null);
             return false;
         }
 
@@ -48,7 +50,9 @@ public static class RpcParser
         return true;
     }
 
-    /// <summary>Entry for fuzzing: whatever the bytes are, parsing and rewriting must not throw.</summary>
+    /// <summary>
+    /// Entry for fuzzing: whatever the bytes are, parsing and rewriting must not throw.
+    /// </summary>
     public static void Fuzz(ReadOnlySpan<byte> data)
     {
         if (TryParse(data.ToArray(), out RpcMessage? message, out RpcRefusal? refusal))
@@ -58,7 +62,8 @@ public static class RpcParser
             if (!message.Id.IsEmpty)
             {
                 byte[] line = RpcWriter.WithId(message, "7"u8);
-                bool again = TryParse(line.AsMemory(0, line.Length - 1), out RpcMessage? second, out _);
+                bool again = TryParse(
+                    line.AsMemory(0, line.Length - 1), out RpcMessage? second, out _);
                 Invariant.Check(again && second!.IdNumber == 7 && second.Kind == message.Kind);
             }
         }
@@ -111,7 +116,9 @@ public static class RpcParser
     {
         if (!parts.Version.Span.SequenceEqual("\"2.0\""u8))
         {
-            return (null, Invalid("member 'jsonrpc' is not \"2.0\"", "add \"jsonrpc\":\"2.0\"", "jsonrpc"));
+            return (
+                null,
+                Invalid("member 'jsonrpc' is not \"2.0\"", "add \"jsonrpc\":\"2.0\"", "jsonrpc"));
         }
 
         if (parts.HasId && !IsIdAllowed(parts.Id.Span))
@@ -153,7 +160,9 @@ public static class RpcParser
         bool both = !parts.Result.IsEmpty && !parts.Error.IsEmpty;
         if (both || !parts.HasId || !parts.Method.IsEmpty || !parts.Parameters.IsEmpty)
         {
-            return (null, Invalid("a reply has an id and either a result or an error, nothing else", null));
+            return (
+                null,
+                Invalid("a reply has an id and either a result or an error, nothing else", null));
         }
 
         return parts.Error.IsEmpty

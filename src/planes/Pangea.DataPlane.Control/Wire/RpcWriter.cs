@@ -7,7 +7,9 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Control.Wire;
 
-/// <summary>Writes lines, each with its newline. Ids are raw JSON text (see <see cref="RpcIds"/>).</summary>
+/// <summary>
+/// Writes lines, each with its newline. Ids are raw JSON text (see <see cref="RpcIds"/>).
+/// </summary>
 public static class RpcWriter
 {
     /// <summary>A call.</summary>
@@ -47,8 +49,8 @@ public static class RpcWriter
     }
 
     /// <summary>
-    /// The same notification with another value of its parameter <c>id</c>: how progress finds its way
-    /// from the worker's numbering to the caller's. Null where the parameter is not there.
+    /// The same notification with another value of its parameter <c>id</c>: how progress finds its
+    /// way from the worker's numbering to the caller's. Null where the parameter is not there.
     /// </summary>
     public static byte[]? WithCallId(RpcMessage notification, ReadOnlySpan<byte> id)
     {
@@ -56,7 +58,9 @@ public static class RpcWriter
         return old.IsEmpty ? null : Splice(notification.Line, old, id);
     }
 
-    /// <summary>The raw value of a call's parameter <c>id</c>; empty where it is not there.</summary>
+    /// <summary>
+    /// The raw value of a call's parameter <c>id</c>; empty where it is not there.
+    /// </summary>
     public static ReadOnlyMemory<byte> CallId(RpcMessage call)
     {
         if (call.Parameters.IsEmpty)
