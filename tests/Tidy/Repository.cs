@@ -13,9 +13,6 @@ public static class Repository
     /// <summary>Relative paths with forward slashes, in ordinal order.</summary>
     public static readonly IReadOnlyList<string> Files = ListFiles();
 
-    private static readonly string[] s_binaryEndings =
-        [".png", ".jpg", ".bin", ".gz", ".zst", ".pcap", ".golden"];
-
     public static string FullPath(string file) => Path.Combine(Top, file);
 
     public static bool Exists(string file) =>
@@ -37,7 +34,16 @@ public static class Repository
     public static IEnumerable<string> Written() => Files.Where(file =>
         !file.EndsWith("packages.lock.json", StringComparison.Ordinal)
         && file != "LICENSE"
-        && !s_binaryEndings.Any(ending => file.EndsWith(ending, StringComparison.Ordinal)));
+        && !IsBinary(file));
+
+    /// <summary>As git decides it: a zero byte near the start.</summary>
+    private static bool IsBinary(string file)
+    {
+        using FileStream stream = File.OpenRead(FullPath(file));
+        Span<byte> head = stackalloc byte[8192];
+        int count = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        return head[..count].Contains((byte)0);
+    }
 
     /// <summary>Runs a program in the top directory; returns its exit code and output.</summary>
     public static (int Code, string Output) Execute(string program, params string[] arguments)
