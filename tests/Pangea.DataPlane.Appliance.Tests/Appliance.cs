@@ -6,7 +6,8 @@ using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 
-// Each test starts processes of its own; a machine with two cores is fastest and steadiest one by one.
+// Each test starts processes of its own; a machine with two cores is fastest and steadiest one by
+// one.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace Pangea.DataPlane.Appliance.Tests;
@@ -15,14 +16,15 @@ namespace Pangea.DataPlane.Appliance.Tests;
 public sealed record CommandResult(int ExitCode, string Output, string Error);
 
 /// <summary>
-/// A whole appliance in a temporary directory, run by the real executable: state, devices and socket of its
-/// own. Stopped and removed on dispose.
+/// A whole appliance in a temporary directory, run by the real executable: state, devices and
+/// socket of its own. Stopped and removed on dispose.
 /// </summary>
 public sealed class Appliance : IDisposable
 {
     private static readonly TimeSpan s_readyTimeMax = TimeSpan.FromSeconds(60);
 
-    private readonly DirectoryInfo _directory = System.IO.Directory.CreateTempSubdirectory("pangea-appliance-");
+    private readonly DirectoryInfo _directory = System.IO.Directory.CreateTempSubdirectory(
+        "pangea-appliance-");
     private readonly string[] _arguments;
     private readonly Dictionary<string, string> _environment;
     private readonly StringBuilder _log = new();
@@ -59,12 +61,15 @@ public sealed class Appliance : IDisposable
 
     public int SupervisorPid => Supervisor.Id;
 
-    private Process Supervisor => _supervisor ?? throw new InvalidOperationException("the appliance is not running");
+    private Process Supervisor =>
+        _supervisor ?? throw new InvalidOperationException("the appliance is not running");
 
     /// <summary>Starts an appliance and waits until its worker is ready.</summary>
     /// <param name="arguments">For <c>pangea supervise</c>, after state and socket.</param>
-    /// <param name="environment">Added to the test's own, without any PANGEA_ variable of it.</param>
-    public static Appliance Start(string[]? arguments = null, Dictionary<string, string>? environment = null)
+    /// <param name="environment">Added to the test's own, without any PANGEA_ variable of
+    /// it.</param>
+    public static Appliance Start(
+        string[]? arguments = null, Dictionary<string, string>? environment = null)
     {
         Appliance appliance = Create(arguments, environment);
         appliance.StartSupervisor();
@@ -73,15 +78,19 @@ public sealed class Appliance : IDisposable
     }
 
     /// <summary>An appliance that is not started yet.</summary>
-    public static Appliance Create(string[]? arguments = null, Dictionary<string, string>? environment = null) =>
+    public static Appliance Create(
+        string[]? arguments = null, Dictionary<string, string>? environment = null) =>
         new(arguments ?? [], environment ?? []);
 
     /// <summary>The path of one device of the embedded default.</summary>
     public string DevicePath(int index) => Path.Combine(StatePath, "devices", $"{index:00}");
 
-    public void StartSupervisor()
+    /// <summary>Starts the supervisor and does not wait for anything.</summary>
+    /// <param name="more">For this start only.</param>
+    public void StartSupervisor(params string[] more)
     {
-        Process process = NewProcess(["supervise", "--state", StatePath, "--socket", SocketPath, .. _arguments]);
+        Process process = NewProcess(
+            ["supervise", "--state", StatePath, "--socket", SocketPath, .. _arguments, .. more]);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.OutputDataReceived += (_, line) => Append(line.Data);
         process.Start();
@@ -104,7 +113,8 @@ public sealed class Appliance : IDisposable
         {
             if (watch.Elapsed > s_readyTimeMax || _supervisor is { HasExited: true })
             {
-                throw new TimeoutException($"no {what} after {watch.Elapsed}; the log says:\n{Log}");
+                throw new TimeoutException(
+                    $"no {what} after {watch.Elapsed}; the log says:\n{Log}");
             }
 
             Thread.Sleep(20);
@@ -134,7 +144,9 @@ public sealed class Appliance : IDisposable
     }
 
     public int WorkerPid() =>
-        Workers() is [{ Pid: { } pid }] ? pid : throw new InvalidOperationException($"no worker runs\n{Log}");
+        Workers() is [{ Pid: { } pid }]
+            ? pid
+            : throw new InvalidOperationException($"no worker runs\n{Log}");
 
     /// <summary>Runs a client command to its end, with this appliance's socket.</summary>
     public CommandResult Run(params string[] arguments)
@@ -201,7 +213,8 @@ public sealed class Appliance : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("PANGEA_")).ToArray())
+        string[] names = [.. start.Environment.Keys.Where(name => name.StartsWith("PANGEA_"))];
+        foreach (string name in names)
         {
             start.Environment.Remove(name);
         }

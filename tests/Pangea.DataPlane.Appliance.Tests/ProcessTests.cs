@@ -8,13 +8,18 @@ using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Appliance.Tests;
 
-/// <summary>The processes of the plan, seen from outside: who runs, as whom, with what, and what after a death.</summary>
+/// <summary>
+/// The processes of the plan, seen from outside: who runs, as whom, with what, and what after a
+/// death.
+/// </summary>
 public sealed class ProcessTests
 {
+    private const StringSplitOptions RemoveEmpty = StringSplitOptions.RemoveEmptyEntries;
     private const string NotRoot = "needs root: only root can run workers as another user";
 
     /// <summary>
-    /// Capabilities, no_new_privs and affinity belong to threads, so each thread of the worker is asked.
+    /// Capabilities, no_new_privs and affinity belong to threads, so each thread of the worker is
+    /// asked.
     /// </summary>
     [SkippableFact]
     public void Every_thread_of_a_worker_is_without_privilege()
@@ -37,7 +42,9 @@ public sealed class ProcessTests
             }
 
             Assert.Equal("1", status["NoNewPrivs"]);
-            string[] allowed = [$"{cores[0]},{cores[^1]}", $"{cores[0]}-{cores[^1]}", $"{cores[0]}", $"{cores[^1]}"];
+            string first = $"{cores[0]}";
+            string last = $"{cores[^1]}";
+            string[] allowed = [$"{first},{last}", $"{first}-{last}", first, last];
             Assert.Contains(status["Cpus_allowed_list"], allowed);
         }
 
@@ -51,15 +58,18 @@ public sealed class ProcessTests
         Skip.IfNot(UserAccount.IsRoot, NotRoot);
         using Appliance appliance = Appliance.Start();
         int pid = appliance.WorkerPid();
-        Assert.NotEqual(LinkOf($"/proc/{appliance.SupervisorPid}/ns/mnt"), LinkOf($"/proc/{pid}/ns/mnt"));
-        string[] below = [.. Directory.GetFileSystemEntries($"/proc/{pid}/root/tmp").Select(Path.GetFileName).Order()!];
-        Assert.Equal(["dotnet", "pangea"], below);
+        Assert.NotEqual(
+            LinkOf($"/proc/{appliance.SupervisorPid}/ns/mnt"), LinkOf($"/proc/{pid}/ns/mnt"));
+        var below = new DirectoryInfo($"/proc/{pid}/root/tmp");
+        Assert.Equal(
+            ["dotnet", "pangea"], below.GetFileSystemInfos().Select(entry => entry.Name).Order());
         Assert.Contains("ro,", OptionsOfMount(pid, "/tmp/pangea"));
 
         // No path of the state: only the device directories, which came as descriptors.
         string[] links = LinksOf(pid);
         Assert.DoesNotContain(links, link => link.EndsWith("master.key") || link.EndsWith("/lock"));
-        Assert.Equal(12, links.Count(link => Path.GetDirectoryName(link) == Path.Combine(appliance.StatePath, "devices")));
+        Assert.Equal(12, links.Count(
+            link => Path.GetDirectoryName(link) == Path.Combine(appliance.StatePath, "devices")));
     }
 
     [SkippableFact]
@@ -80,7 +90,8 @@ public sealed class ProcessTests
         Appliance.Signal(first, "KILL");
         using RpcClient client = appliance.Connect();
         appliance.WaitFor("sign of the loss", () => appliance.Log.Contains("worker.lost"));
-        Result<ObjectListResult> list = client.Call(RpcMethods.ObjectList, new ObjectListParameters());
+        Result<ObjectListResult> list = client.Call(
+            RpcMethods.ObjectList, new ObjectListParameters());
         Assert.True(list.IsOk, $"{list.Fault}\n{appliance.Log}");
         WorkerStatus worker = Assert.Single(appliance.Workers());
         Assert.Equal((WorkerState.Ready, 1), (worker.State, worker.Restarts));
@@ -117,11 +128,15 @@ public sealed class ProcessTests
     {
         using Appliance appliance = Appliance.Start(["--redundancy", "2+1"]);
         CommandResult state = appliance.Run(
-            "supervise", "--state", appliance.StatePath, "--socket", Path.Combine(appliance.Directory, "other.sock"));
+            "supervise",
+            "--state", appliance.StatePath,
+            "--socket", Path.Combine(appliance.Directory, "other.sock"));
         Assert.Equal(1, state.ExitCode);
         Assert.Contains("another supervisor uses the state directory", state.Error);
         CommandResult socket = appliance.Run(
-            "supervise", "--state", Path.Combine(appliance.Directory, "other"), "--socket", appliance.SocketPath);
+            "supervise",
+            "--state", Path.Combine(appliance.Directory, "other"),
+            "--socket", appliance.SocketPath);
         Assert.Equal(1, socket.ExitCode);
         Assert.Contains("another process listens", socket.Error);
         Assert.Equal(WorkerState.Ready, Assert.Single(appliance.Workers()).State);
@@ -138,7 +153,9 @@ public sealed class ProcessTests
         Assert.Contains($"{file}:2:3: unknown key \"colour\"", result.Error);
     }
 
-    /// <summary>A stopped worker answers nothing; the supervisor must still say how things are.</summary>
+    /// <summary>
+    /// A stopped worker answers nothing; the supervisor must still say how things are.
+    /// </summary>
     [Fact]
     public void The_status_is_seen_while_the_worker_hangs()
     {
@@ -211,7 +228,9 @@ public sealed class ProcessTests
         }
     }
 
-    /// <summary>The socket's permissions are opened wide, so that only the check of the peer is left.</summary>
+    /// <summary>
+    /// The socket's permissions are opened wide, so that only the check of the peer is left.
+    /// </summary>
     [SkippableFact]
     public void Another_user_is_refused_even_on_an_open_socket()
     {
@@ -222,10 +241,15 @@ public sealed class ProcessTests
         File.SetUnixFileMode(appliance.Directory, everybody);
         File.SetUnixFileMode(Path.GetDirectoryName(appliance.SocketPath)!, everybody);
         File.SetUnixFileMode(appliance.SocketPath, everybody);
-        string script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\nprint(s.recv(4096).decode())";
+        string script =
+            "import socket,sys; s=socket.socket(socket.AF_UNIX); "
+            + "s.connect(sys.argv[1]); print(s.recv(4096).decode())";
         using Process stranger = Process.Start(new ProcessStartInfo(
             "/usr/bin/setpriv",
-            ["--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", script, appliance.SocketPath])
+            [
+                "--reuid=65534", "--regid=65534", "--clear-groups",
+                "/usr/bin/python3", "-c", script, appliance.SocketPath,
+            ])
         {
             RedirectStandardOutput = true,
         })!;
@@ -244,7 +268,9 @@ public sealed class ProcessTests
         using Appliance appliance = Appliance.Create();
         string[] asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
         File.SetUnixFileMode(appliance.Directory, (UnixFileMode)0x1FF);
-        Skip.IfNot(CanReach(asNobody, Appliance.Program), "the build lies where an ordinary user cannot reach it");
+        Skip.IfNot(
+            CanReach(asNobody, Appliance.Program),
+            "the build lies where an ordinary user cannot reach it");
         var start = new ProcessStartInfo(
             "/usr/bin/setpriv",
             [.. asNobody, "--", Appliance.Program, "supervise", "--redundancy", "2+1",
@@ -273,23 +299,49 @@ public sealed class ProcessTests
         }
     }
 
-    /// <summary>A jail whose user has no way to the program must still work: it brings its own mounts.</summary>
+    /// <summary>
+    /// A jail whose user has no way to the program must still work: it brings its own mounts.
+    /// </summary>
     [SkippableFact]
     public void The_state_may_lie_where_only_root_gets()
     {
         Skip.IfNot(UserAccount.IsRoot, NotRoot);
-        using Appliance appliance = Appliance.Start(["--redundancy", "2+1", "--user", "61183:61183"]);
+        using Appliance appliance = Appliance.Start(
+            ["--redundancy", "2+1", "--user", "61183:61183"]);
         UnixFileMode mode = File.GetUnixFileMode(appliance.Directory);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, mode);
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, mode);
         Assert.Equal(WorkerState.Ready, Assert.Single(appliance.Workers()).State);
+    }
+
+    /// <summary>What the worker of one user stored is the next user's after a change.</summary>
+    [SkippableFact]
+    public void The_workers_user_may_change_between_two_starts()
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Create(["--redundancy", "2+1"]);
+        string source = Path.Combine(appliance.Directory, "source");
+        File.WriteAllText(source, "the content");
+        foreach (string user in (string[])["61183:61183", "61182:61182"])
+        {
+            appliance.StartSupervisor("--user", user);
+            appliance.WaitUntilReady();
+            CommandResult put = appliance.Run("put", source, "--name", $"by {user}");
+            Assert.True(put.ExitCode == 0, put.Error);
+            CommandResult get = appliance.Run("get", "by 61183:61183", "--output", "-");
+            Assert.Equal((0, "the content"), (get.ExitCode, get.Output));
+            Assert.Equal(0, appliance.Stop());
+        }
     }
 
     private static void Repeat(RpcClient client, OwnedFd[] descriptors, int times)
     {
         for (int i = 0; i < times; i++)
         {
-            // Unknown object: the call goes all the way to the worker, and nobody wants the descriptors.
-            Result<RpcMessage> reply = client.CallRaw("object.stat", "{\"name\":\"none\"}"u8, descriptors);
+            // Unknown object: the call goes all the way to the worker, and nobody wants the
+            // descriptors.
+            Result<RpcMessage> reply = client.CallRaw(
+                "object.stat", "{\"name\":\"none\"}"u8, descriptors);
             Assert.Equal(FaultCode.NotFound, RpcErrors.Read(reply.Value)?.Code);
             reply = client.CallRaw("system.version", "{}"u8, descriptors);
             Assert.Equal(RpcKind.Result, reply.Value.Kind);
@@ -298,20 +350,22 @@ public sealed class ProcessTests
 
     private static bool CanReach(string[] asNobody, string path)
     {
-        using Process test = Process.Start("/usr/bin/setpriv", [.. asNobody, "--", "/usr/bin/test", "-x", path]);
+        using Process test = Process.Start(
+            "/usr/bin/setpriv", [.. asNobody, "--", "/usr/bin/test", "-x", path]);
         test.WaitForExit();
         return test.ExitCode == 0;
     }
 
     private static bool IsRunning(int pid) =>
-        Directory.Exists($"/proc/{pid}") && !StatusOf($"/proc/{pid}/status")["State"].StartsWith('Z');
+        Directory.Exists($"/proc/{pid}")
+            && !StatusOf($"/proc/{pid}/status")["State"].StartsWith('Z');
 
     private static Dictionary<string, string> StatusOf(string path) =>
         File.ReadAllLines(path)
             .Select(line => line.Split(':', 2))
             .ToDictionary(
                 parts => parts[0],
-                parts => string.Join(' ', parts[1].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+                parts => string.Join(' ', parts[1].Split([' ', '\t'], RemoveEmpty)));
 
     private static string LinkOf(string path) =>
         new FileInfo(path).LinkTarget ?? throw new InvalidOperationException(path);
@@ -322,5 +376,7 @@ public sealed class ProcessTests
             .OfType<string>()];
 
     private static string OptionsOfMount(int pid, string target) =>
-        File.ReadLines($"/proc/{pid}/mountinfo").Select(line => line.Split(' ')).Last(parts => parts[4] == target)[5] + ",";
+        File.ReadLines($"/proc/{pid}/mountinfo")
+            .Select(line => line.Split(' '))
+            .Last(parts => parts[4] == target)[5] + ",";
 }

@@ -13,7 +13,10 @@ public sealed class ChildProcessTests
         using (ours)
         {
             using ChildProcess child = Shell(
-                "printf '%s %s' \"$1\" \"$NAME\" >&3; exit 7", ["argument"], ["NAME=value"], [new(theirs.Fd, 3)]);
+                "printf '%s %s' \"$1\" \"$NAME\" >&3; exit 7",
+                ["argument"],
+                ["NAME=value"],
+                [new(theirs.Fd, 3)]);
             theirs.Dispose();
             Assert.Equal("argument value", ReadToEnd(ours));
             Assert.Equal(new ExitStatus(7, -1), Wait(child));
@@ -35,7 +38,11 @@ public sealed class ChildProcessTests
         {
             using ChildProcess child = Start(
                 "/usr/bin/python3",
-                ["python3", "-c", $"import os; os.write({first}, b'to {first}'); os.write({second}, b'to {second}')"],
+                [
+                    "python3", "-c",
+                    "import os, sys\nfor fd in sys.argv[1:]: os.write(int(fd), b'to ' + fd.encode())",
+                    $"{first}", $"{second}",
+                ],
                 [],
                 [new(aChild.Fd, second), new(bChild.Fd, first)]);
             aChild.Dispose();
@@ -65,7 +72,9 @@ public sealed class ChildProcessTests
         }
     }
 
-    /// <summary>The runtime ignores SIGPIPE; a child that inherited that would not die of it.</summary>
+    /// <summary>
+    /// The runtime ignores SIGPIPE; a child that inherited that would not die of it.
+    /// </summary>
     [Fact]
     public void Signals_are_at_their_defaults()
     {
@@ -145,12 +154,14 @@ public sealed class ChildProcessTests
     }
 
     private static string LinkOf(OwnedFd fd) =>
-        new FileInfo($"/proc/self/fd/{fd.Number}").LinkTarget ?? throw new InvalidOperationException();
+        new FileInfo($"/proc/self/fd/{fd.Number}").LinkTarget
+        ?? throw new InvalidOperationException();
 
     private static ExitStatus Wait(ChildProcess child)
     {
         ExitStatus? status = null;
-        Assert.True(SpinWait.SpinUntil(() => (status = child.TryReap()) is not null, TimeSpan.FromSeconds(30)));
+        Assert.True(SpinWait.SpinUntil(
+            () => (status = child.TryReap()) is not null, TimeSpan.FromSeconds(30)));
         return status!.Value;
     }
 

@@ -49,13 +49,14 @@ public sealed class UnixSocketTests : IDisposable
         Assert.Equal(2, pair.Second.Receive(buffer, received, wait: false).Value);
         using OwnedFd fd = Assert.Single(received);
         Assert.NotEqual(0, FlagsOf(fd) & 0x80000); // O_CLOEXEC
-        using var stream = new FileStream(new SafeFileHandle(fd.Number, ownsHandle: false), FileAccess.Read);
+        using var stream = new FileStream(
+            new SafeFileHandle(fd.Number, ownsHandle: false), FileAccess.Read);
         Assert.Equal("the content", new StreamReader(stream).ReadToEnd());
     }
 
     /// <summary>
-    /// What the framing of lines relies on: a receive never runs past the beginning of a send that carries
-    /// descriptors.
+    /// What the framing of lines relies on: a receive never runs past the beginning of a send that
+    /// carries descriptors.
     /// </summary>
     [Fact]
     public void A_receive_ends_before_the_next_send_with_descriptors()
@@ -185,7 +186,8 @@ public sealed class UnixSocketTests : IDisposable
 
     private static int FlagsOf(OwnedFd fd)
     {
-        string line = File.ReadLines($"/proc/self/fdinfo/{fd.Number}").First(line => line.StartsWith("flags:"));
+        string line = File.ReadLines($"/proc/self/fdinfo/{fd.Number}").First(
+            line => line.StartsWith("flags:"));
         return Convert.ToInt32(line["flags:".Length..].Trim(), 8);
     }
 

@@ -5,7 +5,8 @@ namespace Pangea.DataPlane.Supervisor.Tests;
 
 public sealed class ConfigurationTests : IDisposable
 {
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pangea-configuration-");
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory(
+        "pangea-configuration-");
 
     public void Dispose() => _directory.Delete(recursive: true);
 
@@ -25,7 +26,10 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void Flags_go_before_environment_before_file_before_default()
     {
-        string file = Write("user: 7\nstate: from-file\nsocket: from-file.sock\nstorage:\n  compression: \"off\"\n");
+        string file =
+            Write(
+                "user: 7\nstate: from-file\nsocket: from-file.sock\n"
+                + "storage:\n  compression: \"off\"\n");
         ApplianceConfiguration configuration = Load(
             ["--state", "/from-flag", $"--config={file}"],
             ("PANGEA_STATE", "/from-environment"),
@@ -38,15 +42,15 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void Every_key_of_the_file_is_read()
     {
-        string devices = string.Concat(Enumerable.Range(0, 3).Select(i => $"    - /d/{i}\n"));
+        string devices = string.Concat(Enumerable.Range(0, 3).Select(i => $"    - /srv/{i}\n"));
         string file = Write(
-            $"state: st\nsocket: /s.sock\nstorage:\n  devices:\n{devices}  redundancy: 2+1\n  stripeMiB: 2\n"
-            + "  compression: auto\nworkers:\n  storage:\n    core: 0\n");
+            $"state: st\nsocket: /s.sock\nstorage:\n  devices:\n{devices}  redundancy: 2+1\n"
+            + "  stripeMiB: 2\n  compression: auto\nworkers:\n  storage:\n    core: 0\n");
         Result<ConfigurationValues> read = ConfigurationFile.Read(file);
         Assert.True(read.IsOk, read.Fault?.ToString());
         Assert.Equal(Path.Combine(_directory.FullName, "st"), read.Value.StateDirectory);
         Assert.Equal("/s.sock", read.Value.SocketPath);
-        Assert.Equal(["/d/0", "/d/1", "/d/2"], read.Value.Devices);
+        Assert.Equal(["/srv/0", "/srv/1", "/srv/2"], read.Value.Devices);
         Assert.Equal(new Redundancy(2, 1), read.Value.Redundancy);
         Assert.Equal(2 * 1024 * 1024, read.Value.StripeBytes);
         Assert.Equal(0, read.Value.StorageCore);
@@ -63,14 +67,16 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void An_empty_file_means_every_default() => Assert.True(ConfigurationFile.Read(Write("")).IsOk);
+    public void An_empty_file_means_every_default() =>
+        Assert.True(ConfigurationFile.Read(Write("")).IsOk);
 
     /// <summary>All errors at once, each with its place.</summary>
     [Fact]
     public void Every_error_is_reported_with_line_and_column()
     {
         string file = Write(
-            "stat: x\nstorage:\n  redundancy: 8+\n  stripeBytes: 5000\n  colour: red\nworkers:\n  storage:\n    core: -1\n");
+            "stat: x\nstorage:\n  redundancy: 8+\n  stripeBytes: 5000\n  colour: red\n"
+            + "workers:\n  storage:\n    core: -1\n");
         Fault fault = Refused(file);
         string[] lines = fault.Message.Split('\n');
         Assert.Equal(5, lines.Length);
@@ -88,7 +94,8 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("- a", "the configuration is a mapping")]
     [InlineData("storage:\n  devices: /one", ":2:12: devices is a list")]
     [InlineData("storage:\n  devices: [/a, /b, /a]", ":2:21: device /a is named twice")]
-    [InlineData("storage:\n  stripeBytes: 4096\n  stripeMiB: 1", ":3:14: stripeBytes and stripeMiB")]
+    [InlineData(
+        "storage:\n  stripeBytes: 4096\n  stripeMiB: 1", ":3:14: stripeBytes and stripeMiB")]
     [InlineData("state: a\nstate: b", "uplicate key")]
     [InlineData("state: \"a", ":1:")]
     [InlineData("state: a\n---\nstate: b", "second document")]
@@ -114,7 +121,8 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void A_flag_without_its_value_is_refused() => Assert.Equal("--state", Load(["--state"]).Fault?.Field);
+    public void A_flag_without_its_value_is_refused() =>
+        Assert.Equal("--state", Load(["--state"]).Fault?.Field);
 
     [Fact]
     public void A_file_that_is_not_there_is_not_found() =>

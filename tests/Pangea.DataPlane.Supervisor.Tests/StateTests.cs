@@ -9,6 +9,8 @@ namespace Pangea.DataPlane.Supervisor.Tests;
 
 public sealed class StateTests : IDisposable
 {
+    private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pangea-state-");
 
     private string StatePath => Path.Combine(_directory.FullName, "var");
@@ -24,7 +26,7 @@ public sealed class StateTests : IDisposable
         {
             id = state.Id;
             key = File.ReadAllText(state.KeyPath);
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(state.KeyPath));
+            Assert.Equal(PrivateFile, File.GetUnixFileMode(state.KeyPath));
             Assert.Equal(
                 UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
                 File.GetUnixFileMode(StatePath));
@@ -83,7 +85,8 @@ public sealed class StateTests : IDisposable
     [Fact]
     public void Embedded_devices_are_made_again_and_configured_ones_never()
     {
-        ApplianceConfiguration embedded = Configuration(["--redundancy", "2+1", "--state", StatePath]);
+        ApplianceConfiguration embedded = Configuration(
+            ["--redundancy", "2+1", "--state", StatePath]);
         Close(DeviceDirectories.Open(embedded), expectedOpen: 3);
         Directory.Delete(embedded.Devices[1]);
         Close(DeviceDirectories.Open(embedded), expectedOpen: 3);
@@ -100,7 +103,8 @@ public sealed class StateTests : IDisposable
     [Fact]
     public void A_file_in_place_of_a_device_is_a_failed_device()
     {
-        ApplianceConfiguration configuration = Configuration(["--redundancy", "2+1", "--state", StatePath]);
+        ApplianceConfiguration configuration = Configuration(
+            ["--redundancy", "2+1", "--state", StatePath]);
         Close(DeviceDirectories.Open(configuration), expectedOpen: 3);
         Directory.Delete(configuration.Devices[0]);
         File.WriteAllText(configuration.Devices[0], "not a directory");
@@ -115,7 +119,7 @@ public sealed class StateTests : IDisposable
         string path = Path.Combine(_directory.FullName, "run", "control.sock");
         using (ControlSocket socket = ControlSocket.Listen(path).Value)
         {
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+            Assert.Equal(PrivateFile, File.GetUnixFileMode(path));
             Assert.Equal(FaultCode.Busy, ControlSocket.Listen(path).Fault?.Code);
         }
 
@@ -143,9 +147,16 @@ public sealed class StateTests : IDisposable
         string line = EventLog.Format(
             new DateTime(2026, 1, 31, 12, 0, 0, DateTimeKind.Utc),
             "area.event",
-            [("n", 7), ("word", "plain"), ("text", "two words \"quoted\"\n"), ("none", null), ("empty", "")]);
+            [
+                ("n", 7),
+                ("word", "plain"),
+                ("text", "two words \"quoted\"\n"),
+                ("none", null),
+                ("empty", ""),
+            ]);
         Assert.Equal(
-            "2026-01-31T12:00:00.000Z area.event n=7 word=plain text=\"two words \\\"quoted\\\"\\u000a\" empty=\"\"\n",
+            "2026-01-31T12:00:00.000Z area.event n=7 word=plain "
+                + "text=\"two words \\\"quoted\\\"\\u000a\" empty=\"\"\n",
             line);
     }
 

@@ -2,8 +2,9 @@ using Pangea.DataPlane.Cli;
 using Pangea.DataPlane.Supervisor;
 using Pangea.DataPlane.Worker;
 
-// One executable, several roles (decision A1). Jail and worker are chosen here, before the command line is
-// touched: a worker's start is time in which calls wait. "pangea worker list" is a client's command.
+// One executable, several roles (decision A1). Jail and worker are chosen here, before the command
+// line is touched: a worker's start is time in which calls wait. "pangea worker list" is a client's
+// command.
 return args switch
 {
     ["jail", .. string[] rest] => JailVerb.Run(rest),

@@ -10,12 +10,13 @@ namespace Pangea.DataPlane.Linux;
 public readonly record struct DescriptorMapping(OwnedFd Source, int Target);
 
 /// <summary>
-/// A process that we started and have to reap. Its pidfd becomes readable when it ends. Started with
-/// posix_spawn: a fork of a managed process would copy one thread and the locks of all the others.
+/// A process that we started and have to reap. Its pidfd becomes readable when it ends. Started
+/// with posix_spawn: a fork of a managed process would copy one thread and the locks of all the
+/// others.
 /// </summary>
 /// <remarks>
-/// A parent-death signal that the child asks for fires when the <em>thread</em> that started it ends
-/// (prctl(2)), so start children from the thread that lives as long as the process.
+/// A parent-death signal that the child asks for fires when the <em>thread</em> that started it
+/// ends (prctl(2)), so start children from the thread that lives as long as the process.
 /// </remarks>
 public sealed class ChildProcess : IDisposable
 {
@@ -39,8 +40,9 @@ public sealed class ChildProcess : IDisposable
     public OwnedFd PidFd { get; }
 
     /// <summary>
-    /// Starts a program. It gets the mapped descriptors and no others of ours, since all are close-on-exec;
-    /// 0, 1 and 2 are inherited unless mapped. All its signals are at their defaults and unblocked.
+    /// Starts a program. It gets the mapped descriptors and no others of ours, since all are
+    /// close-on-exec; 0, 1 and 2 are inherited unless mapped. All its signals are at their defaults
+    /// and unblocked.
     /// </summary>
     /// <param name="path">The executable; PATH is not searched.</param>
     /// <param name="arguments">argv, the program's own name first.</param>
@@ -59,14 +61,15 @@ public sealed class ChildProcess : IDisposable
             lowest = Math.Max(lowest, mapping.Target + 1);
         }
 
-        // dup2 actions run one after another, so a source that has the number of an earlier target would
-        // be overwritten. Copies above all targets cannot be.
+        // dup2 actions run one after another, so a source that has the number of an earlier target
+        // would be overwritten. Copies above all targets cannot be.
         List<OwnedFd> copies = [];
         try
         {
             foreach (DescriptorMapping mapping in descriptors)
             {
-                int copy = LibC.fcntlDuplicate(mapping.Source.Number, Process.F_DUPFD_CLOEXEC, lowest);
+                int copy = LibC.fcntlDuplicate(
+                    mapping.Source.Number, Process.F_DUPFD_CLOEXEC, lowest);
                 if (copy < 0)
                 {
                     return LastErrno().ToFault($"duplicate {mapping.Source} for {path}");
@@ -103,7 +106,8 @@ public sealed class ChildProcess : IDisposable
 
         if (result < 0)
         {
-            // ECHILD: reaped already, as happens where SIGCHLD was ignored when this process started.
+            // ECHILD: reaped already, as happens where SIGCHLD was ignored when this process
+            // started.
             _status = ExitStatus.Unknown;
         }
         else if (info.si_pid != 0)
@@ -141,8 +145,8 @@ public sealed class ChildProcess : IDisposable
         sigset all = default;
         ((Span<ulong>)all).Fill(ulong.MaxValue);
 
-        // SAFETY: the two opaque objects are larger than the C library's, live on this stack frame until
-        // destroyed below, and are initialised before use.
+        // SAFETY: the two opaque objects are larger than the C library's, live on this stack frame
+        // until destroyed below, and are initialised before use.
         Invariant.Check(LibC.posix_spawn_file_actions_init(&actions) == 0);
         Invariant.Check(LibC.posix_spawnattr_init(&attributes) == 0);
         try
@@ -153,11 +157,13 @@ public sealed class ChildProcess : IDisposable
                     &actions, copies[i].Number, descriptors[i].Target);
                 if (added != 0)
                 {
-                    return new Errno(added).ToFault($"pass descriptor {descriptors[i].Target} to {path}");
+                    return new Errno(added).ToFault(
+                        $"pass descriptor {descriptors[i].Target} to {path}");
                 }
             }
 
-            // Ignored signals survive an exec, and the runtime ignores SIGPIPE: start from the defaults.
+            // Ignored signals survive an exec, and the runtime ignores SIGPIPE: start from the
+            // defaults.
             Invariant.Check(LibC.posix_spawnattr_setflags(
                 &attributes, Process.POSIX_SPAWN_SETSIGDEF | Process.POSIX_SPAWN_SETSIGMASK) == 0);
             Invariant.Check(LibC.posix_spawnattr_setsigdefault(&attributes, &all) == 0);
@@ -169,7 +175,8 @@ public sealed class ChildProcess : IDisposable
             int result;
             fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
             {
-                result = LibC.posix_spawn(&pid, name, &actions, &attributes, argv.Pointers, envp.Pointers);
+                result = LibC.posix_spawn(
+                    &pid, name, &actions, &attributes, argv.Pointers, envp.Pointers);
             }
 
             if (result != 0)

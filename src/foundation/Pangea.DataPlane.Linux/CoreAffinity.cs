@@ -6,8 +6,8 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// On which cores the calling thread may run (sched_setaffinity(2)). Threads that it creates and programs
-/// that it executes inherit the set.
+/// On which cores the calling thread may run (sched_setaffinity(2)). Threads that it creates and
+/// programs that it executes inherit the set.
 /// </summary>
 public static class CoreAffinity
 {

@@ -8,17 +8,20 @@ namespace Pangea.DataPlane.Linux;
 
 /// <summary>
 /// Gives up everything a worker does not need, then executes it (decision A2). Capabilities, mount
-/// namespace and no_new_privs belong to the calling thread only, and a managed process has others; the exec
-/// ends them and leaves the one that was stripped. Must run on one thread from beginning to end.
+/// namespace and no_new_privs belong to the calling thread only, and a managed process has others;
+/// the exec ends them and leaves the one that was stripped. Must run on one thread from beginning
+/// to end.
 /// </summary>
 public static class Jail
 {
+    private const nuint Inert = Process.MS_NOSUID | Process.MS_NODEV;
+
     /// <summary>
     /// The steps that need privilege and those that anyone can take, in the only order that works.
     /// </summary>
     /// <returns>
-    /// What was given up only in part, one phrase each, empty if nothing; or the step that failed. After a
-    /// failure the process is half stripped and must exit.
+    /// What was given up only in part, one phrase each, empty if nothing; or the step that failed.
+    /// After a failure the process is half stripped and must exit.
     /// </returns>
     public static Result<IReadOnlyList<string>> Enter(JailOptions options)
     {
@@ -33,17 +36,20 @@ public static class Jail
 
         if (UserAccount.IsRoot)
         {
-            // 2. Mounts need CAP_SYS_ADMIN and see the real paths, so they come before the user changes.
+            // 2. Mounts need CAP_SYS_ADMIN and see the real paths, so they come before the user
+            // changes.
             if (options.Bindings.Count > 0 && BindPrivately(options) is { } unbound)
             {
                 waived.Add($"no private mounts: {unbound.Message}");
             }
 
-            // 3. The bounding set, while CAP_SETPCAP is still ours: no later exec can regain anything.
+            // 3. The bounding set, while CAP_SETPCAP is still ours: no later exec can regain
+            // anything.
             DropBoundingSet();
 
-            // 4. Groups, group, user: in this order, since each needs the privilege the next one ends. The
-            // C library changes every thread of the process, as it must to stay consistent.
+            // 4. Groups, group, user: in this order, since each needs the privilege the next one
+            // ends. The C library changes every thread of the process, as it must to stay
+            // consistent.
             if (options.User is { } user && ChangeUser(user) is { } fault)
             {
                 return fault;
@@ -66,9 +72,11 @@ public static class Jail
             return refused;
         }
 
-        // 7. Die with the supervisor. Only here: changing the user clears it (prctl(2)). If the supervisor
-        // died before this line, the worker meets the end of its channel instead.
-        if (Control(Process.PR_SET_PDEATHSIG, ChildProcess.SigKill, "set the parent-death signal") is { } deaf)
+        // 7. Die with the supervisor. Only here: changing the user clears it (prctl(2)). If the
+        // supervisor died before this line, the worker meets the end of its channel instead.
+        Fault? deaf = Control(
+            Process.PR_SET_PDEATHSIG, ChildProcess.SigKill, "set the parent-death signal");
+        if (deaf is not null)
         {
             return deaf;
         }
@@ -80,13 +88,17 @@ public static class Jail
             waived.Add($"not pinned: {pinned.Fault.Message}");
         }
 
-        // 9. The exec closes all but the channel and the standard three. Not closed here and now: the
-        // runtime is still using its own.
+        // 9. The exec closes all but the channel and the standard three. Not closed here and now:
+        // the runtime is still using its own.
         nint marked = LibC.syscallCloseRange(
-            Process.SYS_close_range, (uint)options.HighestKeptFd + 1, uint.MaxValue, Process.CLOSE_RANGE_CLOEXEC);
+            Process.SYS_close_range,
+            (uint)options.HighestKeptFd + 1,
+            uint.MaxValue,
+            Process.CLOSE_RANGE_CLOEXEC);
         if (marked < 0)
         {
-            return LastErrno().ToFault("mark descriptors close-on-exec", "close_range needs Linux 5.11");
+            return LastErrno().ToFault(
+                "mark descriptors close-on-exec", "close_range needs Linux 5.11");
         }
 
         return waived;
@@ -110,7 +122,8 @@ public static class Jail
     /// <summary>True when this process's present user may execute the file where it lies.</summary>
     public static unsafe bool CanExecute(string path)
     {
-        // SAFETY: zero-terminated and pinned. access(2) asks for the real user, who is changed as well.
+        // SAFETY: zero-terminated and pinned. access(2) asks for the real user, who is changed as
+        // well.
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {
             return LibC.access(name, 1) == 0;
@@ -121,7 +134,8 @@ public static class Jail
     {
         if (LibC.unshare(Process.CLONE_NEWNS) < 0)
         {
-            return LastErrno().ToFault("make a mount namespace", "a container needs CAP_SYS_ADMIN for it");
+            return LastErrno().ToFault(
+                "make a mount namespace", "a container needs CAP_SYS_ADMIN for it");
         }
 
         // Changes must not travel back to the host's mount table.
@@ -130,8 +144,8 @@ public static class Jail
             return shared;
         }
 
-        // Opened inside the new namespace (a descriptor of the old one cannot be bound) and before the
-        // private root covers them, because the real path may lie below it.
+        // Opened inside the new namespace (a descriptor of the old one cannot be bound) and before
+        // the private root covers them, because the real path may lie below it.
         List<(string Name, OwnedFd Place)> sources = [];
         try
         {
@@ -147,7 +161,7 @@ public static class Jail
             }
 
             string root = options.PrivateRoot;
-            if (Mount("tmpfs", root, "tmpfs", Process.MS_NOSUID | Process.MS_NODEV, "mode=0755,size=1m") is { } none)
+            if (Mount("tmpfs", root, "tmpfs", Inert, "mode=0755,size=1m") is { } none)
             {
                 return none;
             }
@@ -160,7 +174,7 @@ public static class Jail
                 }
             }
 
-            return Mount("none", root, null, Process.MS_REMOUNT | Process.MS_RDONLY | Process.MS_NOSUID | Process.MS_NODEV, null)
+            return Mount("none", root, null, Process.MS_REMOUNT | Process.MS_RDONLY | Inert, null)
                 ?? ChangeDirectory("/");
         }
         finally
@@ -186,13 +200,15 @@ public static class Jail
                 "none",
                 target,
                 null,
-                Process.MS_REMOUNT | Process.MS_BIND | Process.MS_RDONLY | Process.MS_NOSUID | Process.MS_NODEV,
+                Process.MS_REMOUNT | Process.MS_BIND | Process.MS_RDONLY | Inert,
                 null);
     }
 
-    private static unsafe Fault? Mount(string source, string target, string? type, nuint flags, string? data)
+    private static unsafe Fault? Mount(
+        string source, string target, string? type, nuint flags, string? data)
     {
-        // SAFETY: zero-terminated and pinned; a null array pins to a null pointer, which mount(2) allows.
+        // SAFETY: zero-terminated and pinned; a null array pins to a null pointer, which mount(2)
+        // allows.
         fixed (byte* from = Encoding.UTF8.GetBytes(source + '\0'),
             to = Encoding.UTF8.GetBytes(target + '\0'),
             kind = type is null ? null : Encoding.UTF8.GetBytes(type + '\0'),
@@ -217,8 +233,8 @@ public static class Jail
     {
         for (int capability = 0; capability <= Process.CapabilityMax; capability++)
         {
-            // EINVAL: the kernel knows no such capability. EPERM (a container without CAP_SETPCAP) leaves
-            // the set, which no_new_privs below makes useless.
+            // EINVAL: the kernel knows no such capability. EPERM (a container without CAP_SETPCAP)
+            // leaves the set, which no_new_privs below makes useless.
             _ = LibC.prctl(Process.PR_CAPBSET_DROP, (nuint)capability, 0, 0, 0);
         }
 
@@ -248,7 +264,8 @@ public static class Jail
         cap_user_header header = new() { version = Process._LINUX_CAPABILITY_VERSION_3 };
         cap_user_data none = default;
 
-        // SAFETY: the kernel reads the header and two data structs, which are exactly what is there.
+        // SAFETY: the kernel reads the header and two data structs, which are exactly what is
+        // there.
         return LibC.capset(&header, &none) < 0
             ? LastErrno().ToFault("clear capabilities")
             : null;
@@ -257,7 +274,9 @@ public static class Jail
     private static Fault? Control(int option, nuint value, string what) =>
         LibC.prctl(option, value, 0, 0, 0) < 0 ? LastErrno().ToFault(what) : null;
 
-    /// <summary>Raises soft and hard limit to the wish, or the soft one as far as the hard one allows.</summary>
+    /// <summary>
+    /// Raises soft and hard limit to the wish, or the soft one as far as the hard one allows.
+    /// </summary>
     private static unsafe void RaiseLimit(int resource, ulong wish)
     {
         rlimit limit;

@@ -3,7 +3,9 @@ namespace Pangea.DataPlane.Linux;
 /// <summary>What a process becomes before it executes the real program.</summary>
 public sealed record JailOptions
 {
-    /// <summary>Whom to become; null keeps the present user, the only choice without root.</summary>
+    /// <summary>
+    /// Whom to become; null keeps the present user, the only choice without root.
+    /// </summary>
     public UserAccount? User { get; init; }
 
     /// <summary>Core of the loop thread.</summary>
@@ -22,8 +24,8 @@ public sealed record JailOptions
     public int HighestKeptFd { get; init; } = 3;
 
     /// <summary>
-    /// Directories that the program needs, bound read-only under <see cref="PrivateRoot"/>; key: name
-    /// there, value: real path. Needed because the user may have no way to the real path.
+    /// Directories that the program needs, bound read-only under <see cref="PrivateRoot"/>; key:
+    /// name there, value: real path. Needed because the user may have no way to the real path.
     /// </summary>
     public IReadOnlyDictionary<string, string> Bindings { get; init; } =
         new Dictionary<string, string>();

@@ -4,8 +4,8 @@ using System.Text;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// A zero-terminated array of zero-terminated UTF-8 strings in native memory, as argv and envp are. Freed
-/// with the object, never moved by the collector.
+/// A zero-terminated array of zero-terminated UTF-8 strings in native memory, as argv and envp are.
+/// Freed with the object, never moved by the collector.
 /// </summary>
 internal sealed unsafe class NativeStrings : IDisposable
 {
@@ -16,8 +16,8 @@ internal sealed unsafe class NativeStrings : IDisposable
         int bytes = strings.Sum(text => Encoding.UTF8.GetByteCount(text) + 1);
         int table = (strings.Count + 1) * sizeof(byte*);
 
-        // SAFETY: one block holds the pointer table and behind it every string with its terminator; the
-        // sizes are the sums above, and each write goes through a span cut to what is left.
+        // SAFETY: one block holds the pointer table and behind it every string with its terminator;
+        // the sizes are the sums above, and each write goes through a span cut to what is left.
         byte* block = (byte*)NativeMemory.Alloc((nuint)(table + bytes));
         _pointers = (byte**)block;
         var rest = new Span<byte>(block + table, bytes);

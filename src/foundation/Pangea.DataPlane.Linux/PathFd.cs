@@ -6,8 +6,8 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// Descriptors that only name a place in the file system (O_PATH): opening one needs search permission on
-/// the way to it and none on the place itself.
+/// Descriptors that only name a place in the file system (O_PATH): opening one needs search
+/// permission on the way to it and none on the place itself.
 /// </summary>
 internal static class PathFd
 {

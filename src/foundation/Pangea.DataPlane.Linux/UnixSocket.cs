@@ -7,9 +7,9 @@ using Pangea.DataPlane.Linux.Sys;
 namespace Pangea.DataPlane.Linux;
 
 /// <summary>
-/// A Unix stream socket that carries bytes and, beside them, open descriptors (SCM_RIGHTS). One owner, one
-/// thread at a time. A call asks for waiting or not by its own argument, so the descriptor itself stays in
-/// blocking mode, except a listening one.
+/// A Unix stream socket that carries bytes and, beside them, open descriptors (SCM_RIGHTS). One
+/// owner, one thread at a time. A call asks for waiting or not by its own argument, so the
+/// descriptor itself stays in blocking mode, except a listening one.
 /// </summary>
 public sealed class UnixSocket : IDisposable
 {
@@ -25,7 +25,8 @@ public sealed class UnixSocket : IDisposable
     /// Creates the socket file and listens. An existing file is not removed: EADDRINUSE
     /// (<see cref="FaultCode.Exists"/>) tells the caller, who alone can know whether it is in use.
     /// </summary>
-    /// <param name="path">Any length; over 107 bytes the name is reached through its directory.</param>
+    /// <param name="path">Any length; over 107 bytes the name is reached through its
+    /// directory.</param>
     /// <param name="mode">Permission bits, for example octal 600.</param>
     /// <param name="backlog">Connections the kernel queues before accept.</param>
     public static Result<UnixSocket> Listen(string path, int mode, int backlog)
@@ -38,10 +39,13 @@ public sealed class UnixSocket : IDisposable
 
         UnixSocket socket = made.Value;
 
-        // bind(2) takes the new file's permissions from the socket's own inode, so there is no moment in
-        // which the file is open to others (net/unix/af_unix.c, unix_bind_bsd). The umask only narrows.
+        // bind(2) takes the new file's permissions from the socket's own inode, so there is no
+        // moment in which the file is open to others (net/unix/af_unix.c, unix_bind_bsd). The umask
+        // only narrows.
         SysResult result = Wrap(LibC.fchmod(socket.Fd.Number, (uint)mode));
-        Fault? fault = result.IsOk ? socket.Address(path, connect: false) : result.Errno.ToFault($"protect {path}");
+        Fault? fault = result.IsOk
+            ? socket.Address(path, connect: false)
+            : result.Errno.ToFault($"protect {path}");
         if (fault is null)
         {
             result = Wrap(LibC.listen(socket.Fd.Number, backlog));
@@ -58,8 +62,8 @@ public sealed class UnixSocket : IDisposable
     }
 
     /// <summary>
-    /// Connects. <see cref="FaultCode.NotFound"/> with ENOENT: no such file; with ECONNREFUSED: a file
-    /// that nobody listens on any more.
+    /// Connects. <see cref="FaultCode.NotFound"/> with ENOENT: no such file; with ECONNREFUSED: a
+    /// file that nobody listens on any more.
     /// </summary>
     public static Result<UnixSocket> Connect(string path)
     {
@@ -124,8 +128,8 @@ public sealed class UnixSocket : IDisposable
     }
 
     /// <summary>
-    /// Sends with one sendmsg. The descriptors travel with the first byte; when fewer bytes than asked
-    /// were taken, they are on their way already and the rest is sent without them.
+    /// Sends with one sendmsg. The descriptors travel with the first byte; when fewer bytes than
+    /// asked were taken, they are on their way already and the rest is sent without them.
     /// </summary>
     /// <param name="bytes">At least one byte when descriptors are given.</param>
     /// <param name="descriptors">Stay the caller's; the peer gets copies. At most
@@ -142,10 +146,11 @@ public sealed class UnixSocket : IDisposable
         int flags = Socket.MSG_NOSIGNAL | (wait ? 0 : Socket.MSG_DONTWAIT);
         if (space > 0)
         {
-            // SAFETY: control has room for the largest count, checked above; stackalloc is zeroed and
-            // aligned to at least 8.
+            // SAFETY: control has room for the largest count, checked above; stackalloc is zeroed
+            // and aligned to at least 8.
             var header = (cmsghdr*)control;
-            header->cmsg_len = (nuint)(Socket.CMSG_HEADER_BYTES + (descriptors.Length * sizeof(int)));
+            header->cmsg_len = (nuint)(
+                Socket.CMSG_HEADER_BYTES + (descriptors.Length * sizeof(int)));
             header->cmsg_level = Socket.SOL_SOCKET;
             header->cmsg_type = Socket.SCM_RIGHTS;
             var numbers = (int*)(control + Socket.CMSG_HEADER_BYTES);
@@ -177,17 +182,17 @@ public sealed class UnixSocket : IDisposable
     }
 
     /// <summary>
-    /// Receives with one recvmsg. The kernel never joins the bytes of two sends when the second carries
-    /// descriptors, so what is appended to <paramref name="received"/> belongs to a send that begins
-    /// within these bytes.
+    /// Receives with one recvmsg. The kernel never joins the bytes of two sends when the second
+    /// carries descriptors, so what is appended to <paramref name="received"/> belongs to a send
+    /// that begins within these bytes.
     /// </summary>
     /// <param name="bytes">Not empty.</param>
     /// <param name="received">Gets the descriptors, close-on-exec; the caller owns them.</param>
     /// <param name="wait">False: EAGAIN when nothing is there.</param>
     /// <returns>
     /// Bytes received, 0 at the end of the stream. EMSGSIZE: more descriptors came than
-    /// <see cref="Limits.RpcDescriptorsMax"/> or than the process may open; those that arrived are closed
-    /// and the stream can no longer be trusted, so the caller closes the connection.
+    /// <see cref="Limits.RpcDescriptorsMax"/> or than the process may open; those that arrived are
+    /// closed and the stream can no longer be trusted, so the caller closes the connection.
     /// </returns>
     public unsafe SysResult Receive(Span<byte> bytes, List<OwnedFd> received, bool wait)
     {
@@ -197,8 +202,9 @@ public sealed class UnixSocket : IDisposable
         int flags = Socket.MSG_CMSG_CLOEXEC | (wait ? 0 : Socket.MSG_DONTWAIT);
         int firstReceived = received.Count;
 
-        // SAFETY: the kernel writes at most iov_len bytes to the pinned span and at most msg_controllen to
-        // the control buffer, and tells in msg_controllen how much of it is filled.
+        // SAFETY: the kernel writes at most iov_len bytes to the pinned span and at most
+        // msg_controllen to the control buffer, and tells in msg_controllen how much of it is
+        // filled.
         fixed (byte* start = bytes)
         {
             msg_iovec vector = new() { iov_base = start, iov_len = (nuint)bytes.Length };
@@ -309,7 +315,8 @@ public sealed class UnixSocket : IDisposable
             return AddressShort(name, connect, what);
         }
 
-        // The address has room for 107 bytes only. A descriptor of the directory makes any path short.
+        // The address has room for 107 bytes only. A descriptor of the directory makes any path
+        // short.
         string directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
         Result<OwnedFd> opened = PathFd.Open(directory);
         if (!opened.IsOk)
@@ -340,8 +347,8 @@ public sealed class UnixSocket : IDisposable
         SysResult result;
         do
         {
-            // SAFETY: the address is a local that outlives the call; name is shorter than sun_path, so
-            // its terminating zero is inside.
+            // SAFETY: the address is a local that outlives the call; name is shorter than sun_path,
+            // so its terminating zero is inside.
             result = Wrap(connect
                 ? LibC.connect(Fd.Number, &address, bytes)
                 : LibC.bind(Fd.Number, &address, bytes));

@@ -15,7 +15,9 @@ public readonly record struct UserAccount(string Name, uint Uid, uint Gid)
 
     public static bool IsRoot => LibC.geteuid() == 0;
 
-    /// <summary>Finds an account by name, or takes "uid" or "uid:gid" as numbers without an account.</summary>
+    /// <summary>
+    /// Finds an account by name, or takes "uid" or "uid:gid" as numbers without an account.
+    /// </summary>
     public static Result<UserAccount> Find(string name)
     {
         string[] parts = name.Split(':');
@@ -24,7 +26,8 @@ public readonly record struct UserAccount(string Name, uint Uid, uint Gid)
             uint gid = uid;
             if (parts.Length == 2 && !TryNumber(parts[1], out gid))
             {
-                return Fault.InvalidParameter("user", $"\"{name}\" is neither a user name nor uid:gid");
+                return Fault.InvalidParameter(
+                    "user", $"\"{name}\" is neither a user name nor uid:gid");
             }
 
             return new UserAccount(name, uid, gid);

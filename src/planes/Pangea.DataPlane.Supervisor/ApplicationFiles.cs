@@ -1,13 +1,15 @@
+using System.Collections;
 using System.Runtime.InteropServices;
 
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// Where this program lies and how to execute it again: its directory, and the root of the runtime it runs
-/// on, which is none when it was published with its own.
+/// Where this program lies and how to execute it again: its directory, and the root of the runtime
+/// it runs on, which is none when it was published with its own.
 /// </summary>
 /// <param name="ApplicationDirectory">Holds the program's files.</param>
-/// <param name="RuntimeRoot">What DOTNET_ROOT names; null where the program brings its runtime.</param>
+/// <param name="RuntimeRoot">What DOTNET_ROOT names; null where the program brings its
+/// runtime.</param>
 public sealed record ApplicationFiles(string ApplicationDirectory, string? RuntimeRoot)
 {
     private const string HostName = "pangea";
@@ -19,9 +21,11 @@ public sealed record ApplicationFiles(string ApplicationDirectory, string? Runti
         {
             string application = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
 
-            // <root>/shared/Microsoft.NETCore.App/<version>/
+            // The runtime lies in shared/NAME/VERSION below the root.
             var runtime = new DirectoryInfo(RuntimeEnvironment.GetRuntimeDirectory());
-            string? root = runtime.Parent?.Parent is { Name: "shared", Parent: { } found } ? found.FullName : null;
+            string? root = runtime.Parent?.Parent is { Name: "shared", Parent: { } found }
+                ? found.FullName
+                : null;
             return new ApplicationFiles(application, root);
         }
     }
@@ -38,7 +42,8 @@ public sealed record ApplicationFiles(string ApplicationDirectory, string? Runti
     private bool HasHost => File.Exists(Host);
 
     /// <summary>
-    /// The environment of a worker: nothing of the caller's but what names a choice of ours or a language.
+    /// The environment of a worker: nothing of the caller's but what names a choice of ours or a
+    /// language.
     /// </summary>
     public List<string> Environment()
     {
@@ -48,7 +53,8 @@ public sealed record ApplicationFiles(string ApplicationDirectory, string? Runti
             environment.Add($"DOTNET_ROOT={RuntimeRoot}");
         }
 
-        foreach (System.Collections.DictionaryEntry entry in System.Environment.GetEnvironmentVariables())
+        IDictionary variables = System.Environment.GetEnvironmentVariables();
+        foreach (DictionaryEntry entry in variables)
         {
             string name = (string)entry.Key;
             if (IsKept(name))
@@ -60,8 +66,9 @@ public sealed record ApplicationFiles(string ApplicationDirectory, string? Runti
         return environment;
     }
 
-    // PANGEA_RING and PANGEA_ERASURE_KERNEL force a choice; the tuning variables of the runtime are for
-    // measurements. Everything that could load code or open a door (DOTNET_STARTUP_HOOKS, LD_PRELOAD) stays out.
+    // PANGEA_RING and PANGEA_ERASURE_KERNEL force a choice; the tuning variables of the runtime are
+    // for measurements. Everything that could load code or open a door (DOTNET_STARTUP_HOOKS,
+    // LD_PRELOAD) stays out.
     private static bool IsKept(string name) =>
         name.StartsWith("PANGEA_", StringComparison.Ordinal)
         || name is "LANG" or "LC_ALL" or "TZ" or "PATH"

@@ -4,14 +4,15 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// The public socket and the lock file that says whose it is. The lock outlives nothing: the kernel drops
-/// it with the process, so what a dead supervisor left is told from what a live one uses.
+/// The public socket and the lock file that says whose it is. The lock outlives nothing: the kernel
+/// drops it with the process, so what a dead supervisor left is told from what a live one uses.
 /// </summary>
 public sealed class ControlSocket : IDisposable
 {
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
     private const int Backlog = 128;
+    private const string ChooseAnother = "choose another socket with --socket or PANGEA_SOCKET";
 
     private readonly OwnedFd _lock;
 
@@ -26,15 +27,17 @@ public sealed class ControlSocket : IDisposable
 
     public UnixSocket Listener { get; }
 
-    /// <summary>Makes the directory where it is missing, takes over what a dead supervisor left, listens.</summary>
+    /// <summary>
+    /// Makes the directory where it is missing, takes over what a dead supervisor left, listens.
+    /// </summary>
     /// <returns><see cref="FaultCode.Busy"/> while another process listens there.</returns>
     public static Result<ControlSocket> Listen(string path)
     {
         string directory = System.IO.Path.GetDirectoryName(path) ?? "/";
         try
         {
-            // One that exists keeps its permissions: it may be /tmp. The socket is 0600 and each peer is
-            // asked for its user anyway.
+            // One that exists keeps its permissions: it may be /tmp. The socket is 0600 and each
+            // peer is asked for its user anyway.
             Directory.CreateDirectory(directory, (UnixFileMode)PrivateDirectory);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -42,17 +45,19 @@ public sealed class ControlSocket : IDisposable
             return new Fault(
                 FaultCode.Denied,
                 $"cannot make the socket's directory {directory}: {e.Message}",
-                "choose another socket with --socket or PANGEA_SOCKET");
+                ChooseAnother);
         }
 
         Result<OwnedFd> guard = Files.Open(
             path + ".lock", OpenFlags.Read | OpenFlags.Write | OpenFlags.Create, PrivateFile);
         if (!guard.IsOk)
         {
-            return guard.Fault with { Hint = "choose another socket with --socket or PANGEA_SOCKET" };
+            return guard.Fault with { Hint = ChooseAnother };
         }
 
-        Fault? fault = Files.TryLock(guard.Value, exclusive: true).IsOk ? RemoveLeftover(path) : InUse(path);
+        Fault? fault = Files.TryLock(guard.Value, exclusive: true).IsOk
+            ? RemoveLeftover(path)
+            : InUse(path);
         if (fault is null)
         {
             Result<UnixSocket> listener = UnixSocket.Listen(path, PrivateFile, Backlog);
@@ -68,7 +73,9 @@ public sealed class ControlSocket : IDisposable
         return fault;
     }
 
-    /// <summary>Stops listening and removes the socket; the lock file stays, or two could lock two files.</summary>
+    /// <summary>
+    /// Stops listening and removes the socket; the lock file stays, or two could lock two files.
+    /// </summary>
     public void Dispose()
     {
         Listener.Dispose();
@@ -95,12 +102,13 @@ public sealed class ControlSocket : IDisposable
         {
             return new Fault(
                 FaultCode.Exists,
-                $"{path} exists and is not a socket that a supervisor left: {connected.Fault.Message}",
+                $"{path} is not what a supervisor leaves: {connected.Fault.Message}",
                 "remove it, or choose another socket with --socket");
         }
 
         // A regular file refuses connections as well; only a socket is ours to remove.
-        Result<DirectoryFd> directory = DirectoryFd.Open(System.IO.Path.GetDirectoryName(path) ?? "/");
+        Result<DirectoryFd> directory = DirectoryFd.Open(
+            System.IO.Path.GetDirectoryName(path) ?? "/");
         if (!directory.IsOk)
         {
             return directory.Fault;

@@ -6,18 +6,20 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// Changes of state, one line each on standard error: time, event id, fields. Never per call. Used from
-/// the loop's thread only.
+/// Changes of state, one line each on standard error: time, event id, fields. Never per call. Used
+/// from the loop's thread only.
 /// </summary>
 public static class EventLog
 {
-    /// <summary>Writes <c>2026-01-31T12:00:00.000Z area.event name=value ...</c>; null values are left out.</summary>
+    /// <summary>
+    /// Writes <c>2026-01-31T12:00:00.000Z area.event name=value ...</c>; null values are left out.
+    /// </summary>
     public static void Write(string id, params ReadOnlySpan<(string Name, object? Value)> fields)
     {
         using OwnedFd standardError = OwnedFd.Borrow(2);
 
-        // One write per line, so that lines of several processes on one stream do not mix. A log that
-        // cannot be written has nowhere to complain.
+        // One write per line, so that lines of several processes on one stream do not mix. A log
+        // that cannot be written has nowhere to complain.
         _ = Files.Write(standardError, Encoding.UTF8.GetBytes(Format(DateTime.UtcNow, id, fields)));
     }
 
@@ -43,7 +45,9 @@ public static class EventLog
         return line.Append('\n').ToString();
     }
 
-    /// <summary>Plain where it is one word; in quotes with escapes otherwise, so that a line stays one.</summary>
+    /// <summary>
+    /// Plain where it is one word; in quotes with escapes otherwise, so that a line stays one.
+    /// </summary>
     private static void AppendValue(StringBuilder line, string value)
     {
         bool plain = value.Length > 0;

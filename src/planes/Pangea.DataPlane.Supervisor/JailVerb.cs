@@ -4,8 +4,9 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// <c>pangea jail --user U --core N --housekeeping M -- worker ...</c>: gives up privilege, then executes
-/// this very program again with what follows the two dashes. Started by the supervisor only.
+/// <c>pangea jail --user U --core N --housekeeping M -- worker ...</c>: gives up privilege, then
+/// executes this very program again with what follows the two dashes. Started by the supervisor
+/// only.
 /// </summary>
 public static class JailVerb
 {
@@ -45,17 +46,22 @@ public static class JailVerb
             real.RuntimeRoot is null ? null : Path.Combine(PrivateRoot, RuntimeName));
         ApplicationFiles files = Jail.CanExecute(inside.Program) ? inside : real;
         Fault fault = Jail.Execute(
-            files.Program, [.. files.LeadingArguments, .. parsed.Value.Command], files.Environment());
+            files.Program,
+            [.. files.LeadingArguments, .. parsed.Value.Command],
+            files.Environment());
         EventLog.Write("jail.failed", fault with
         {
-            Hint = $"user {parsed.Value.Options.User} needs a way to {files.Program}: install it below /usr/lib",
+            Hint =
+                $"user {parsed.Value.Options.User} needs a way to {files.Program}; "
+                + "install it below /usr/lib",
         });
         return FailedExit;
     }
 
     private static Dictionary<string, string> Bindings(ApplicationFiles files)
     {
-        Dictionary<string, string> bindings = new() { [ApplicationName] = files.ApplicationDirectory };
+        Dictionary<string, string> bindings =
+            new() { [ApplicationName] = files.ApplicationDirectory };
         if (files.RuntimeRoot is not null)
         {
             bindings[RuntimeName] = files.RuntimeRoot;
@@ -69,7 +75,8 @@ public static class JailVerb
         int end = Array.IndexOf(arguments, "--");
         if (end < 0 || end == arguments.Length - 1)
         {
-            return Fault.InvalidParameter("--", "nothing to execute", "end the options with -- and a verb");
+            return Fault.InvalidParameter(
+                "--", "nothing to execute", "end the options with -- and a verb");
         }
 
         UserAccount? user = null;
@@ -96,16 +103,23 @@ public static class JailVerb
                     housekeeping = number;
                     break;
                 default:
-                    return Fault.InvalidParameter(arguments[i], $"unknown option {arguments[i]} {value}");
+                    return Fault.InvalidParameter(
+                        arguments[i], $"unknown option {arguments[i]} {value}");
             }
         }
 
         if (end % 2 != 0 || core is null || housekeeping is null)
         {
-            return Fault.InvalidParameter("--core", "--core and --housekeeping are needed, each with a number");
+            return Fault.InvalidParameter(
+                "--core", "--core and --housekeeping are needed, each with a number");
         }
 
-        return (new JailOptions { User = user, Core = core.Value, HousekeepingCore = housekeeping.Value },
-            arguments[(end + 1)..]);
+        var options = new JailOptions
+        {
+            User = user,
+            Core = core.Value,
+            HousekeepingCore = housekeeping.Value,
+        };
+        return (options, arguments[(end + 1)..]);
     }
 }

@@ -4,12 +4,16 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Supervisor;
 
-/// <summary>A call that a worker has or will get: a client's, or one of the supervisor's own.</summary>
+/// <summary>
+/// A call that a worker has or will get: a client's, or one of the supervisor's own.
+/// </summary>
 internal sealed class PendingCall
 {
     private readonly Action<Result<RpcMessage>>? _onReply;
 
-    /// <summary>A client's call. Without an id it is a notification, whose reply nobody gets.</summary>
+    /// <summary>
+    /// A client's call. Without an id it is a notification, whose reply nobody gets.
+    /// </summary>
     public PendingCall(RpcConnection caller, RpcMessage call)
     {
         Caller = caller;

@@ -27,7 +27,8 @@ internal readonly record struct ProcessFacts(
                     continue;
                 }
 
-                string[] values = line[(colon + 1)..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+                string[] values = line[(colon + 1)..].Split(
+                    (char[]?)null, StringSplitOptions.RemoveEmptyEntries);
                 switch (line.AsSpan(0, colon))
                 {
                     case "Uid":
@@ -37,7 +38,8 @@ internal readonly record struct ProcessFacts(
                         rssBytes = long.Parse(values[0], CultureInfo.InvariantCulture) * 1024;
                         break;
                     case "CapEff" or "CapPrm":
-                        capabilities |= ulong.Parse(values[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                        capabilities |= ulong.Parse(
+                            values[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
                         break;
                     case "NoNewPrivs":
                         noNewPrivileges = values[0] == "1";

@@ -10,8 +10,8 @@ using Pangea.DataPlane.Supervisor.State;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// The place of one storage worker: starts the process, hands it what it may touch, notices its death,
-/// starts it again with growing pauses. The calls it has live in <see cref="WorkerCalls"/>.
+/// The place of one storage worker: starts the process, hands it what it may touch, notices its
+/// death, starts it again with growing pauses. The calls it has live in <see cref="WorkerCalls"/>.
 /// </summary>
 internal sealed class StorageWorker : IRpcPeer
 {
@@ -20,10 +20,12 @@ internal sealed class StorageWorker : IRpcPeer
     private static readonly TimeSpan s_pauseMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_pauseMax = TimeSpan.FromSeconds(10);
 
-    // A worker that lived this long died of something new, so the pauses start again from the shortest.
+    // A worker that lived this long died of something new, so the pauses start again from the
+    // shortest.
     private static readonly TimeSpan s_provenAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pingEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pingTimeMax = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_waitTimeMax = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_stopTimeMax = TimeSpan.FromSeconds(5);
 
     private readonly IReactor _reactor;
@@ -36,14 +38,14 @@ internal sealed class StorageWorker : IRpcPeer
     private WorkerStartResult? _ready;
     private long _readySinceMs;
     private int _restarts;
-    private Fault? _lastFault;
 
-    public StorageWorker(IReactor reactor, ApplianceConfiguration configuration, StateDirectory state)
+    public StorageWorker(
+        IReactor reactor, ApplianceConfiguration configuration, StateDirectory state)
     {
         _reactor = reactor;
         _configuration = configuration;
         _state = state;
-        Calls = new WorkerCalls(reactor);
+        Calls = new WorkerCalls(reactor, s_waitTimeMax);
     }
 
     public WorkerCalls Calls { get; }
@@ -58,7 +60,8 @@ internal sealed class StorageWorker : IRpcPeer
 
     /// <summary>Starts, and keeps the place filled until <see cref="Stop"/>.</summary>
     /// <param name="onStopped">Called once when the last process has ended.</param>
-    // async void on purpose: a defect in here ends the supervisor instead of leaving it without a worker.
+    // async void on purpose: a defect in here ends the supervisor instead of leaving it without a
+    // worker.
     public async void Run(Action onStopped)
     {
         TimeSpan pause = s_pauseMin;
@@ -76,7 +79,7 @@ internal sealed class StorageWorker : IRpcPeer
             }
             else
             {
-                _lastFault = started.Fault;
+                Calls.LastFailure = started.Fault;
                 EventLog.Write("worker.notStarted", started.Fault);
             }
 
@@ -86,7 +89,8 @@ internal sealed class StorageWorker : IRpcPeer
             }
 
             State = WorkerState.Restarting;
-            EventLog.Write("worker.restarting", ("index", Index), ("pauseMs", (long)pause.TotalMilliseconds));
+            EventLog.Write(
+                "worker.restarting", ("index", Index), ("pauseMs", (long)pause.TotalMilliseconds));
             await _reactor.DelayAsync(pause, _stopping.Token);
             pause = pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
             _restarts++;
@@ -97,7 +101,9 @@ internal sealed class StorageWorker : IRpcPeer
         onStopped();
     }
 
-    /// <summary>Ends the worker: its channel closes, and if that does not end it in time, it is killed.</summary>
+    /// <summary>
+    /// Ends the worker: its channel closes, and if that does not end it in time, it is killed.
+    /// </summary>
     public void Stop()
     {
         if (_stopping.IsCancellationRequested)
@@ -107,7 +113,8 @@ internal sealed class StorageWorker : IRpcPeer
         }
 
         _stopping.Cancel();
-        Calls.Refuse(new Fault(FaultCode.BadState, "the appliance is stopping", "call again once it is back"));
+        Calls.Refuse(new Fault(
+            FaultCode.BadState, "the appliance is stopping", "call again once it is back"));
         _channel?.Close(null);
         KillAfter(s_stopTimeMax, _child);
     }
@@ -177,7 +184,8 @@ internal sealed class StorageWorker : IRpcPeer
 
         CloseDevices();
         _devices = DeviceDirectories.Open(_configuration);
-        Result<(ChildProcess Child, UnixSocket Channel)> launched = WorkerLaunch.Start(_configuration);
+        Result<(ChildProcess Child, UnixSocket Channel)> launched =
+            WorkerLaunch.Start(_configuration);
         if (!launched.IsOk)
         {
             key.Value.Dispose();
@@ -248,9 +256,9 @@ internal sealed class StorageWorker : IRpcPeer
 
         if (!result.IsOk)
         {
-            _lastFault = result.Fault;
             if (result.Fault.Code != FaultCode.WorkerLost)
             {
+                Calls.LastFailure = result.Fault;
                 EventLog.Write("worker.refusedStart", result.Fault);
                 Kill("it did not start");
             }
@@ -260,7 +268,7 @@ internal sealed class StorageWorker : IRpcPeer
 
         _ready = result.Value;
         _readySinceMs = Environment.TickCount64;
-        _lastFault = null;
+        Calls.LastFailure = null;
         State = WorkerState.Ready;
         HasBeenReady = true;
         ProcessFacts? facts = ProcessFacts.Read(child.Pid);
@@ -281,13 +289,16 @@ internal sealed class StorageWorker : IRpcPeer
         Watch(child);
     }
 
-    /// <summary>A loop that no longer turns looks alive from outside; it is ended and started afresh.</summary>
+    /// <summary>
+    /// A loop that no longer turns looks alive from outside; it is ended and started afresh.
+    /// </summary>
     private async void Watch(ChildProcess child)
     {
         while (true)
         {
             await _reactor.DelayAsync(s_pingEvery, _stopping.Token);
-            if (!ReferenceEquals(child, _child) || State != WorkerState.Ready || _stopping.IsCancellationRequested)
+            bool present = ReferenceEquals(child, _child) && State == WorkerState.Ready;
+            if (!present || _stopping.IsCancellationRequested)
             {
                 return;
             }
@@ -340,10 +351,9 @@ internal sealed class StorageWorker : IRpcPeer
 
         channel.Close(null);
         State = _stopping.IsCancellationRequested ? State : WorkerState.Restarting;
-        string last = _lastFault is null ? "" : $"; last failure: {_lastFault.Message}";
         Calls.Detach(new Fault(
             FaultCode.WorkerLost,
-            $"the storage worker ended during the call{last}",
+            "the storage worker ended during the call",
             "call again: it is being restarted, and nothing half-done stays visible"));
     }
 
@@ -351,7 +361,8 @@ internal sealed class StorageWorker : IRpcPeer
     {
         if (_child is not null && _child.TryReap() is null)
         {
-            EventLog.Write("worker.killed", ("index", Index), ("pid", _child.Pid), ("reason", reason));
+            EventLog.Write(
+                "worker.killed", ("index", Index), ("pid", _child.Pid), ("reason", reason));
             _child.Kill(ChildProcess.SigKill);
         }
     }

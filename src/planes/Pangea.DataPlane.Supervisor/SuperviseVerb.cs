@@ -8,8 +8,8 @@ using Pangea.DataPlane.Supervisor.State;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// <c>pangea supervise [--config FILE] [--state DIR] [--socket PATH] [--user U] ...</c>: runs the appliance
-/// until SIGTERM or SIGINT.
+/// <c>pangea supervise [--config FILE] [--state DIR] [--socket PATH] [--user U] ...</c>: runs the
+/// appliance until SIGTERM or SIGINT.
 /// </summary>
 public static class SuperviseVerb
 {
@@ -22,7 +22,7 @@ public static class SuperviseVerb
         ("--config FILE", "configuration file (PANGEA_CONFIG); see docs/configuration.md"),
         ("--state DIR", "state directory (PANGEA_STATE; default ./var)"),
         ("--socket PATH", "control socket (PANGEA_SOCKET; default /run/pangea/control.sock)"),
-        ("--user NAME|UID:GID", "whom workers run as when started by root (PANGEA_USER; default pangea)"),
+        ("--user NAME|UID:GID", "whom workers run as under root (PANGEA_USER; default pangea)"),
         ("--redundancy K+M", "data and parity shards (default 8+4)"),
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
         ("--compression auto|off", "whether stripes are compressed (default auto)"),
@@ -40,8 +40,8 @@ public static class SuperviseVerb
             return Report(configuration.Fault);
         }
 
-        // The state before the socket: of two supervisors on one state the second must not get so far as
-        // to touch the first one's socket.
+        // The state before the socket: of two supervisors on one state the second must not get so
+        // far as to touch the first one's socket.
         Result<StateDirectory> state = StateDirectory.Open(configuration.Value.StateDirectory);
         if (!state.IsOk)
         {
@@ -59,7 +59,8 @@ public static class SuperviseVerb
         return Serve(configuration.Value, held, listening);
     }
 
-    private static int Serve(ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
+    private static int Serve(
+        ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
     {
         Result<IReactor> made = Reactors.Create(null, new ReactorOptions());
         if (!made.IsOk)
@@ -84,7 +85,7 @@ public static class SuperviseVerb
             ("ring", reactor.Kind));
         if (!UserAccount.IsRoot)
         {
-            EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller, not as a user of their own"));
+            EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller"));
         }
 
         reactor.Post(supervisor.Start);
@@ -93,7 +94,8 @@ public static class SuperviseVerb
         return 0;
     }
 
-    private static PosixSignalRegistration StopOn(PosixSignal signal, IReactor reactor, Supervisor supervisor) =>
+    private static PosixSignalRegistration StopOn(
+        PosixSignal signal, IReactor reactor, Supervisor supervisor) =>
         PosixSignalRegistration.Create(signal, context =>
         {
             context.Cancel = true; // We end by ourselves, in order.

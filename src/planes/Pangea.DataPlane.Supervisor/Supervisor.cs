@@ -12,9 +12,9 @@ using Pangea.DataPlane.Supervisor.State;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// The one process with privilege and names: listens on the public socket, answers what is about the
-/// appliance itself, forwards what is about objects, and keeps its worker alive. Touches no payload. All of
-/// it runs on the loop's thread.
+/// The one process with privilege and names: listens on the public socket, answers what is about
+/// the appliance itself, forwards what is about objects, and keeps its worker alive. Touches no
+/// payload. All of it runs on the loop's thread.
 /// </summary>
 public sealed class Supervisor : IRpcPeer
 {
@@ -31,7 +31,10 @@ public sealed class Supervisor : IRpcPeer
     private readonly long _startedMs = Environment.TickCount64;
 
     public Supervisor(
-        IReactor reactor, ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
+        IReactor reactor,
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        ControlSocket socket)
     {
         _reactor = reactor;
         _configuration = configuration;
@@ -45,7 +48,8 @@ public sealed class Supervisor : IRpcPeer
         get
         {
             string text = typeof(Supervisor).Assembly
-                .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+                .GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+                ?.InformationalVersion ?? "0";
             int plus = text.IndexOf('+');
             return plus < 0 ? (text, "unknown") : (text[..plus], text[(plus + 1)..]);
         }
@@ -59,8 +63,8 @@ public sealed class Supervisor : IRpcPeer
     }
 
     /// <summary>
-    /// Ends in good order: no new clients, calls under way fail with a clear error, the worker ends. A
-    /// second time: at once.
+    /// Ends in good order: no new clients, calls under way fail with a clear error, the worker
+    /// ends. A second time: at once.
     /// </summary>
     public void Stop(string reason)
     {
@@ -77,7 +81,9 @@ public sealed class Supervisor : IRpcPeer
         }
 
         RpcMethod? method = RpcMethods.Find(message.Method);
-        Fault? fault = method is null ? RpcMethods.NotFound(message.Method) : RpcParameters.Check(method, message);
+        Fault? fault = method is null
+            ? RpcMethods.NotFound(message.Method)
+            : RpcParameters.Check(method, message);
         if (fault is not null)
         {
             Answer(connection, message, fault);
@@ -115,7 +121,8 @@ public sealed class Supervisor : IRpcPeer
     {
         while (!_stopping.IsCancellationRequested)
         {
-            SysResult ready = await _reactor.PollAsync(_socket.Listener.Fd, PollEvents.Readable, _stopping.Token);
+            SysResult ready = await _reactor.PollAsync(
+                _socket.Listener.Fd, PollEvents.Readable, _stopping.Token);
             if (_stopping.IsCancellationRequested)
             {
                 break;
@@ -141,13 +148,20 @@ public sealed class Supervisor : IRpcPeer
         PeerCredentials peer = socket.Peer;
         var connection = new RpcConnection(_reactor, socket, this, Limits.CallsPerConnectionMax);
         Fault? refusal = peer.Uid != 0 && peer.Uid != _uid
-            ? new Fault(FaultCode.Denied, $"uid {peer.Uid} may not control this appliance", "ask its administrator")
+            ? new Fault(
+                FaultCode.Denied,
+                $"uid {peer.Uid} may not control this appliance",
+                "ask its administrator")
             : _clients.Count >= Limits.ConnectionsMax
-                ? new Fault(FaultCode.Busy, $"{_clients.Count} clients are connected", "connect again later")
+                ? new Fault(
+                    FaultCode.Busy,
+                    $"{_clients.Count} clients are connected",
+                    "connect again later")
                 : null;
         if (refusal is not null)
         {
-            EventLog.Write("client.refused", ("pid", peer.Pid), ("uid", peer.Uid), ("code", refusal.Code));
+            EventLog.Write(
+                "client.refused", ("pid", peer.Pid), ("uid", peer.Uid), ("code", refusal.Code));
             connection.Send(RpcWriter.Error(RpcIds.Null.Span, refusal));
             connection.CloseAfterSending();
             return;
@@ -179,23 +193,29 @@ public sealed class Supervisor : IRpcPeer
         }
         else
         {
-            connection.Answer(message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
+            connection.Answer(
+                message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
         }
     }
 
     private void AnswerStatus(RpcConnection connection, RpcMessage message)
     {
+        void Reply(StorageStatusResult? storage) => connection.Answer(RpcWriter.Result(
+            message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(storage)));
+
         if (_worker.State != WorkerState.Ready)
         {
-            connection.Answer(RpcWriter.Result(
-                message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(null)));
+            Reply(null);
             return;
         }
 
         // A worker that does not answer must not keep its status from being seen.
-        _worker.Calls.Call(WorkerMethods.StorageStatus, new Nothing(), null, s_statusTimeMax, storage =>
-            connection.Answer(RpcWriter.Result(
-                message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(storage.IsOk ? storage.Value : null))));
+        _worker.Calls.Call(
+            WorkerMethods.StorageStatus,
+            new Nothing(),
+            null,
+            s_statusTimeMax,
+            storage => Reply(storage.IsOk ? storage.Value : null));
     }
 
     private static SystemVersionResult DescribeVersion()
@@ -244,7 +264,8 @@ public sealed class Supervisor : IRpcPeer
         };
     }
 
-    private ApplianceState StateOf(StorageStatusResult? storage, IReadOnlyList<DeviceStatus> devices)
+    private ApplianceState StateOf(
+        StorageStatusResult? storage, IReadOnlyList<DeviceStatus> devices)
     {
         if (_stopping.IsCancellationRequested)
         {

@@ -8,15 +8,12 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// The calls of one worker. Forwards clients' lines untranslated but for the id, which must be unique on
-/// the worker's channel while clients choose theirs freely. Calls that come while the worker restarts wait
-/// for it a bounded time. Lives on the loop's thread.
+/// The calls of one worker. Forwards clients' lines untranslated but for the id, which must be
+/// unique on the worker's channel while clients choose theirs freely. Calls that come while the
+/// worker restarts wait for it a bounded time. Lives on the loop's thread.
 /// </summary>
-internal sealed class WorkerCalls(IReactor reactor)
+internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
 {
-    /// <summary>How long a call waits for a worker that is being restarted.</summary>
-    public static readonly TimeSpan WaitTimeMax = TimeSpan.FromSeconds(5);
-
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
     private readonly Dictionary<long, PendingCall> _underWay = [];
@@ -27,10 +24,15 @@ internal sealed class WorkerCalls(IReactor reactor)
     private long _lastId;
     private Fault? _refusal;
 
+    /// <summary>Why the last worker did not start, for those who wait in vain.</summary>
+    public Fault? LastFailure { get; set; }
+
     /// <summary>Calls under way or waiting.</summary>
     public int Count => _underWay.Count + _waiting.Count;
 
-    /// <summary>A new worker's channel: our own calls may go, clients' wait for <see cref="Open"/>.</summary>
+    /// <summary>
+    /// A new worker's channel: our own calls may go, clients' wait for <see cref="Open"/>.
+    /// </summary>
     public void Attach(RpcConnection channel)
     {
         Invariant.Check(_channel is null);
@@ -88,7 +90,9 @@ internal sealed class WorkerCalls(IReactor reactor)
         if (Count >= Limits.CallsPerWorkerMax)
         {
             call.Fail(new Fault(
-                FaultCode.Busy, $"{Count} calls are under way or waiting", "call again when some have ended"));
+                FaultCode.Busy,
+                $"{Count} calls are under way or waiting",
+                "call again when some have ended"));
             return;
         }
 
@@ -103,12 +107,15 @@ internal sealed class WorkerCalls(IReactor reactor)
             return;
         }
 
-        call.DeadlineMs = Environment.TickCount64 + (long)WaitTimeMax.TotalMilliseconds;
+        call.DeadlineMs = Environment.TickCount64 + (long)waitTimeMax.TotalMilliseconds;
         _waiting.Add(call);
         KeepTime();
     }
 
-    /// <summary>Makes a call of our own. The callback gets WorkerLost when the worker ends before it answers.</summary>
+    /// <summary>
+    /// Makes a call of our own. The callback gets WorkerLost when the worker ends before it
+    /// answers.
+    /// </summary>
     public void Call<TParameters, TResult>(
         RpcMethod<TParameters, TResult> method,
         TParameters parameters,
@@ -123,10 +130,12 @@ internal sealed class WorkerCalls(IReactor reactor)
         };
         long id = ++_lastId;
         byte[] line = RpcWriter.Request(RpcIds.Write(id), method, parameters);
-        if (Count >= Limits.CallsPerWorkerMax || _channel is null || !_channel.TrySend(line, descriptors))
+        bool fits = Count < Limits.CallsPerWorkerMax;
+        if (!fits || _channel is null || !_channel.TrySend(line, descriptors))
         {
             descriptors?.Dispose();
-            call.Fail(new Fault(FaultCode.Busy, $"{method.Name}: the worker does not take calls now"));
+            call.Fail(
+                new Fault(FaultCode.Busy, $"{method.Name}: the worker does not take calls now"));
             return;
         }
 
@@ -150,7 +159,8 @@ internal sealed class WorkerCalls(IReactor reactor)
         {
             if (ReferenceEquals(call.Caller, caller))
             {
-                // It stays in the table until the worker's answer, so that its id is not unknown then.
+                // It stays in the table until the worker's answer, so that its id is not unknown
+                // then.
                 call.Abandon();
                 _channel?.TrySend(RpcWriter.Notification(
                     WorkerMethods.Cancel.Name,
@@ -215,11 +225,22 @@ internal sealed class WorkerCalls(IReactor reactor)
         if (!_channel!.TrySend(line, descriptors))
         {
             call.Fail(new Fault(
-                FaultCode.Busy, "the storage worker has more calls than it can take", "call again later"));
+                FaultCode.Busy,
+                "the storage worker has more calls than it can take",
+                "call again later"));
             return;
         }
 
         _underWay.Add(id, call);
+    }
+
+    private Fault NoWorker()
+    {
+        string why = LastFailure is null ? "" : $": {LastFailure.Message}";
+        return new Fault(
+            FaultCode.WorkerLost,
+            $"there was no storage worker for {waitTimeMax.TotalSeconds:0} s{why}",
+            LastFailure?.Hint ?? "the supervisor's log says why it does not start");
     }
 
     private void KeepTime()
@@ -232,8 +253,8 @@ internal sealed class WorkerCalls(IReactor reactor)
     }
 
     /// <summary>
-    /// Gives up calls whose time is over, as long as any has a deadline. One timer for all: a timer for
-    /// each would outlive most calls and let a busy client fill the reactor with them.
+    /// Gives up calls whose time is over, as long as any has a deadline. One timer for all: a timer
+    /// for each would outlive most calls and let a busy client fill the reactor with them.
     /// </summary>
     private async void Tick()
     {
@@ -245,21 +266,20 @@ internal sealed class WorkerCalls(IReactor reactor)
             foreach (PendingCall call in late)
             {
                 _waiting.Remove(call);
-                call.Fail(new Fault(
-                    FaultCode.WorkerLost,
-                    $"there was no storage worker for {WaitTimeMax.TotalSeconds:0} s",
-                    "see the supervisor's log for why it does not start, then call again"));
+                call.Fail(NoWorker());
             }
 
             long[] unanswered =
             [
-                .. _underWay.Where(entry => entry.Value.DeadlineMs > 0 && entry.Value.DeadlineMs <= now)
+                .. _underWay
+                    .Where(entry => entry.Value.DeadlineMs > 0 && entry.Value.DeadlineMs <= now)
                     .Select(entry => entry.Key),
             ];
             foreach (long id in unanswered)
             {
                 _underWay.Remove(id, out PendingCall? call);
-                call!.Fail(new Fault(FaultCode.TimedOut, "the storage worker did not answer in time"));
+                call!.Fail(
+                    new Fault(FaultCode.TimedOut, "the storage worker did not answer in time"));
             }
         }
 

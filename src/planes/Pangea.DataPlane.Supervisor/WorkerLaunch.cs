@@ -9,8 +9,8 @@ namespace Pangea.DataPlane.Supervisor;
 internal static class WorkerLaunch
 {
     /// <summary>
-    /// Starts a worker through the jail. Call on the loop's thread: the worker dies with the thread that
-    /// started it.
+    /// Starts a worker through the jail. Call on the loop's thread: the worker dies with the thread
+    /// that started it.
     /// </summary>
     public static Result<(ChildProcess Child, UnixSocket Channel)> Start(
         ApplianceConfiguration configuration)
@@ -35,8 +35,8 @@ internal static class WorkerLaunch
             using OwnedFd log = OwnedFd.Borrow(2);
             ApplicationFiles files = ApplicationFiles.Current;
 
-            // Standard output goes where the log goes: whoever reads the supervisor's own output gets
-            // nothing of a worker's into it.
+            // Standard output goes where the log goes: whoever reads the supervisor's own output
+            // gets nothing of a worker's into it.
             Result<ChildProcess> child = ChildProcess.Start(
                 files.Program,
                 [.. files.LeadingArguments, .. Arguments(configuration)],

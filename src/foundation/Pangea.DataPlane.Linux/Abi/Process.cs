@@ -7,8 +7,8 @@ namespace Pangea.DataPlane.Linux.Abi;
 #pragma warning disable CS8981
 
 /// <summary>
-/// Constants of prctl(2), capabilities(7), mount(2), getrlimit(2), waitid(2) and posix_spawn(3), by their
-/// own names.
+/// Constants of prctl(2), capabilities(7), mount(2), getrlimit(2), waitid(2) and posix_spawn(3), by
+/// their own names.
 /// </summary>
 internal static class Process
 {
@@ -49,8 +49,8 @@ internal static class Process
 
     internal const int F_DUPFD_CLOEXEC = 1030;
 
-    // System call numbers without a wrapper in older C libraries. From 424 on they are the same on every
-    // architecture.
+    // System call numbers without a wrapper in older C libraries. From 424 on they are the same on
+    // every architecture.
     internal const nint SYS_pidfd_send_signal = 424;
     internal const nint SYS_pidfd_open = 434;
     internal const nint SYS_close_range = 436;
@@ -132,8 +132,8 @@ internal struct sigset
 }
 
 /// <summary>
-/// Room for posix_spawnattr_t (336 bytes in glibc) or posix_spawn_file_actions_t (80), which only the C
-/// library looks into.
+/// Room for posix_spawnattr_t (336 bytes in glibc) or posix_spawn_file_actions_t (80), which only
+/// the C library looks into.
 /// </summary>
 [InlineArray(64)]
 internal struct spawn_opaque

@@ -47,7 +47,8 @@ internal struct sockaddr_un
 }
 
 /// <summary>
-/// struct iovec under a name of this file's own: readv(2)'s file has one too, and the layouts are equal.
+/// struct iovec under a name of this file's own: readv(2)'s file has one too, and the layouts are
+/// equal.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct msg_iovec

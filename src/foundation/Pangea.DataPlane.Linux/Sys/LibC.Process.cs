@@ -5,8 +5,8 @@ namespace Pangea.DataPlane.Linux.Sys;
 
 internal static unsafe partial class LibC
 {
-    // open(2), prctl(2), fcntl(2) and syscall(2) are variadic. With integer and pointer arguments only,
-    // the calling conventions of x86-64 and arm64 Linux pass them as in an ordinary call.
+    // open(2), prctl(2), fcntl(2) and syscall(2) are variadic. With integer and pointer arguments
+    // only, the calling conventions of x86-64 and arm64 Linux pass them as in an ordinary call.
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]
     internal static partial int openPath(byte* path, int flags);
 
@@ -39,7 +39,8 @@ internal static unsafe partial class LibC
     internal static partial int unshare(int flags);
 
     [LibraryImport("libc", SetLastError = true)]
-    internal static partial int mount(byte* source, byte* target, byte* type, nuint flags, byte* data);
+    internal static partial int mount(
+        byte* source, byte* target, byte* type, nuint flags, byte* data);
 
     [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true)]
     internal static partial int makeDirectory(byte* path, uint mode);
@@ -80,13 +81,19 @@ internal static unsafe partial class LibC
     // The posix_spawn family returns the errno instead of setting it; so does getpwnam_r.
     [LibraryImport("libc")]
     internal static partial int posix_spawn(
-        int* pid, byte* path, spawn_opaque* actions, spawn_opaque* attributes, byte** argv, byte** envp);
+        int* pid,
+        byte* path,
+        spawn_opaque* actions,
+        spawn_opaque* attributes,
+        byte** argv,
+        byte** envp);
 
     [LibraryImport("libc")]
     internal static partial int posix_spawn_file_actions_init(spawn_opaque* actions);
 
     [LibraryImport("libc")]
-    internal static partial int posix_spawn_file_actions_adddup2(spawn_opaque* actions, int fd, int target);
+    internal static partial int posix_spawn_file_actions_adddup2(
+        spawn_opaque* actions, int fd, int target);
 
     [LibraryImport("libc")]
     internal static partial int posix_spawn_file_actions_destroy(spawn_opaque* actions);
@@ -98,10 +105,12 @@ internal static unsafe partial class LibC
     internal static partial int posix_spawnattr_setflags(spawn_opaque* attributes, short flags);
 
     [LibraryImport("libc")]
-    internal static partial int posix_spawnattr_setsigdefault(spawn_opaque* attributes, sigset* signals);
+    internal static partial int posix_spawnattr_setsigdefault(
+        spawn_opaque* attributes, sigset* signals);
 
     [LibraryImport("libc")]
-    internal static partial int posix_spawnattr_setsigmask(spawn_opaque* attributes, sigset* signals);
+    internal static partial int posix_spawnattr_setsigmask(
+        spawn_opaque* attributes, sigset* signals);
 
     [LibraryImport("libc")]
     internal static partial int posix_spawnattr_destroy(spawn_opaque* attributes);

@@ -16,8 +16,8 @@ public sealed record ApplianceConfiguration
     public const string UserDefault = "pangea";
 
     /// <summary>
-    /// Uid and gid of the workers where there is no such account: numbers that systemd and Debian leave to
-    /// nobody (systemd.io/UIDS-GIDS), so no other process can touch a worker or its files.
+    /// Uid and gid of the workers where there is no such account: numbers that systemd and Debian
+    /// leave to nobody (systemd.io/UIDS-GIDS), so no other process can touch a worker or its files.
     /// </summary>
     public const string UserWithoutAccount = "61183:61183";
 
@@ -27,15 +27,18 @@ public sealed record ApplianceConfiguration
     /// <summary>Full path.</summary>
     public required string SocketPath { get; init; }
 
-    /// <summary>Whom workers run as; null: as the caller, who is not root and cannot choose.</summary>
+    /// <summary>
+    /// Whom workers run as; null: as the caller, who is not root and cannot choose.
+    /// </summary>
     public UserAccount? User { get; init; }
 
     /// <summary>Full paths, in the order of their indices.</summary>
     public required IReadOnlyList<string> Devices { get; init; }
 
     /// <summary>
-    /// True for the embedded default below the state directory, whose directories are made where they are
-    /// missing. Configured ones never are: a disk that is not mounted must not become a directory.
+    /// True for the embedded default below the state directory, whose directories are made where
+    /// they are missing. Configured ones never are: a disk that is not mounted must not become a
+    /// directory.
     /// </summary>
     public required bool CreatesDevices { get; init; }
 
@@ -57,13 +60,14 @@ public sealed record ApplianceConfiguration
         string state = Path.GetFullPath(values.StateDirectory ?? StateDirectoryDefault);
         Redundancy redundancy = values.Redundancy ?? Redundancy.Default;
         IReadOnlyList<string> devices = values.Devices
-            ?? [.. Enumerable.Range(0, redundancy.TotalShards).Select(i => Path.Combine(state, "devices", $"{i:00}"))];
+            ?? [.. Enumerable.Range(0, redundancy.TotalShards)
+                .Select(i => Path.Combine(state, "devices", $"{i:00}"))];
         if (devices.Count < redundancy.TotalShards || devices.Count > Limits.DevicesMax)
         {
             return Fault.InvalidParameter(
                 "devices",
-                $"redundancy {redundancy} needs {redundancy.TotalShards} devices, there are {devices.Count} "
-                    + $"(at most {Limits.DevicesMax})",
+                $"redundancy {redundancy} needs {redundancy.TotalShards} devices, "
+                    + $"there are {devices.Count} (at most {Limits.DevicesMax})",
                 "name more devices or choose a smaller redundancy");
         }
 
@@ -78,7 +82,8 @@ public sealed record ApplianceConfiguration
         {
             return Fault.InvalidParameter(
                 "core",
-                $"core {core} is not available; this process may use {string.Join(", ", cores.Value)}",
+                $"core {core} is not available; this process may use "
+                    + string.Join(", ", cores.Value),
                 "change workers.storage.core");
         }
 

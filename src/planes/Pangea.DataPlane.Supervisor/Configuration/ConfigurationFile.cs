@@ -6,8 +6,8 @@ using YamlDotNet.RepresentationModel;
 namespace Pangea.DataPlane.Supervisor.Configuration;
 
 /// <summary>
-/// The configuration file: YAML, strict. An unknown key or a wrong value is an error with its line and
-/// column, and all errors are reported at once.
+/// The configuration file: YAML, strict. An unknown key or a wrong value is an error with its line
+/// and column, and all errors are reported at once.
 /// </summary>
 public sealed class ConfigurationFile
 {
@@ -27,15 +27,19 @@ public sealed class ConfigurationFile
             var info = new FileInfo(path);
             if (info.Exists && info.Length > FileBytesMax)
             {
-                return new Fault(FaultCode.TooLarge, $"{path} has {info.Length} bytes, over {FileBytesMax}");
+                return new Fault(
+                    FaultCode.TooLarge, $"{path} has {info.Length} bytes, over {FileBytesMax}");
             }
 
-            return Parse(path, File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true)));
+            return Parse(
+                path, File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return new Fault(
-                e is FileNotFoundException or DirectoryNotFoundException ? FaultCode.NotFound : FaultCode.Io,
+                e is FileNotFoundException or DirectoryNotFoundException
+                    ? FaultCode.NotFound
+                    : FaultCode.Io,
                 $"cannot read the configuration: {e.Message}",
                 "give the right path with --config");
         }
@@ -45,7 +49,9 @@ public sealed class ConfigurationFile
         }
     }
 
-    /// <summary>Reads the text of a file; <paramref name="path"/> serves messages and relative paths.</summary>
+    /// <summary>
+    /// Reads the text of a file; <paramref name="path"/> serves messages and relative paths.
+    /// </summary>
     public static Result<ConfigurationValues> Parse(string path, string text)
     {
         var file = new ConfigurationFile(path);
@@ -90,10 +96,12 @@ public sealed class ConfigurationFile
         switch (key)
         {
             case "state":
-                ReadText(value, key, text => _values = _values with { StateDirectory = FullPath(text) });
+                ReadText(
+                    value, key, text => _values = _values with { StateDirectory = FullPath(text) });
                 return true;
             case "socket":
-                ReadText(value, key, text => _values = _values with { SocketPath = FullPath(text) });
+                ReadText(
+                    value, key, text => _values = _values with { SocketPath = FullPath(text) });
                 return true;
             case "user":
                 ReadText(value, key, text => _values = _values with { User = text });
@@ -128,8 +136,11 @@ public sealed class ConfigurationFile
                 }
 
                 int unit = key == "stripeMiB" ? 1024 * 1024 : 1;
-                ReadParsed(value, key, text => ConfigurationValues.ParseStripeBytes(text, unit), parsed =>
-                    _values = _values with { StripeBytes = parsed });
+                ReadParsed(
+                    value,
+                    key,
+                    text => ConfigurationValues.ParseStripeBytes(text, unit),
+                    parsed => _values = _values with { StripeBytes = parsed });
                 return true;
             case "compression":
                 ReadParsed(value, key, ConfigurationValues.ParseCompression, parsed =>
@@ -163,7 +174,8 @@ public sealed class ConfigurationFile
 
     private void ReadDevices(YamlNode node)
     {
-        if (node is not YamlSequenceNode { Children: { Count: > 0 and <= Limits.DevicesMax } children })
+        if (node is not YamlSequenceNode { Children: { } children }
+            || children.Count is 0 or > Limits.DevicesMax)
         {
             Error(node, $"devices is a list of 1 to {Limits.DevicesMax} directories");
             return;

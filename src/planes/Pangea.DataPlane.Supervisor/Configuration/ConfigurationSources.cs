@@ -2,11 +2,14 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Supervisor.Configuration;
 
-/// <summary>Brings the sources together: flags, then environment, then file, then defaults.</summary>
+/// <summary>
+/// Brings the sources together: flags, then environment, then file, then defaults.
+/// </summary>
 public static class ConfigurationSources
 {
     /// <summary>Reads all sources and completes them.</summary>
-    /// <param name="arguments">Flags of <c>pangea supervise</c>: <c>--name value</c> or <c>--name=value</c>.</param>
+    /// <param name="arguments">Flags of <c>pangea supervise</c>: <c>--name value</c> or
+    /// <c>--name=value</c>.</param>
     /// <param name="environment">Returns null for a variable that is not set.</param>
     public static Result<ApplianceConfiguration> Load(
         ReadOnlySpan<string> arguments, Func<string, string?> environment)
@@ -40,17 +43,21 @@ public static class ConfigurationSources
     private static string? Variable(Func<string, string?> environment, string name) =>
         environment(name) is { Length: > 0 } value ? value : null;
 
-    private static Result<(ConfigurationValues Values, string? File)> ReadFlags(ReadOnlySpan<string> arguments)
+    private static Result<(ConfigurationValues Values, string? File)> ReadFlags(
+        ReadOnlySpan<string> arguments)
     {
         ConfigurationValues values = new();
         string? file = null;
         for (int i = 0; i < arguments.Length; i++)
         {
             string[] parts = arguments[i].Split('=', 2);
-            string? value = parts.Length == 2 ? parts[1] : i + 1 < arguments.Length ? arguments[++i] : null;
+            string? value = parts.Length == 2
+                ? parts[1]
+                : i + 1 < arguments.Length ? arguments[++i] : null;
             if (string.IsNullOrEmpty(value))
             {
-                return Fault.InvalidParameter(parts[0], $"{parts[0]} needs a value", "see pangea supervise --help");
+                return Fault.InvalidParameter(
+                    parts[0], $"{parts[0]} needs a value", "see pangea supervise --help");
             }
 
             if (parts[0] == "--config")
@@ -71,7 +78,8 @@ public static class ConfigurationSources
         return (values, file);
     }
 
-    private static Result<ConfigurationValues> TakeFlag(ConfigurationValues values, string name, string value)
+    private static Result<ConfigurationValues> TakeFlag(
+        ConfigurationValues values, string name, string value)
     {
         switch (name)
         {
@@ -83,18 +91,23 @@ public static class ConfigurationSources
                 return values with { User = value };
             case "--redundancy":
                 Result<Redundancy> redundancy = ConfigurationValues.ParseRedundancy(value);
-                return redundancy.IsOk ? values with { Redundancy = redundancy.Value } : redundancy.Fault;
+                return redundancy.IsOk
+                    ? values with { Redundancy = redundancy.Value }
+                    : redundancy.Fault;
             case "--stripe-bytes":
                 Result<int> stripe = ConfigurationValues.ParseStripeBytes(value, 1);
                 return stripe.IsOk ? values with { StripeBytes = stripe.Value } : stripe.Fault;
             case "--compression":
                 Result<string> compression = ConfigurationValues.ParseCompression(value);
-                return compression.IsOk ? values with { Compression = compression.Value } : compression.Fault;
+                return compression.IsOk
+                    ? values with { Compression = compression.Value }
+                    : compression.Fault;
             case "--core":
                 Result<int> core = ConfigurationValues.ParseCore(value);
                 return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;
             default:
-                return Fault.InvalidParameter(name, $"unknown option {name}", "see pangea supervise --help");
+                return Fault.InvalidParameter(
+                    name, $"unknown option {name}", "see pangea supervise --help");
         }
     }
 }

@@ -4,8 +4,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Supervisor.Configuration;
 
 /// <summary>
-/// What one source (flags, environment or file) says; null where it says nothing. Later sources fill the
-/// gaps of earlier ones.
+/// What one source (flags, environment or file) says; null where it says nothing. Later sources
+/// fill the gaps of earlier ones.
 /// </summary>
 public sealed record ConfigurationValues
 {
@@ -44,7 +44,9 @@ public sealed record ConfigurationValues
     public static Result<Redundancy> ParseRedundancy(string text)
     {
         string[] parts = text.Split('+');
-        return parts.Length == 2 && TryNumber(parts[0], out int data) && TryNumber(parts[1], out int parity)
+        return parts.Length == 2
+            && TryNumber(parts[0], out int data)
+            && TryNumber(parts[1], out int parity)
             ? Core.Redundancy.Create(data, parity)
             : Fault.InvalidParameter(
                 "redundancy", $"\"{text}\" is not of the form data+parity", "the default is 8+4");
@@ -53,7 +55,8 @@ public sealed record ConfigurationValues
     /// <summary>Reads a number of bytes, or of MiB, within the bounds of a stripe.</summary>
     public static Result<int> ParseStripeBytes(string text, int unit)
     {
-        // A stripe is cut at the devices' block size, so anything but a multiple of it would only pad.
+        // A stripe is cut at the devices' block size, so anything but a multiple of it would only
+        // pad.
         bool valid = TryNumber(text, out int number)
             && (long)number * unit is >= Limits.StripeBytesMin and <= Limits.StripeBytesMax
             && (long)number * unit % Limits.StripeBytesMin == 0;

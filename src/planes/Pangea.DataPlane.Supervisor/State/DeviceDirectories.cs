@@ -15,12 +15,15 @@ public sealed record DeviceDirectory(
     int Index, string Path, DirectoryFd? Directory, DeviceState State, string? Reason);
 
 /// <summary>
-/// Opens the device directories for a worker: the one thing about devices that needs privilege and paths.
-/// No file below them is touched here.
+/// Opens the device directories for a worker: the one thing about devices that needs privilege and
+/// paths. No file below them is touched here.
 /// </summary>
 public static class DeviceDirectories
 {
     private const int Private = 0x1C0; // 0700
+
+    // A device has one level of directories below it; anything deeper is not ours.
+    private const int DepthMax = 2;
 
     /// <summary>Opens each directory anew; the caller disposes what is open.</summary>
     public static List<DeviceDirectory> Open(ApplianceConfiguration configuration)
@@ -63,14 +66,65 @@ public static class DeviceDirectories
             return opened;
         }
 
-        // On a file system that is mounted read-only this fails and the worker finds out by itself what
-        // it can still do with the device.
-        SysResult owned = Files.ChangeOwner(opened.Value.Fd, user.Uid, user.Gid);
+        Result<FileStatus> status = Files.Status(opened.Value.Fd);
+        if (status.IsOk && status.Value.Uid == user.Uid)
+        {
+            return opened;
+        }
+
+        // On a file system that is mounted read-only this fails and the worker finds out by itself
+        // what it can still do with the device.
+        SysResult owned = HandOver(opened.Value, user, DepthMax);
         if (!owned.IsOk && owned.Errno != Errno.EROFS)
         {
-            EventLog.Write("device.notOwned", ("path", path), ("user", user), ("reason", owned.Errno.Text));
+            EventLog.Write(
+                "device.notOwned",
+                ("path", path),
+                ("user", user),
+                ("reason", owned.Errno.Text));
         }
 
         return opened;
+    }
+
+    /// <summary>
+    /// Gives a directory and what is in it to the workers' user, which matters when that user was
+    /// changed. The directory itself comes last: its owner says that the rest is done.
+    /// </summary>
+    private static SysResult HandOver(DirectoryFd directory, UserAccount user, int depthMax)
+    {
+        Result<List<DirectoryEntry>> entries = directory.List();
+        if (entries.IsOk && depthMax > 0)
+        {
+            foreach (DirectoryEntry entry in entries.Value)
+            {
+                HandOver(directory, entry.Name, user, depthMax);
+            }
+        }
+
+        return Files.ChangeOwner(directory.Fd, user.Uid, user.Gid);
+    }
+
+    private static void HandOver(DirectoryFd parent, string name, UserAccount user, int depthMax)
+    {
+        if (!parent.StatusOf(name, out FileStatus status).IsOk)
+        {
+            return;
+        }
+
+        if (status.Kind == FileKind.Directory)
+        {
+            Result<DirectoryFd> opened = parent.OpenDirectory(name);
+            if (opened.IsOk)
+            {
+                HandOver(opened.Value, user, depthMax - 1);
+                opened.Value.Dispose();
+            }
+        }
+        else if (status.Kind == FileKind.Regular && status.LinkCount == 1)
+        {
+            // A second name could be someone else's file, linked here by the previous user.
+            _ = parent.ChangeOwner(name, user.Uid, user.Gid);
+        }
     }
 }

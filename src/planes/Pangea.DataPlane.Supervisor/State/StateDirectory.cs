@@ -7,8 +7,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor.State;
 
 /// <summary>
-/// The directory that makes an appliance this appliance: its identity, its master key and, in the embedded
-/// default, its devices. Held by one supervisor at a time.
+/// The directory that makes an appliance this appliance: its identity, its master key and, in the
+/// embedded default, its devices. Held by one supervisor at a time.
 /// </summary>
 public sealed class StateDirectory : IDisposable
 {
@@ -44,10 +44,12 @@ public sealed class StateDirectory : IDisposable
             return made;
         }
 
-        // The lock comes before anything is read or made, so that two first starts cannot both make a key.
-        // The kernel drops it with the process, however that ends.
+        // The lock comes before anything is read or made, so that two first starts cannot both make
+        // a key. The kernel drops it with the process, however that ends.
         Result<OwnedFd> guard = Files.Open(
-            System.IO.Path.Combine(path, "lock"), OpenFlags.Read | OpenFlags.Write | OpenFlags.Create, PrivateFile);
+            System.IO.Path.Combine(path, "lock"),
+            OpenFlags.Read | OpenFlags.Write | OpenFlags.Create,
+            PrivateFile);
         if (!guard.IsOk)
         {
             return guard.Fault;
@@ -78,7 +80,8 @@ public sealed class StateDirectory : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private static string KeyPathOf(string path) => System.IO.Path.Combine(path, "keys", "master.key");
+    private static string KeyPathOf(string path) =>
+        System.IO.Path.Combine(path, "keys", "master.key");
 
     private static Fault? MakeDirectory(string path)
     {
@@ -102,8 +105,11 @@ public sealed class StateDirectory : IDisposable
         if (!File.Exists(file))
         {
             string made = ObjectId.New().ToString();
-            string text = $"{{\"version\":1,\"id\":\"{made}\",\"created\":\"{DateTime.UtcNow:O}\"}}\n";
-            return WriteNew(path, "state.json", Encoding.UTF8.GetBytes(text)) is { } fault ? fault : made;
+            string text =
+                $"{{\"version\":1,\"id\":\"{made}\",\"created\":\"{DateTime.UtcNow:O}\"}}\n";
+            return WriteNew(path, "state.json", Encoding.UTF8.GetBytes(text)) is { } fault
+                ? fault
+                : made;
         }
 
         try
@@ -111,9 +117,12 @@ public sealed class StateDirectory : IDisposable
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
             if (document.RootElement.ValueKind == JsonValueKind.Object
                 && document.RootElement.TryGetProperty("version"u8, out JsonElement version)
-                && version.ValueKind == JsonValueKind.Number && version.TryGetInt32(out int number) && number == 1
+                && version.ValueKind == JsonValueKind.Number
+                    && version.TryGetInt32(out int number)
+                    && number == 1
                 && document.RootElement.TryGetProperty("id"u8, out JsonElement id)
-                && id.ValueKind == JsonValueKind.String && ObjectId.TryParse(id.GetString(), out ObjectId known))
+                && id.ValueKind == JsonValueKind.String
+                    && ObjectId.TryParse(id.GetString(), out ObjectId known))
             {
                 return known.ToString();
             }
@@ -132,8 +141,8 @@ public sealed class StateDirectory : IDisposable
         "restore it from a copy; its id is also in every device's pangea-device.json");
 
     /// <summary>
-    /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id is what
-    /// the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
+    /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id
+    /// is what the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
     /// </summary>
     private static Fault? MakeKey(string path)
     {
@@ -154,15 +163,16 @@ public sealed class StateDirectory : IDisposable
         CryptographicOperations.ZeroMemory(line);
         if (fault is null)
         {
-            EventLog.Write("key.made", ("id", Convert.ToHexStringLower(id)), ("path", KeyPathOf(path)));
+            EventLog.Write(
+                "key.made", ("id", Convert.ToHexStringLower(id)), ("path", KeyPathOf(path)));
         }
 
         return fault;
     }
 
     /// <summary>
-    /// Writes a file that is either whole and durable or not there: a key that is lost in a power cut after
-    /// objects were sealed with it would take them along.
+    /// Writes a file that is either whole and durable or not there: a key that is lost in a power
+    /// cut after objects were sealed with it would take them along.
     /// </summary>
     private static Fault? WriteNew(string directoryPath, string name, ReadOnlySpan<byte> content)
     {
@@ -184,8 +194,12 @@ public sealed class StateDirectory : IDisposable
         using OwnedFd fd = file.Value;
         SysResult result = Files.WriteAt(fd, content, 0);
         result = result.IsOk ? Files.Sync(fd, dataOnly: false) : result;
-        result = result.IsOk ? directory.Rename(temporary, directory, name, replace: false) : result;
+        result = result.IsOk
+            ? directory.Rename(temporary, directory, name, replace: false)
+            : result;
         result = result.IsOk ? directory.Sync() : result;
-        return result.IsOk ? null : result.Errno.ToFault($"write {System.IO.Path.Combine(directoryPath, name)}");
+        return result.IsOk
+            ? null
+            : result.Errno.ToFault($"write {System.IO.Path.Combine(directoryPath, name)}");
     }
 }
