@@ -69,7 +69,7 @@ public abstract class ReactorStreamTests(Executor executor)
         });
 
     [SkippableFact]
-    public void A_pipe_without_reader_is_EPIPE() => LoopRunner.Run(executor, async (reactor, pool) =>
+    public void A_readerless_pipe_is_EPIPE() => LoopRunner.Run(executor, async (reactor, pool) =>
     {
         (OwnedFd read, OwnedFd write) = LoopRunner.Pipe();
         read.Dispose();
