@@ -112,6 +112,8 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("--stripe-bytes", "4294967296", "stripeBytes")]
     [InlineData("--compression", "on", "compression")]
     [InlineData("--core", "999", "core")]
+    [InlineData("--threads", "17", "threads")]
+    [InlineData("--threads", "-1", "threads")]
     [InlineData("--user", "12:x", "user")]
     [InlineData("--state", "", "--state")]
     public void A_wrong_flag_is_refused_with_its_name(string name, string value, string field)

@@ -234,6 +234,7 @@ internal sealed class StorageWorker : IRpcPeer
             },
             StripeBytes = _configuration.StripeBytes,
             Compression = _configuration.Compression,
+            Threads = _configuration.StorageThreads,
             Devices = devices,
             Keys = [new StartKey { Descriptor = descriptors.Count }],
         };

@@ -27,6 +27,7 @@ public static class SuperviseVerb
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
         ("--compression auto|off", "whether stripes are compressed (default auto)"),
         ("--core N", "core of the storage worker (default: the last available one)"),
+        ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
     ];
 
     /// <summary>Runs on the calling thread, which must be the process's main one.</summary>

@@ -21,6 +21,8 @@ public sealed record ApplianceConfiguration
     /// </summary>
     public const string UserWithoutAccount = "61183:61183";
 
+    private const int ThreadsDefault = 2;
+
     /// <summary>Full path.</summary>
     public required string StateDirectory { get; init; }
 
@@ -50,6 +52,12 @@ public sealed record ApplianceConfiguration
 
     /// <summary>Core of the storage worker's loop.</summary>
     public required int StorageCore { get; init; }
+
+    /// <summary>
+    /// Threads that compute stripes beside the storage worker's loop. By default two where the worker has
+    /// a second core, its housekeeping one, and none where it has not: there they would only take turns.
+    /// </summary>
+    public required int StorageThreads { get; init; }
 
     /// <summary>Core of the workers' other threads.</summary>
     public required int HousekeepingCore { get; init; }
@@ -104,6 +112,7 @@ public sealed record ApplianceConfiguration
             StripeBytes = values.StripeBytes ?? Limits.StripeBytesDefault,
             Compression = values.Compression ?? "auto",
             StorageCore = core,
+            StorageThreads = values.StorageThreads ?? (core == cores.Value[0] ? 0 : ThreadsDefault),
             HousekeepingCore = cores.Value[0],
         };
     }

@@ -160,14 +160,19 @@ public sealed class ConfigurationFile
 
         ReadMapping(value, "workers.storage", (inner, node) =>
         {
-            if (inner != "core")
+            switch (inner)
             {
-                return false;
+                case "core":
+                    ReadParsed(node, inner, ConfigurationValues.ParseCore, parsed =>
+                        _values = _values with { StorageCore = parsed });
+                    return true;
+                case "threads":
+                    ReadParsed(node, inner, ConfigurationValues.ParseThreads, parsed =>
+                        _values = _values with { StorageThreads = parsed });
+                    return true;
+                default:
+                    return false;
             }
-
-            ReadParsed(node, "core", ConfigurationValues.ParseCore, parsed =>
-                _values = _values with { StorageCore = parsed });
-            return true;
         });
         return true;
     }

@@ -27,6 +27,9 @@ public sealed record ConfigurationValues
     /// <summary>Core of the storage worker's loop.</summary>
     public int? StorageCore { get; init; }
 
+    /// <summary>Threads that compute stripes beside that loop.</summary>
+    public int? StorageThreads { get; init; }
+
     /// <summary>This source where it says something, the other one elsewhere.</summary>
     public ConfigurationValues Over(ConfigurationValues other) => new()
     {
@@ -38,6 +41,7 @@ public sealed record ConfigurationValues
         StripeBytes = StripeBytes ?? other.StripeBytes,
         Compression = Compression ?? other.Compression,
         StorageCore = StorageCore ?? other.StorageCore,
+        StorageThreads = StorageThreads ?? other.StorageThreads,
     };
 
     /// <summary>Reads "8+4".</summary>
@@ -78,6 +82,14 @@ public sealed record ConfigurationValues
         TryNumber(text, out int core) && core < 1024
             ? core
             : Fault.InvalidParameter("core", $"\"{text}\" is no core number");
+
+    public static Result<int> ParseThreads(string text) =>
+        TryNumber(text, out int threads) && threads <= Limits.ComputeThreadsMax
+            ? threads
+            : Fault.InvalidParameter(
+                "threads",
+                $"\"{text}\" is no number of threads from 0 to {Limits.ComputeThreadsMax}",
+                "0 lets the loop compute by itself");
 
     private static bool TryNumber(string text, out int number) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
