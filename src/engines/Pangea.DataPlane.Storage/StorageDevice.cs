@@ -463,7 +463,8 @@ public sealed class StorageDevice : IDisposable
         }
 
         return status.Value.LinkCount == 0
-            ? new Fault(FaultCode.NotFound, $"directory {Path} was removed")
+            ? new Fault(
+                FaultCode.NotFound, $"directory {Path} was removed", Errno: Errno.ENOENT.Value)
             : Result.Ok;
     }
 

@@ -1,0 +1,180 @@
+using System.Diagnostics;
+using Pangea.DataPlane.Control.Connection;
+using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Appliance.Tests;
+
+/// <summary>
+/// Goal: devices and workers may fail at any moment, and what was acknowledged stays. Method: real
+/// processes, real kills, real file systems that are full, read-only or gone.
+/// </summary>
+public sealed class DeviceFaultTests
+{
+    [Fact]
+    public void Five_lost_devices_end_a_get_with_code_5_and_no_file()
+    {
+        using Appliance appliance = Appliance.Start();
+        string source = WriteRandom(appliance, "source", 3_000_000);
+        Assert.Equal(0, appliance.Run("put", source, "--name", "a").ExitCode);
+        foreach (int device in new[] { 0, 3, 4, 9 })
+        {
+            Directory.Delete(appliance.DevicePath(device), recursive: true);
+        }
+
+        string target = Path.Combine(appliance.Directory, "target");
+        CommandResult fourLost = appliance.Run("get", "a", "--output", target);
+        Assert.True(fourLost.ExitCode == 0, fourLost.Error);
+        Assert.Equal(File.ReadAllBytes(source), File.ReadAllBytes(target));
+        File.Delete(target);
+
+        Directory.Delete(appliance.DevicePath(7), recursive: true);
+        CommandResult fiveLost = appliance.Run("get", "a", "--output", target);
+
+        Assert.Equal(5, fiveLost.ExitCode);
+        Assert.Contains("needs 8 of 12 shards, has 7", fiveLost.Error, StringComparison.Ordinal);
+        Assert.Equal(["run", "source", "var"], Directory.GetFileSystemEntries(appliance.Directory)
+            .Select(Path.GetFileName).Order());
+        Assert.Contains("missing", appliance.Run("status").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_configured_device_is_shown_and_puts_go_on_without_it()
+    {
+        using Appliance appliance = Appliance.Create(["--config", "pangea.yaml"]);
+        var paths = Enumerable.Range(0, 12)
+            .Select(i => Path.Combine(appliance.Directory, $"disk{i}")).ToArray();
+        foreach (string path in paths.Where((_, i) => i != 6))
+        {
+            Directory.CreateDirectory(path);
+        }
+
+        File.WriteAllText(
+            Path.Combine(appliance.Directory, "pangea.yaml"),
+            "storage:\n  devices:\n" + string.Concat(paths.Select(path => $"    - {path}\n")));
+        appliance.StartSupervisor();
+        appliance.WaitUntilReady();
+
+        using RpcClient client = appliance.Connect();
+        Result<ObjectPutResult> put = Put(client, appliance, "a", 200_000);
+
+        Assert.Equal(11, put.Value.DevicesCommitted);
+        Assert.False(Directory.Exists(paths[6]), "a configured device must not be made silently");
+        DeviceStatus device = client.Call(RpcMethods.SystemStatus, new Nothing()).Value.Devices[6];
+        Assert.Equal(DeviceState.Missing, device.State);
+        Assert.NotNull(device.Reason);
+    }
+
+    [SkippableFact]
+    public void A_full_and_a_read_only_device_are_left_out_and_named()
+    {
+        using Appliance appliance = Appliance.Create();
+        string full = Directory.CreateDirectory(appliance.DevicePath(2)).FullName;
+        string readOnly = Directory.CreateDirectory(appliance.DevicePath(5)).FullName;
+        Skip.IfNot(Mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", full), "mounting needs root");
+        try
+        {
+            Assert.True(Mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", readOnly));
+            appliance.StartSupervisor();
+            appliance.WaitUntilReady();
+            using RpcClient client = appliance.Connect();
+            Assert.Equal(12, Put(client, appliance, "small", 1000).Value.DevicesCommitted);
+            Assert.True(Mount("-o", "remount,ro", readOnly));
+
+            Result<ObjectPutResult> put = Put(client, appliance, "larger", 4_000_000);
+
+            Assert.True(put.IsOk, put.Fault?.ToString());
+            Assert.Equal(10, put.Value.DevicesCommitted);
+            SystemStatusResult status = client.Call(RpcMethods.SystemStatus, new Nothing()).Value;
+            Assert.Equal(DeviceState.Full, status.Devices[2].State);
+            Assert.Equal(DeviceState.ReadOnly, status.Devices[5].State);
+            Assert.Empty(Directory.GetFiles(Path.Combine(full, "tmp")));
+            Assert.Equal(ApplianceState.Degraded, status.State);
+            string target = Path.Combine(appliance.Directory, "back");
+            Assert.Equal(0, appliance.Run("get", "larger", "--output", target).ExitCode);
+        }
+        finally
+        {
+            appliance.KillSupervisor();
+            Unmount(full);
+            Unmount(readOnly);
+        }
+    }
+
+    [Fact]
+    public async Task A_worker_killed_at_random_moments_loses_no_acknowledged_object()
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        using Appliance appliance = Appliance.Start();
+        string source = WriteRandom(appliance, "source", 6_000_000);
+        byte[] content = File.ReadAllBytes(source);
+        string target = Path.Combine(appliance.Directory, "target");
+        for (int round = 0; round < 10; round++)
+        {
+            int pid = appliance.WorkerPid();
+            bool putting = round % 2 == 0;
+            Task<CommandResult> command = Task.Run(() => putting
+                ? appliance.Run("put", source, "--name", "a")
+                : appliance.Run("get", "a", "--output", target));
+            await Task.Delay(random.Next(50, 250));
+            Appliance.Signal(pid, "KILL");
+
+            CommandResult result = await command;
+
+            Assert.True(
+                result.ExitCode is 0 or 8,
+                $"round {round} seed {seed}: exit {result.ExitCode} {result.Error}\n{appliance.Log}");
+            appliance.WaitUntilReady();
+            if (round == 0)
+            {
+                // From here on there is an acknowledged version, and it must stay whole.
+                Assert.Equal(0, appliance.Run("put", source, "--name", "a").ExitCode);
+            }
+
+            File.Delete(target);
+            CommandResult get = appliance.Run("get", "a", "--output", target);
+            Assert.True(get.ExitCode == 0, $"round {round} seed {seed}: {get.Error}\n{appliance.Log}");
+            Assert.True(content.AsSpan().SequenceEqual(File.ReadAllBytes(target)), $"round {round} seed {seed}");
+        }
+
+        int[] left = [.. Enumerable.Range(0, 12).Select(i =>
+            Directory.GetFiles(Path.Combine(appliance.DevicePath(i), "tmp")).Length)];
+        Assert.All(left, count => Assert.Equal(0, count));
+        int[] objects = [.. Enumerable.Range(0, 12).Select(i =>
+            Directory.GetFiles(Path.Combine(appliance.DevicePath(i), "objects")).Length)];
+        Assert.All(objects, count => Assert.Equal(1, count));
+    }
+
+    private static Result<ObjectPutResult> Put(RpcClient client, Appliance appliance, string name, int bytes)
+    {
+        string path = WriteRandom(appliance, $"source-{name}", bytes);
+        using OwnedFd file = Files.Open(path, OpenFlags.Read).Value;
+        return client.Call(RpcMethods.ObjectPut, new ObjectPutParameters { Name = name }, [file]);
+    }
+
+    private static string WriteRandom(Appliance appliance, string name, int bytes)
+    {
+        var content = new byte[bytes];
+        Random.Shared.NextBytes(content);
+        string path = Path.Combine(appliance.Directory, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
+
+    private static bool Mount(params string[] arguments) => Run("/bin/mount", arguments);
+
+    private static void Unmount(string path) => Run("/bin/umount", ["-l", path]);
+
+    private static bool Run(string program, string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardError = true,
+        })!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+}
