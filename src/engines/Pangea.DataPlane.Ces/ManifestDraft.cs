@@ -68,23 +68,7 @@ internal sealed class ManifestDraft : IDisposable
         return _stripes.Add(stripe);
     }
 
-    public Manifest Finish()
-    {
-        if (_stripes.Count == 0)
-        {
-            _fileType = FileTypeDetector.Detect([], _name.Text);
-        }
-
-        return Describe();
-    }
-
-    public void Dispose()
-    {
-        Cipher.Dispose();
-        _hash.Dispose();
-    }
-
-    private Manifest Describe() => new()
+    public Manifest Finish() => new()
     {
         Name = _name,
         ObjectId = ObjectId,
@@ -98,4 +82,10 @@ internal sealed class ManifestDraft : IDisposable
         Stripes = _stripes,
         Devices = [.. new UInt128[_geometry.Redundancy.TotalShards]],
     };
+
+    public void Dispose()
+    {
+        Cipher.Dispose();
+        _hash.Dispose();
+    }
 }

@@ -119,7 +119,6 @@ public sealed class Supervisor : IRpcPeer
 
     private async void AcceptLoop()
     {
-        bool failing = false;
         while (!_stopping.IsCancellationRequested)
         {
             SysResult ready = await _reactor.PollAsync(
@@ -133,19 +132,12 @@ public sealed class Supervisor : IRpcPeer
             Result<UnixSocket?> accepted = _socket.Listener.Accept();
             if (!accepted.IsOk)
             {
-                // Out of descriptors or memory: pause instead of spinning, others may leave. Said
-                // once, not ten times a second.
-                if (!failing)
-                {
-                    EventLog.Write("client.notAccepted", accepted.Fault);
-                }
-
-                failing = true;
+                // Out of descriptors or memory: pause instead of spinning, others may leave.
+                EventLog.Write("client.notAccepted", accepted.Fault);
                 await _reactor.DelayAsync(s_acceptPause, _stopping.Token);
             }
             else if (accepted.Value is { } socket)
             {
-                failing = false;
                 Welcome(socket);
             }
         }

@@ -29,8 +29,8 @@ public static class RpcMethods
             new("kernel", Text, "Linux kernel"),
             Number("protocol", "version of this protocol"),
         ],
-        ParametersJson = ControlJson.Default.Nothing,
-        ResultJson = ControlJson.Default.SystemVersionResult,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.SystemVersionResult,
     };
 
     public static readonly RpcMethod<Nothing, SystemStatusResult> SystemStatus = new()
@@ -54,8 +54,8 @@ public static class RpcMethods
             new("devices", RecordList, "every configured device") { Fields = DeviceStatusFields },
             new("workers", RecordList, "every worker") { Fields = WorkerStatusFields },
         ],
-        ParametersJson = ControlJson.Default.Nothing,
-        ResultJson = ControlJson.Default.SystemStatusResult,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.SystemStatusResult,
     };
 
     public static readonly RpcMethod<Nothing, WorkerListResult> WorkerList = new()
@@ -65,8 +65,8 @@ public static class RpcMethods
         Scope = RpcScope.Supervisor,
         Parameters = [],
         Result = [new("workers", RecordList, "every worker") { Fields = WorkerStatusFields }],
-        ParametersJson = ControlJson.Default.Nothing,
-        ResultJson = ControlJson.Default.WorkerListResult,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.WorkerListResult,
     };
 
     public static readonly RpcMethod<Nothing, JsonElement> RpcDiscover = new()
@@ -81,8 +81,8 @@ public static class RpcMethods
             new("info", Any, "title and version"),
             new("methods", Any, "one OpenRPC method object per method"),
         ],
-        ParametersJson = ControlJson.Default.Nothing,
-        ResultJson = ControlJson.Default.JsonElement,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.JsonElement,
     };
 
     public static readonly RpcMethod<ObjectPutParameters, ObjectPutResult> ObjectPut = new()
@@ -120,8 +120,8 @@ public static class RpcMethods
         ],
         TimeoutSeconds = 0,
         Example = """{"name":"reports/2026.pdf","noClobber":true}""",
-        ParametersJson = ControlJson.Default.ObjectPutParameters,
-        ResultJson = ControlJson.Default.ObjectPutResult,
+        ParametersCode = () => ControlJson.Default.ObjectPutParameters,
+        ResultCode = () => ControlJson.Default.ObjectPutResult,
     };
 
     public static readonly RpcMethod<ObjectGetParameters, ObjectGetResult> ObjectGet = new()
@@ -150,8 +150,8 @@ public static class RpcMethods
         ],
         TimeoutSeconds = 0,
         Example = """{"name":"reports/2026.pdf"}""",
-        ParametersJson = ControlJson.Default.ObjectGetParameters,
-        ResultJson = ControlJson.Default.ObjectGetResult,
+        ParametersCode = () => ControlJson.Default.ObjectGetParameters,
+        ResultCode = () => ControlJson.Default.ObjectGetResult,
     };
 
     public static readonly RpcMethod<ObjectListParameters, ObjectListResult> ObjectList = new()
@@ -177,8 +177,8 @@ public static class RpcMethods
         Errors = [FaultCode.Busy, FaultCode.WorkerLost, FaultCode.TimedOut],
         TimeoutSeconds = 30,
         Example = """{"prefix":"reports/","limit":100}""",
-        ParametersJson = ControlJson.Default.ObjectListParameters,
-        ResultJson = ControlJson.Default.ObjectListResult,
+        ParametersCode = () => ControlJson.Default.ObjectListParameters,
+        ResultCode = () => ControlJson.Default.ObjectListResult,
     };
 
     public static readonly RpcMethod<ObjectNameParameters, ObjectStatResult> ObjectStat = new()
@@ -215,8 +215,8 @@ public static class RpcMethods
             [FaultCode.NotFound, FaultCode.Busy, FaultCode.WorkerLost, FaultCode.TimedOut],
         TimeoutSeconds = 30,
         Example = """{"name":"reports/2026.pdf"}""",
-        ParametersJson = ControlJson.Default.ObjectNameParameters,
-        ResultJson = ControlJson.Default.ObjectStatResult,
+        ParametersCode = () => ControlJson.Default.ObjectNameParameters,
+        ResultCode = () => ControlJson.Default.ObjectStatResult,
     };
 
     public static readonly RpcMethod<ObjectNameParameters, ObjectRemoveResult> ObjectRemove = new()
@@ -233,8 +233,8 @@ public static class RpcMethods
         ],
         TimeoutSeconds = 60,
         Example = """{"name":"reports/2026.pdf"}""",
-        ParametersJson = ControlJson.Default.ObjectNameParameters,
-        ResultJson = ControlJson.Default.ObjectRemoveResult,
+        ParametersCode = () => ControlJson.Default.ObjectNameParameters,
+        ResultCode = () => ControlJson.Default.ObjectRemoveResult,
     };
 
     /// <summary>

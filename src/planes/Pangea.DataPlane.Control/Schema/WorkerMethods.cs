@@ -47,7 +47,11 @@ public static class WorkerMethods
                         0, Limits.RpcDescriptorsMax - 1),
                 ],
             },
-            Number("threads", "threads that compute stripes beside the loop", 0, Limits.ComputeThreadsMax)
+            Number(
+                "threads",
+                "threads that compute stripes beside the loop",
+                0,
+                Limits.ComputeThreadsMax)
                 .Optional(),
             Number("stats", "index of the statistics page's descriptor",
                 0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
@@ -64,8 +68,8 @@ public static class WorkerMethods
         ],
         Errors = [FaultCode.BadState, FaultCode.BadDescriptor, FaultCode.Unavailable],
         TimeoutSeconds = 60,
-        ParametersJson = ControlJson.Default.WorkerStartParameters,
-        ResultJson = ControlJson.Default.WorkerStartResult,
+        ParametersCode = () => ControlJson.Default.WorkerStartParameters,
+        ResultCode = () => ControlJson.Default.WorkerStartResult,
         Example =
             """
             {"role":"storage","index":0,"stateId":"00",
@@ -87,8 +91,8 @@ public static class WorkerMethods
             Number("rssBytes", "resident memory"),
             Number("calls", "calls under way or queued"),
         ],
-        ParametersJson = ControlJson.Default.Nothing,
-        ResultJson = ControlJson.Default.WorkerPingResult,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.WorkerPingResult,
     };
 
     public static readonly RpcMethod<Nothing, StorageStatusResult> StorageStatus = new()
@@ -104,8 +108,8 @@ public static class WorkerMethods
             Number("storedBytes", "bytes they take on the devices"),
             new("devices", RecordList, "every configured device") { Fields = DeviceStatusFields },
         ],
-        ParametersJson = ControlJson.Default.Nothing,
-        ResultJson = ControlJson.Default.StorageStatusResult,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.StorageStatusResult,
     };
 
     public static readonly RpcMethod<CallCancelParameters, Nothing> Cancel = new()
@@ -117,8 +121,8 @@ public static class WorkerMethods
         Result = [],
         IsNotification = true,
         Example = """{"id":17}""",
-        ParametersJson = ControlJson.Default.CallCancelParameters,
-        ResultJson = ControlJson.Default.Nothing,
+        ParametersCode = () => ControlJson.Default.CallCancelParameters,
+        ResultCode = () => ControlJson.Default.Nothing,
     };
 
     /// <summary>

@@ -52,7 +52,9 @@ public sealed record WorkerStartParameters
 
     public required IReadOnlyList<StartKey> Keys { get; init; }
 
-    /// <summary>Threads that compute stripes beside the loop; null or 0 where the loop does it.</summary>
+    /// <summary>
+    /// Threads that compute stripes beside the loop; null or 0 where the loop does it.
+    /// </summary>
     public int? Threads { get; init; }
 
     /// <summary>Index of the descriptor of the statistics page, where there is one.</summary>
