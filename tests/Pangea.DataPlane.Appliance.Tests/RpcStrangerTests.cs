@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Xunit.Abstractions;
+
+namespace Pangea.DataPlane.Appliance.Tests;
+
+/// <summary>
+/// Goal: a program that shares no code with ours gets on with a running appliance, and bad input
+/// from it does no harm. Method: tests/stranger/rpc_stranger.py, written from docs/RPC.md with
+/// Python's standard library alone, on both executors of the worker's loop.
+/// </summary>
+public sealed class RpcStrangerTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan s_timeMax = TimeSpan.FromMinutes(5);
+
+    [SkippableTheory]
+    [InlineData("")]
+    [InlineData("plain")]
+    public void A_stranger_gets_on_with_the_appliance(string ring)
+    {
+        Skip.IfNot(File.Exists("/usr/bin/python3"), "python3 is not installed");
+        Dictionary<string, string> environment = [];
+        if (ring.Length > 0)
+        {
+            environment["PANGEA_RING"] = ring;
+        }
+
+        using Appliance appliance = Appliance.Start(environment: environment);
+        string directory = Path.Combine(appliance.Directory, "stranger");
+        System.IO.Directory.CreateDirectory(directory);
+        var start = new ProcessStartInfo(
+            "/usr/bin/python3", [Script(), appliance.SocketPath, directory])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> printed = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(s_timeMax))
+        {
+            process.Kill();
+        }
+
+        output.WriteLine(printed.Result);
+        Assert.True(process.ExitCode == 0, $"{printed.Result}{error.Result}\n{appliance.Log}");
+
+        // No file of an unfinished put is left on any device.
+        Assert.All(
+            Enumerable.Range(0, 12),
+            i => Assert.Empty(
+                System.IO.Directory.GetFileSystemEntries(
+                    Path.Combine(appliance.DevicePath(i), "tmp"))));
+        Assert.Equal(0, appliance.Stop());
+    }
+
+    private static string Script([CallerFilePath] string file = "") => Path.GetFullPath(
+        Path.Combine(Path.GetDirectoryName(file)!, "..", "stranger", "rpc_stranger.py"));
+}
