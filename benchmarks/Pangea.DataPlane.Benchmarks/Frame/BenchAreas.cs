@@ -1,5 +1,4 @@
 using Pangea.DataPlane.Benchmarks.Appliance;
-using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
@@ -12,7 +11,6 @@ public static class BenchAreas
         new FrameArea(),
         new ApplianceArea(),
         new ErasureArea(),
-        new CesArea(),
     ];
 
     public static IBenchArea? Find(string name) =>
