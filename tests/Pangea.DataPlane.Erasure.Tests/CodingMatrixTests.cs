@@ -11,7 +11,8 @@ public sealed unsafe class CodingMatrixTests
         {
             for (int column = 0; row + column <= 253; column++)
             {
-                Assert.Equal(Reference.Coefficient(row, column), ReedSolomon.Coefficient(row, column));
+                Assert.Equal(
+                    Reference.Coefficient(row, column), ReedSolomon.Coefficient(row, column));
             }
         }
     }
@@ -39,10 +40,11 @@ public sealed unsafe class CodingMatrixTests
         Assert.Throws<ArgumentOutOfRangeException>(() => ReedSolomon.Coefficient(row, column));
 
     /// <summary>
-    /// Goal: any k of k + m shards suffice, for every k + m up to 20. Losing e data shards and decoding
-    /// from e parity shards needs the e x e part of the matrix at these rows and columns to be
-    /// invertible; that depends on the rows and columns only, not on k and m. So every square part within
-    /// row + column bounds of k + m = 20 is checked: all of them up to 4 x 4, and random larger ones.
+    /// Goal: any k of k + m shards suffice, for every k + m up to 20. Losing e data shards and
+    /// decoding from e parity shards needs the e x e part of the matrix at these rows and columns
+    /// to be invertible; that depends on the rows and columns only, not on k and m. So every square
+    /// part within row + column bounds of k + m = 20 is checked: all of them up to 4 x 4, and
+    /// random larger ones.
     /// </summary>
     [Fact]
     public void Every_square_part_is_invertible_up_to_20_shards()
@@ -112,7 +114,8 @@ public sealed unsafe class CodingMatrixTests
                 for (int inner = 0; inner < Count; inner++)
                 {
                     sum ^= Reference.Multiply(
-                        CodingMatrix.Coefficient(row, inner), rows[inner * stride + Count + column]);
+                        CodingMatrix.Coefficient(row, inner),
+                        rows[inner * stride + Count + column]);
                 }
 
                 Assert.Equal(row == column ? 1 : 0, sum);
@@ -141,11 +144,14 @@ public sealed unsafe class CodingMatrixTests
 
         if (!IsInvertible(rowList, columnList))
         {
-            Assert.Fail($"rows {string.Join(',', rowList.ToArray())} columns {string.Join(',', columnList.ToArray())}");
+            Assert.Fail(
+                $"rows {string.Join(',', rowList.ToArray())} "
+                + $"columns {string.Join(',', columnList.ToArray())}");
         }
     }
 
-    /// <summary>Elimination with exchange of rows, so that it does not share the library's assumption.</summary>
+    /// <summary>Elimination with exchange of rows, so that it does not share the library's
+    /// assumption.</summary>
     private static bool IsInvertible(ReadOnlySpan<int> rows, ReadOnlySpan<int> columns)
     {
         int count = rows.Length;
@@ -180,7 +186,8 @@ public sealed unsafe class CodingMatrixTests
 
             for (int row = pivot + 1; row < count; row++)
             {
-                byte factor = Galois.Divide(matrix[row * count + pivot], matrix[pivot * count + pivot]);
+                byte factor = Galois.Divide(
+                    matrix[row * count + pivot], matrix[pivot * count + pivot]);
                 for (int column = pivot; column < count; column++)
                 {
                     matrix[row * count + column] ^=

@@ -33,12 +33,14 @@ public sealed unsafe class GaloisTests
             byte* table = Galois.NibbleTables + c * Galois.NibbleTableBytes;
             for (int x = 0; x < 256; x++)
             {
-                Assert.Equal(Galois.Multiply((byte)c, (byte)x), table[x & 15] ^ table[16 + (x >> 4)]);
+                Assert.Equal(
+                    Galois.Multiply((byte)c, (byte)x), table[x & 15] ^ table[16 + (x >> 4)]);
             }
         }
     }
 
-    /// <summary>Applies the bit matrices as the manual of the instruction says, without the instruction.</summary>
+    /// <summary>Applies the bit matrices as the manual of the instruction says, without the
+    /// instruction.</summary>
     [Fact]
     public void Affine_matrices_multiply()
     {

@@ -4,7 +4,8 @@ using Pangea.DataPlane.Erasure.Kernels;
 
 namespace Pangea.DataPlane.Erasure.Tests;
 
-/// <summary>Every kernel of this CPU against the scalar one, which is tested against the definition.</summary>
+/// <summary>Every kernel of this CPU against the scalar one, which is tested against the
+/// definition.</summary>
 public sealed unsafe class KernelTests
 {
     private const int GuardBytes = 64;
@@ -43,7 +44,8 @@ public sealed unsafe class KernelTests
     [Fact]
     public void The_scalar_kernel_is_the_definition()
     {
-        foreach ((int k, int m, int bytes) in new[] { (1, 1, 1), (8, 4, 100), (10, 4, 33), (3, 9, 64) })
+        (int, int, int)[] shapes = [(1, 1, 1), (8, 4, 100), (10, 4, 33), (3, 9, 64)];
+        foreach ((int k, int m, int bytes) in shapes)
         {
             byte[] data = Reference.RandomBytes(k * bytes, 17);
             byte[] parity = new byte[m * bytes];
@@ -100,7 +102,9 @@ public sealed unsafe class KernelTests
         {
             int inputs = 1 + bytes % 5;
             int outputs = 1 + bytes % 7;
-            Compare(kernel, inputs, outputs, bytes, bytes % 64, bytes * 7 % 64, ProductMode.Write, bytes);
+            Compare(
+                kernel, inputs, outputs, bytes, bytes % 64, bytes * 7 % 64,
+                ProductMode.Write, bytes);
         }
     }
 
@@ -135,7 +139,8 @@ public sealed unsafe class KernelTests
         Prop.ForAll(
             shapes.ToArbitrary(),
             shape => Compare(
-                kernel, shape.Inputs, shape.Outputs, shape.Bytes, shape.Offsets % 64, shape.Offsets / 64,
+                kernel, shape.Inputs, shape.Outputs, shape.Bytes,
+                shape.Offsets % 64, shape.Offsets / 64,
                 s_modes[shape.Mode], shape.Seed)).QuickCheckThrowOnFailure();
     }
 
@@ -150,8 +155,8 @@ public sealed unsafe class KernelTests
     }
 
     /// <summary>
-    /// Codes with random coefficients in buffers at the given offsets from 64-byte alignment, with guard
-    /// bytes around every output, on the kernel and on the scalar one.
+    /// Codes with random coefficients in buffers at the given offsets from 64-byte alignment, with
+    /// guard bytes around every output, on the kernel and on the scalar one.
     /// </summary>
     private static void Compare(
         ErasureKernel kernel,
@@ -180,8 +185,8 @@ public sealed unsafe class KernelTests
         Assert.True(
             difference == expected.Length,
             $"{kernel} differs at byte {difference % stride - GuardBytes - outputOffset} of output "
-            + $"{difference / stride - inputs}: {inputs}x{outputs}, {bytes} bytes, offsets {inputOffset} "
-            + $"and {outputOffset}, {mode}, seed {seed}");
+            + $"{difference / stride - inputs}: {inputs}x{outputs}, {bytes} bytes, "
+            + $"offsets {inputOffset} and {outputOffset}, {mode}, seed {seed}");
 
         byte[] Code(ErasureKernel with)
         {

@@ -29,9 +29,9 @@ public sealed unsafe class ReedSolomonTests
     }
 
     /// <summary>
-    /// Goal: any k of k + m shards restore all others, for every k + m up to 20. All loss patterns where
-    /// there are at most 2,000 of them, that many random ones elsewhere; loss is total (m shards), which
-    /// contains every smaller loss because the surplus shards are not read.
+    /// Goal: any k of k + m shards restore all others, for every k + m up to 20. All loss patterns
+    /// where there are at most 2,000 of them, that many random ones elsewhere; loss is total (m
+    /// shards), which contains every smaller loss because the surplus shards are not read.
     /// </summary>
     [Fact]
     public void Restores_every_loss_up_to_20_shards()
@@ -222,6 +222,28 @@ public sealed unsafe class ReedSolomonTests
         Assert.Equal(parity, pointed);
     }
 
+    /// <summary>Every number of inputs and outputs around what the fused loop takes, every
+    /// kernel.</summary>
+    [Fact]
+    public void Checksums_are_those_of_the_shards()
+    {
+        foreach (ErasureKernel kernel in ErasureKernels.Available)
+        {
+            for (int k = 1; k <= 14; k++)
+            {
+                for (int m = 1; m <= 6; m++)
+                {
+                    CompareChecksums(ReedSolomon.Create(k, m, kernel), 64 * (k + m) + m - 1);
+                }
+            }
+
+            foreach (int shardBytes in new[] { 0, 1, 63, 64, 512, 4095, 4096, 12289 })
+            {
+                CompareChecksums(ReedSolomon.Create(8, 4, kernel), shardBytes);
+            }
+        }
+    }
+
     [Theory]
     [InlineData(OutputCaching.Auto)]
     [InlineData(OutputCaching.Keep)]
@@ -237,6 +259,34 @@ public sealed unsafe class ReedSolomonTests
             Span<byte> target = parity.AsSpan(offset, 4 * ShardBytes);
             code.Encode(stripe.AsSpan(0, 8 * ShardBytes), target, ShardBytes, caching);
             Assert.True(target.SequenceEqual(stripe.AsSpan(8 * ShardBytes)));
+        }
+    }
+
+    private static void CompareChecksums(ReedSolomon code, int shardBytes)
+    {
+        byte[] data = Reference.RandomBytes(code.DataShards * shardBytes, shardBytes);
+        byte[] memory = GC.AllocateArray<byte>(code.ParityShards * shardBytes + 64, pinned: true);
+        uint[] checksums = new uint[code.TotalShards];
+        byte[] expected = new byte[code.ParityShards * shardBytes];
+        code.Encode(data, expected, shardBytes);
+        foreach (OutputCaching caching in new[] { OutputCaching.Keep, OutputCaching.Stream })
+        {
+            Span<byte> parity = memory.AsSpan(0, expected.Length);
+            parity.Clear();
+            Array.Clear(checksums);
+
+            code.EncodeWithChecksums(data, parity, shardBytes, checksums, caching);
+
+            Assert.True(parity.SequenceEqual(expected));
+            for (int shard = 0; shard < code.TotalShards; shard++)
+            {
+                ReadOnlySpan<byte> bytes = shard < code.DataShards
+                    ? data.AsSpan(shard * shardBytes, shardBytes)
+                    : parity.Slice((shard - code.DataShards) * shardBytes, shardBytes);
+                Assert.True(
+                    Crc32C.Compute(bytes) == checksums[shard],
+                    $"{code.Kernel} {code.DataShards}+{code.ParityShards}: shard {shard}");
+            }
         }
     }
 

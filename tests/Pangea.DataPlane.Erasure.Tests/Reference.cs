@@ -1,8 +1,9 @@
 namespace Pangea.DataPlane.Erasure.Tests;
 
 /// <summary>
-/// The field and the code written out the slow way, from the definition and sharing nothing with the
-/// library: bit by bit multiplication, inverses by trial, parity by the formula of the documentation.
+/// The field and the code written out the slow way, from the definition and sharing nothing with
+/// the library: bit by bit multiplication, inverses by trial, parity by the formula of the
+/// documentation.
 /// </summary>
 internal static class Reference
 {
@@ -39,7 +40,8 @@ internal static class Reference
     public static byte Coefficient(int row, int column) =>
         Divide(Multiply(row ^ 255, column ^ 255), Multiply(row ^ column ^ 255, 255));
 
-    public static byte[] Encode(ReadOnlySpan<byte> data, int dataShards, int parityShards, int shardBytes)
+    public static byte[] Encode(
+        ReadOnlySpan<byte> data, int dataShards, int parityShards, int shardBytes)
     {
         byte[] parity = new byte[parityShards * shardBytes];
         for (int row = 0; row < parityShards; row++)

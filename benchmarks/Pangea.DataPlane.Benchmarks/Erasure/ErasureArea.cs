@@ -9,7 +9,8 @@ namespace Pangea.DataPlane.Benchmarks.Erasure;
 /// </summary>
 public sealed unsafe class ErasureArea : IBenchArea
 {
-    /// <summary>Several times the last-level cache of every machine we know (up to 128 MiB).</summary>
+    /// <summary>Several times the last-level cache of every machine we know (up to 128
+    /// MiB).</summary>
     private const long ColdArenaBytes = 768L * 1024 * 1024;
 
     private const int KiB = 1024;
@@ -127,7 +128,8 @@ public sealed unsafe class ErasureArea : IBenchArea
             .Rate(name, (double)k * shardBytes, goal, s_rival);
     }
 
-    /// <summary>The rival copies the data shards to another cold arena, which is what any pass costs.</summary>
+    /// <summary>The rival copies the data shards to another cold arena, which is what any pass
+    /// costs.</summary>
     private static BenchRow AgainstCopy(
         BenchOptions options, string name, int k, int m, int shardBytes)
     {
@@ -157,7 +159,8 @@ public sealed unsafe class ErasureArea : IBenchArea
             }).Rate(name, (double)k * shardBytes, 1.0, "memcpy of the data");
     }
 
-    /// <summary>Our own encode is the rival: decoding is the same work with another matrix.</summary>
+    /// <summary>Our own encode is the rival: decoding is the same work with another
+    /// matrix.</summary>
     private static IEnumerable<BenchRow> Reconstruction(BenchOptions options)
     {
         foreach (int shardBytes in new[] { 4 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB })

@@ -51,7 +51,8 @@ internal static unsafe class ErasureCosts
             null).Duration(name, "us", 1.6, "");
     }
 
-    /// <summary>Walks through more loss patterns than the cache keeps, so that misses are among the calls.</summary>
+    /// <summary>Walks through more loss patterns than the cache keeps, so that misses are among the
+    /// calls.</summary>
     private static double AllocatedBytes()
     {
         const int ShardBytes = 512;

@@ -4,9 +4,9 @@ using Pangea.DataPlane.Erasure;
 namespace Pangea.DataPlane.Benchmarks.Erasure;
 
 /// <summary>
-/// The rival: Intel's ISA-L as the distribution packages it (libisal2). It chooses its own kernel for
-/// the CPU. It is given our matrix: its speed does not depend on the coefficients, and the two outputs
-/// can be compared.
+/// The rival: Intel's ISA-L as the distribution packages it (libisal2). It chooses its own kernel
+/// for the CPU. It is given our matrix: its speed does not depend on the coefficients, and the two
+/// outputs can be compared.
 /// </summary>
 internal sealed unsafe partial class IsaL
 {
@@ -37,7 +37,8 @@ internal sealed unsafe partial class IsaL
         ec_init_tables(dataShards, parityShards, matrix, _table);
     }
 
-    /// <summary>The package version of the library that is loaded, or null when there is none.</summary>
+    /// <summary>The package version of the library that is loaded, or null when there is
+    /// none.</summary>
     public static string? Version { get; } = FindVersion();
 
     public void Encode(byte** data, byte** parity, int shardBytes) =>
@@ -63,8 +64,11 @@ internal sealed unsafe partial class IsaL
         }
 
         // The file behind the link carries the version: libisal.so.2.0.30 is ISA-L 2.30.
-        string[] folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"];
-        string? link = folders.Select(folder => Path.Combine(folder, Library)).FirstOrDefault(File.Exists);
+        string[] folders =
+            ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"];
+        string? link = folders
+            .Select(folder => Path.Combine(folder, Library))
+            .FirstOrDefault(File.Exists);
         string? target = link is null ? null : File.ResolveLinkTarget(link, true)?.Name;
         return target is null ? "ISA-L" : $"ISA-L 2.{target[(target.LastIndexOf('.') + 1)..]}";
     }

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Pangea.DataPlane.Benchmarks.Erasure;
 
 /// <summary>
-/// Stripes one after the other in one block of memory, filled with random bytes. With one stripe every
-/// round finds it where the last one left it (warm); with an arena many times the last-level cache,
-/// walked in order, every stripe comes from memory (cold).
+/// Stripes one after the other in one block of memory, filled with random bytes. With one stripe
+/// every round finds it where the last one left it (warm); with an arena many times the last-level
+/// cache, walked in order, every stripe comes from memory (cold).
 /// </summary>
 internal sealed unsafe class StripeArena : IDisposable
 {

@@ -3,9 +3,9 @@ using Pangea.DataPlane.Erasure.Kernels;
 namespace Pangea.DataPlane.Erasure;
 
 /// <summary>
-/// Tables of the loss patterns met last, for one code. All memory is taken at the start: a hit, a miss
-/// and an eviction allocate nothing. A slot that is in use is counted and never overwritten; a hit costs
-/// two interlocked additions, a miss takes a lock.
+/// Tables of the loss patterns met last, for one code. All memory is taken at the start: a hit, a
+/// miss and an eviction allocate nothing. A slot that is in use is counted and never overwritten; a
+/// hit costs two interlocked additions, a miss takes a lock.
 /// </summary>
 internal sealed unsafe class DecodingCache
 {
@@ -13,7 +13,8 @@ internal sealed unsafe class DecodingCache
     private const int SlotsMin = 4;
     private const int MemoryBytesMax = 1024 * 1024;
 
-    /// <summary>Added to a slot's users while it is being rewritten, which makes them negative.</summary>
+    /// <summary>Added to a slot's users while it is being rewritten, which makes them
+    /// negative.</summary>
     private const int Rewriting = int.MinValue / 2;
 
     private readonly DecodingPlanner _planner;
@@ -39,7 +40,8 @@ internal sealed unsafe class DecodingCache
         _hashes = new int[slots];
         fixed (byte* memory = _memory)
         {
-            // SAFETY: the array is on the pinned heap, so the address stays; it has one Alignment to spare.
+            // SAFETY: the array is on the pinned heap, so the address stays; it has one Alignment
+            // to spare.
             nuint start = ((nuint)memory + CodingKernel.Alignment - 1)
                 & ~(nuint)(CodingKernel.Alignment - 1);
             for (int slot = 0; slot < slots; slot++)
@@ -55,12 +57,12 @@ internal sealed unsafe class DecodingCache
     public long Misses { get; private set; }
 
     /// <summary>
-    /// The plan which makes <paramref name="wanted"/> from <paramref name="inputs"/> (exactly k shards).
-    /// It stays as it is until <see cref="Release"/> of the returned slot.
+    /// The plan which makes <paramref name="wanted"/> from <paramref name="inputs"/> (exactly k
+    /// shards). It stays as it is until <see cref="Release"/> of the returned slot.
     /// </summary>
     public int Acquire(ShardSet inputs, ShardSet wanted, out DecodingPlan plan)
     {
-        int hash = HashCode.Combine(inputs, wanted);
+        int hash = inputs.GetHashCode() * 31 + wanted.GetHashCode();
         int slot = Find(inputs, wanted, hash);
         if (slot < 0)
         {
@@ -84,8 +86,8 @@ internal sealed unsafe class DecodingCache
                 return -1;
             }
 
-            // The hash is only a hint and may be read while it changes. The users are raised first and
-            // the key is compared after that: from then on nobody rewrites the slot.
+            // The hash is only a hint and may be read while it changes. The users are raised first
+            // and the key is compared after that: from then on nobody rewrites the slot.
             from += found;
             ref Slot slot = ref _slots[from];
             if (Interlocked.Increment(ref slot.Users) > 0
@@ -127,8 +129,8 @@ internal sealed unsafe class DecodingCache
     }
 
     /// <summary>
-    /// The next slot nobody uses, in turn; waits when all are in use, which takes as many threads as
-    /// there are slots and ends with the first of them that is done.
+    /// The next slot nobody uses, in turn; waits when all are in use, which takes as many threads
+    /// as there are slots and ends with the first of them that is done.
     /// </summary>
     private int ClaimVictim()
     {

@@ -3,7 +3,8 @@ using Pangea.DataPlane.Erasure.Kernels;
 
 namespace Pangea.DataPlane.Erasure;
 
-/// <summary>Finds, for a loss pattern, the matrix that makes the wanted shards from the present ones.</summary>
+/// <summary>Finds, for a loss pattern, the matrix that makes the wanted shards from the present
+/// ones.</summary>
 internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, byte[] parityMatrix)
 {
     // AddScaled works in whole vectors from a column that is not aligned to one.
@@ -14,24 +15,14 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
     public int ParityShards => parityShards;
 
     /// <summary>
-    /// The k shards to decode from: all data shards that are present, then as many parity shards as there
-    /// are data shards missing. False when fewer than k shards are present.
+    /// The k shards to decode from: all data shards that are present, then as many parity shards as
+    /// there are data shards missing. False when fewer than k shards are present.
     /// </summary>
     public bool TryChooseInputs(ShardSet present, out ShardSet inputs)
     {
-        inputs = default;
-        int count = 0;
-        for (int shard = present.Next(0); shard >= 0; shard = present.Next(shard + 1))
-        {
-            // Indices ascend, so data shards come before parity shards by themselves.
-            inputs = inputs.With(shard);
-            if (++count == dataShards)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        // Indices ascend, so the lowest k are the data shards and then parity shards.
+        inputs = present.Lowest(dataShards);
+        return inputs.Count == dataShards;
     }
 
     /// <summary>
@@ -47,8 +38,9 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
         int systemStride = CodingMatrix.RowStride(lostCount + dataShards);
         int rowStride = CodingMatrix.RowStride(dataShards);
 
-        // SAFETY: lostCount <= m and k + m <= 255, so both blocks stay below 40 KiB of stack. The rows of
-        // a system and of the result are written and read within their strides, plus RowSlack at the end.
+        // SAFETY: lostCount <= m and k + m <= 255, so both blocks stay below 40 KiB of stack. The
+        // rows of a system and of the result are written and read within their strides, plus
+        // RowSlack at the end.
         byte* system = stackalloc byte[lostCount * systemStride + RowSlack];
         byte* rows = stackalloc byte[wantedCount * rowStride + RowSlack];
         WriteSystem(inputs, lost, system, systemStride);
@@ -56,7 +48,7 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
         byte* decoding = system + lostCount;
 
         byte* row = rows;
-        for (int shard = wanted.Next(0); shard >= 0; shard = wanted.Next(shard + 1))
+        foreach (int shard in wanted)
         {
             if (shard < dataShards)
             {
@@ -65,7 +57,8 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
             }
             else
             {
-                WriteParityRow(shard - dataShards, inputs, lost, decoding, systemStride, row, rowStride);
+                WriteParityRow(
+                    shard - dataShards, inputs, lost, decoding, systemStride, row, rowStride);
             }
 
             row += rowStride;
@@ -87,10 +80,11 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
     }
 
     /// <summary>
-    /// Whether the first lost shard can come from the first parity shard, which is the sum of all data:
-    /// that takes no multiplication, but all other lost shards have to be at hand in the same pass. Its
-    /// row is then ones for the present data and the first parity shard, which come first among the
-    /// inputs, and the kernel adds the other lost shards. This makes decoding as fast as encoding.
+    /// Whether the first lost shard can come from the first parity shard, which is the sum of all
+    /// data: that takes no multiplication, but all other lost shards have to be at hand in the same
+    /// pass. Its row is then ones for the present data and the first parity shard, which come first
+    /// among the inputs, and the kernel adds the other lost shards. This makes decoding as fast as
+    /// encoding.
     /// </summary>
     private bool CanChain(ShardSet inputs, ShardSet lost, ShardSet wanted, CodingKernel kernel) =>
         kernel.Shape.CanChain
@@ -99,9 +93,9 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
         && lost.Count <= kernel.Shape.OutputsMax;
 
     /// <summary>
-    /// The equations of the chosen parity shards: factors of the lost data shards on the left, of the
-    /// inputs on the right (a parity shard is 1 in its own equation). Once the left side is the unit
-    /// matrix, the right side says how to make each lost shard from the inputs.
+    /// The equations of the chosen parity shards: factors of the lost data shards on the left, of
+    /// the inputs on the right (a parity shard is 1 in its own equation). Once the left side is the
+    /// unit matrix, the right side says how to make each lost shard from the inputs.
     /// </summary>
     private void WriteSystem(ShardSet inputs, ShardSet lost, byte* system, int stride)
     {
@@ -110,12 +104,12 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
         {
             ReadOnlySpan<byte> coefficients = ParityRow(shard - dataShards);
             byte* at = row;
-            for (int data = lost.Next(0); data >= 0; data = lost.Next(data + 1))
+            foreach (int data in lost)
             {
                 *at++ = coefficients[data];
             }
 
-            for (int input = inputs.Next(0); input >= 0; input = inputs.Next(input + 1))
+            foreach (int input in inputs)
             {
                 *at++ = input < dataShards
                     ? coefficients[input]
@@ -126,7 +120,8 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
         }
     }
 
-    /// <summary>A lost parity shard: its row over the data, with lost data replaced by how it is made.</summary>
+    /// <summary>A lost parity shard: its row over the data, with lost data replaced by how it is
+    /// made.</summary>
     private void WriteParityRow(
         int parity,
         ShardSet inputs,
@@ -138,12 +133,12 @@ internal sealed unsafe class DecodingPlanner(int dataShards, int parityShards, b
     {
         ReadOnlySpan<byte> coefficients = ParityRow(parity);
         byte* at = row;
-        for (int input = inputs.Next(0); input >= 0; input = inputs.Next(input + 1))
+        foreach (int input in inputs)
         {
             *at++ = input < dataShards ? coefficients[input] : (byte)0;
         }
 
-        for (int data = lost.Next(0); data >= 0; data = lost.Next(data + 1))
+        foreach (int data in lost)
         {
             CodingMatrix.AddScaled(row, decoding, coefficients[data], rowStride);
             decoding += decodingStride;

@@ -6,7 +6,8 @@ namespace Pangea.DataPlane.Erasure;
 /// </summary>
 public enum ErasureKernel
 {
-    /// <summary>Plain C#: the specification of the others, and what runs where nothing else does.</summary>
+    /// <summary>Plain C#: the specification of the others, and what runs where nothing else
+    /// does.</summary>
     Scalar,
 
     /// <summary>16-byte table shuffle: SSSE3 on x86, AdvSimd (NEON) on Arm.</summary>

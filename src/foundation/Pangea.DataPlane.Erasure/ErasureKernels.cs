@@ -6,7 +6,8 @@ using Pangea.DataPlane.Erasure.Kernels;
 
 namespace Pangea.DataPlane.Erasure;
 
-/// <summary>Which kernels this CPU has, which one is active and why. Decided once per process.</summary>
+/// <summary>Which kernels this CPU has, which one is active and why. Decided once per
+/// process.</summary>
 public static class ErasureKernels
 {
     /// <summary>The environment variable that forces a kernel by its name.</summary>
@@ -46,13 +47,14 @@ public static class ErasureKernels
         ErasureKernel.Avx512 => "avx512",
         ErasureKernel.Gfni256 => "gfni256",
         ErasureKernel.Gfni512 => "gfni512",
-        _ => throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "no such erasure kernel"),
+        _ => throw NoSuchKernel(kernel),
     };
 
     /// <summary>Whether this CPU has the kernel.</summary>
     public static bool IsAvailable(ErasureKernel kernel) => MissingFeature(kernel) is null;
 
-    /// <summary>What the CPU lacks for the kernel, as a short noun; null when it has everything.</summary>
+    /// <summary>What the CPU lacks for the kernel, as a short noun; null when it has
+    /// everything.</summary>
     public static string? MissingFeature(ErasureKernel kernel) => kernel switch
     {
         ErasureKernel.Scalar => null,
@@ -67,12 +69,12 @@ public static class ErasureKernels
         ErasureKernel.Gfni512 => Gfni.V512.IsSupported && Avx512BW.IsSupported
             ? null
             : "GFNI with AVX-512",
-        _ => throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "no such erasure kernel"),
+        _ => throw NoSuchKernel(kernel),
     };
 
     /// <summary>
-    /// The kernel for a value of PANGEA_ERASURE_KERNEL; null or empty means the fastest available one.
-    /// False, with a message that names the choices, for an unknown or unavailable name.
+    /// The kernel for a value of PANGEA_ERASURE_KERNEL; null or empty means the fastest available
+    /// one. False, with a message that names the choices, for an unknown or unavailable name.
     /// </summary>
     public static bool TrySelect(string? forced, out ErasureKernel kernel, out string? error)
     {
@@ -102,7 +104,8 @@ public static class ErasureKernels
         return false;
     }
 
-    /// <summary>The implementation, made once; the caller has checked that the CPU has it.</summary>
+    /// <summary>The implementation, made once; the caller has checked that the CPU has
+    /// it.</summary>
     internal static CodingKernel Implementation(ErasureKernel kernel) =>
         s_kernels[(int)kernel] ??= kernel switch
         {
@@ -113,6 +116,9 @@ public static class ErasureKernels
             ErasureKernel.Gfni256 => new Gfni256Kernel(),
             _ => new Gfni512Kernel(),
         };
+
+    private static ArgumentOutOfRangeException NoSuchKernel(ErasureKernel kernel) =>
+        new(nameof(kernel), kernel, "no such erasure kernel");
 
     private static Choice Chosen() => s_choice ??= Choose();
 

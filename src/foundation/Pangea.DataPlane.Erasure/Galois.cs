@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Pangea.DataPlane.Erasure;
 
 /// <summary>
-/// Arithmetic in GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11D), whose element 2 generates all 255
-/// non-zero elements. Addition and subtraction are XOR. The tables are written once and never freed.
+/// Arithmetic in GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11D), whose element 2 generates all
+/// 255 non-zero elements. Addition and subtraction are XOR. The tables are written once and never
+/// freed.
 /// </summary>
 internal static unsafe class Galois
 {
@@ -18,15 +19,17 @@ internal static unsafe class Galois
     private static readonly byte[] s_log = new byte[256];
 
     /// <summary>
-    /// 256 entries of 32 bytes: c times 0x00..0x0F, then c times 0x00, 0x10, .. 0xF0. A byte shuffle looks
-    /// up 16 products at once, and c*x = c*(low nibble) ^ c*(high nibble) because multiplying is linear.
+    /// 256 entries of 32 bytes: c times 0x00..0x0F, then c times 0x00, 0x10, .. 0xF0. A byte
+    /// shuffle looks up 16 products at once, and c*x = c*(low nibble) ^ c*(high nibble) because
+    /// multiplying is linear.
     /// </summary>
     public static readonly byte* NibbleTables;
 
     /// <summary>
-    /// 256 bit matrices in the layout of <c>vgf2p8affineqb</c>: byte 7-i of the qword is the row which
-    /// makes bit i of the product (Intel SDM, GF2P8AFFINEQB). That instruction's own multiplication
-    /// (GF2P8MULB) is fixed to polynomial 0x11B; a bit matrix works for any polynomial.
+    /// 256 bit matrices in the layout of <c>vgf2p8affineqb</c>: byte 7-i of the qword is the row
+    /// which makes bit i of the product (Intel SDM, GF2P8AFFINEQB). That instruction's own
+    /// multiplication (GF2P8MULB) is fixed to polynomial 0x11B; a bit matrix works for any
+    /// polynomial.
     /// </summary>
     public static readonly ulong* AffineMatrices;
 
@@ -41,16 +44,17 @@ internal static unsafe class Galois
             power ^= power > 255 ? Polynomial : 0;
         }
 
-        // SAFETY: both blocks hold 256 entries and every index below is c (0..255) times the entry size
-        // plus an offset within the entry. They are never freed, so the pointers stay valid.
+        // SAFETY: both blocks hold 256 entries and every index below is c (0..255) times the entry
+        // size plus an offset within the entry. They are never freed, so the pointers stay valid.
         NibbleTables = (byte*)NativeMemory.AlignedAlloc(256 * NibbleTableBytes, 64);
         AffineMatrices = (ulong*)NativeMemory.AlignedAlloc(256 * sizeof(ulong), 64);
         for (int c = 0; c < 256; c++)
         {
             for (int nibble = 0; nibble < 16; nibble++)
             {
-                NibbleTables[c * NibbleTableBytes + nibble] = Multiply((byte)c, (byte)nibble);
-                NibbleTables[c * NibbleTableBytes + 16 + nibble] = Multiply((byte)c, (byte)(nibble << 4));
+                byte* entry = NibbleTables + c * NibbleTableBytes + nibble;
+                entry[0] = Multiply((byte)c, (byte)nibble);
+                entry[16] = Multiply((byte)c, (byte)(nibble << 4));
             }
 
             AffineMatrices[c] = AffineMatrix((byte)c);

@@ -13,8 +13,8 @@ public enum OutputCaching
     Keep,
 
     /// <summary>
-    /// Past the cache: nobody on this core reads them soon, and the inputs come from memory. Outputs that
-    /// are not aligned to the vector are written the normal way.
+    /// Past the cache: nobody on this core reads them soon, and the inputs come from memory.
+    /// Outputs that are not aligned to the vector are written the normal way.
     /// </summary>
     Stream,
 }

@@ -46,7 +46,8 @@ public sealed unsafe partial class ReedSolomon
             if (shards[shard].Bytes != shardBytes)
             {
                 throw new ArgumentException(
-                    $"shards have unequal lengths: {shards[shard].Bytes} and {shardBytes} bytes", name);
+                    $"shards have unequal lengths: {shards[shard].Bytes} and {shardBytes} bytes",
+                    name);
             }
 
             if (shards[shard].Address == 0 && shardBytes > 0)

@@ -12,13 +12,14 @@ public sealed unsafe partial class ReedSolomon
     internal int DecodingSlots => _decoding.SlotCount;
 
     /// <summary>
-    /// Writes the wanted shards of a stripe whose k + m shards lie one after the other. Reads k of the
-    /// present shards, writes the wanted ones and touches no other.
+    /// Writes the wanted shards of a stripe whose k + m shards lie one after the other. Reads k of
+    /// the present shards, writes the wanted ones and touches no other.
     /// </summary>
     /// <param name="shards">(k + m) * shardBytes bytes; absent shards hold anything.</param>
     /// <param name="shardBytes">Length of a shard, 0 or more.</param>
     /// <param name="present">Shards whose bytes are right.</param>
-    /// <param name="wanted">Shards to write, data or parity, none of them present; may be empty.</param>
+    /// <param name="wanted">Shards to write, data or parity, none of them present; may be
+    /// empty.</param>
     /// <param name="caching">Where the wanted shards should end up.</param>
     public ErasureStatus Reconstruct(
         Span<byte> shards,
@@ -34,20 +35,20 @@ public sealed unsafe partial class ReedSolomon
             return ErasureStatus.TooFewShards;
         }
 
-        // SAFETY: the span is pinned for the call, holds k + m shards, and inputs and wanted are disjoint
-        // indices below k + m (checked above).
+        // SAFETY: the span is pinned for the call, holds k + m shards, and inputs and wanted are
+        // disjoint indices below k + m (checked above).
         byte** sources = stackalloc byte*[DataShards];
         byte** targets = stackalloc byte*[ParityShards];
         fixed (byte* first = shards)
         {
             int sourceCount = 0;
-            for (int shard = inputs.Next(0); shard >= 0; shard = inputs.Next(shard + 1))
+            foreach (int shard in inputs)
             {
                 sources[sourceCount++] = first + (nint)shard * shardBytes;
             }
 
             int targetCount = 0;
-            for (int shard = wanted.Next(0); shard >= 0; shard = wanted.Next(shard + 1))
+            foreach (int shard in wanted)
             {
                 targets[targetCount++] = first + (nint)shard * shardBytes;
             }
@@ -86,8 +87,8 @@ public sealed unsafe partial class ReedSolomon
         CheckLengths(wanted, shardBytes, nameof(wanted));
         CheckApart(present, wanted);
 
-        // SAFETY: the caller keeps the shards in place; every pointer list below gets one entry per member
-        // of its set, and the sets have k and at most m members.
+        // SAFETY: the caller keeps the shards in place; every pointer list below gets one entry per
+        // member of its set, and the sets have k and at most m members.
         byte** places = stackalloc byte*[TotalShards];
         byte** sources = stackalloc byte*[DataShards];
         byte** targets = stackalloc byte*[ParityShards];
@@ -140,7 +141,7 @@ public sealed unsafe partial class ReedSolomon
 
     private static void Gather(byte** pointers, byte** places, ShardSet set)
     {
-        for (int shard = set.Next(0); shard >= 0; shard = set.Next(shard + 1))
+        foreach (int shard in set)
         {
             *pointers++ = places[shard];
         }

@@ -42,12 +42,13 @@ public sealed unsafe partial class ReedSolomon
     }
 
     /// <summary>
-    /// Brings the parity up to date after one data shard has changed, from the change alone: reads the
-    /// old and the new bytes and the parity, none of the other data shards.
+    /// Brings the parity up to date after one data shard has changed, from the change alone: reads
+    /// the old and the new bytes and the parity, none of the other data shards.
     /// </summary>
     /// <param name="dataShard">Which data shard, 0..k-1.</param>
     /// <param name="oldData">What it held.</param>
-    /// <param name="newData">What it holds now; may be any part of the shard, with the same part of parity.</param>
+    /// <param name="newData">What it holds now; may be any part of the shard, with the same part of
+    /// parity.</param>
     /// <param name="parity">m shards of that length, one after the other; overlaps neither.</param>
     public void Update(
         int dataShard, ReadOnlySpan<byte> oldData, ReadOnlySpan<byte> newData, Span<byte> parity)
@@ -74,7 +75,8 @@ public sealed unsafe partial class ReedSolomon
         }
     }
 
-    /// <summary>As the other overload, for shards (or equal parts of them) that lie anywhere.</summary>
+    /// <summary>As the other overload, for shards (or equal parts of them) that lie
+    /// anywhere.</summary>
     public void Update(
         int dataShard,
         ShardPointer oldData,
@@ -101,7 +103,8 @@ public sealed unsafe partial class ReedSolomon
         int tileBytes = VerifyScratchBytes / ParityShards & -CodingKernel.Alignment;
         tileBytes = Math.Max(tileBytes, CodingKernel.Alignment);
 
-        // SAFETY: the scratch has m tiles and a tile is never longer than what is left of the shards.
+        // SAFETY: the scratch has m tiles and a tile is never longer than what is left of the
+        // shards.
         byte* scratch = stackalloc byte[ParityShards * tileBytes];
         byte** outputs = stackalloc byte*[ParityShards];
         PointAt(outputs, ParityShards, scratch, tileBytes);
@@ -129,10 +132,12 @@ public sealed unsafe partial class ReedSolomon
         return true;
     }
 
-    /// <summary>parity ^= c * old ^ c * new: the code is linear, so the change is coded like data.</summary>
+    /// <summary>parity ^= c * old ^ c * new: the code is linear, so the change is coded like
+    /// data.</summary>
     private void Update(int dataShard, byte** inputs, byte** outputs, int shardBytes)
     {
-        // SAFETY: two coefficients for each of m rows, and the table of that shape (16 KiB at most).
+        // SAFETY: two coefficients for each of m rows, and the table of that shape (16 KiB at
+        // most).
         byte* coefficients = stackalloc byte[ParityShards * 2];
         byte* table = stackalloc byte[_kernel.TableBytes(2, ParityShards)];
         for (int parity = 0; parity < ParityShards; parity++)

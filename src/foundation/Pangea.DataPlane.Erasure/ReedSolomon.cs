@@ -1,13 +1,14 @@
-// HOT PATH. A call costs the pointer lists on the stack (k + m words) and one virtual call; the work is
-// in Kernels/. Encode reads k and writes m bytes per column; nothing is allocated.
+// HOT PATH. A call costs the pointer lists on the stack (k + m words) and one virtual call; the
+// work is in Kernels/. Encode reads k and writes m bytes per column; nothing is allocated.
 using Pangea.DataPlane.Erasure.Kernels;
 
 namespace Pangea.DataPlane.Erasure;
 
 /// <summary>
-/// A systematic Reed-Solomon code over GF(2^8): k data shards are kept as they are, m parity shards are
-/// added, and any k of the k + m restore the rest. The matrix is fixed (docs/erasure-matrix.md). Immutable
-/// and safe for any number of threads; make one per (k, m) and keep it.
+/// A systematic Reed-Solomon code over GF(2^8): k data shards are kept as they are, m parity shards
+/// are added, and any k of the k + m restore the rest. The matrix is fixed
+/// (docs/erasure-matrix.md). Immutable and safe for any number of threads; make one per (k, m) and
+/// keep it.
 /// </summary>
 /// <remarks>
 /// Shards of one call have one length, any length, any alignment. A call that is misused throws an
@@ -19,8 +20,8 @@ public sealed unsafe partial class ReedSolomon
     public const int ShardsMax = 255;
 
     /// <summary>
-    /// Stripes (data and parity together) from this size on are streamed past the cache by
-    /// <see cref="OutputCaching.Auto"/>: they do not stay in a core's own cache anyway, and not reading
+    /// Stripes (data and parity together) from this size on are streamed past the cache by <see
+    /// cref="OutputCaching.Auto"/>: they do not stay in a core's own cache anyway, and not reading
     /// the output lines before overwriting them saves a third of the traffic (experiment 0001).
     /// </summary>
     public const int StreamStripeBytesMin = 1024 * 1024;
@@ -124,7 +125,8 @@ public sealed unsafe partial class ReedSolomon
 
     /// <summary>Writes the parity of a stripe whose shards lie one after the other.</summary>
     /// <param name="data">k shards, k * shardBytes bytes.</param>
-    /// <param name="parity">Receives m shards, m * shardBytes bytes; must not overlap the data.</param>
+    /// <param name="parity">Receives m shards, m * shardBytes bytes; must not overlap the
+    /// data.</param>
     /// <param name="shardBytes">Length of a shard, 0 or more.</param>
     /// <param name="caching">Where the parity should end up.</param>
     public void Encode(
@@ -154,7 +156,8 @@ public sealed unsafe partial class ReedSolomon
 
     /// <summary>Writes the parity of a stripe whose shards lie anywhere.</summary>
     /// <param name="data">k shards of one length.</param>
-    /// <param name="parity">m shards of that length, overlapping neither the data nor each other.</param>
+    /// <param name="parity">m shards of that length, overlapping neither the data nor each
+    /// other.</param>
     /// <param name="caching">Where the parity should end up.</param>
     public void Encode(
         ReadOnlySpan<ShardPointer> data,
@@ -187,14 +190,18 @@ public sealed unsafe partial class ReedSolomon
         PlainInputs = DataShards,
     };
 
-    private ProductMode Mode(OutputCaching caching, int outputs, int shardBytes) => caching switch
+    private ProductMode Mode(OutputCaching caching, int outputs, int shardBytes)
     {
-        OutputCaching.Keep => ProductMode.Write,
-        OutputCaching.Stream => ProductMode.Stream,
-        _ when (long)(DataShards + outputs) * shardBytes < StreamStripeBytesMin => ProductMode.Write,
-        _ when outputs * 2 <= DataShards => ProductMode.Stream,
-        _ => ProductMode.Stream | ProductMode.StreamHalf,
-    };
+        long stripeBytes = (long)(DataShards + outputs) * shardBytes;
+        return caching switch
+        {
+            OutputCaching.Keep => ProductMode.Write,
+            OutputCaching.Stream => ProductMode.Stream,
+            _ when stripeBytes < StreamStripeBytesMin => ProductMode.Write,
+            _ when outputs * 2 <= DataShards => ProductMode.Stream,
+            _ => ProductMode.Stream | ProductMode.StreamHalf,
+        };
+    }
 
     private static void PointAt(byte** pointers, int count, byte* first, int shardBytes)
     {

@@ -1,8 +1,8 @@
 namespace Pangea.DataPlane.Erasure;
 
 /// <summary>
-/// A shard anywhere in memory. The caller owns the memory and keeps it in place (pinned or unmanaged)
-/// during the call; the length travels with it so that unequal shards are noticed.
+/// A shard anywhere in memory. The caller owns the memory and keeps it in place (pinned or
+/// unmanaged) during the call; the length travels with it so that unequal shards are noticed.
 /// </summary>
 /// <param name="Address">Address of the first byte; any alignment.</param>
 /// <param name="Bytes">Length, 0 or more.</param>

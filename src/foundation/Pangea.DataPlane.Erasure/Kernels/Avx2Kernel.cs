@@ -1,20 +1,20 @@
+// HOT PATH. Budget for 8+4, per 32 data bytes: 6 shuffles, 3 instructions for the nibbles and 7
+// XORs on four pipes, which is 4 cycles, or about 33 GB/s at 4.1 GHz.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// 32 bytes at a time with table shuffles, which look up within each 16 bytes; the 16-byte tables are
-/// therefore broadcast. See <see cref="Vector128Kernel"/> for the arithmetic.
+/// 32 bytes at a time with table shuffles, which look up within each 16 bytes; the 16-byte tables
+/// are therefore broadcast. See <see cref="Vector128Kernel"/> for the arithmetic and <see
+/// cref="Gfni512Kernel"/> for why the inputs are unrolled.
 /// </summary>
 internal sealed unsafe class Avx2Kernel : CodingKernel
 {
     private const int VectorBytes = 32;
-    private const int HalfBytes = 16;
 
     public Avx2Kernel()
-        : base(new KernelShape(VectorBytes, Galois.NibbleTableBytes, 255, 4, 4, false))
+        : base(new KernelShape(VectorBytes, Galois.NibbleTableBytes, 12, 4, 4, true))
     {
     }
 
@@ -26,93 +26,78 @@ internal sealed unsafe class Avx2Kernel : CodingKernel
 
     protected override void Pass(in Product pass)
     {
+        switch (pass.InputCount)
+        {
+            case 1:
+                ForInputs<One>(pass);
+                break;
+            case 2:
+                ForInputs<Two>(pass);
+                break;
+            case 3:
+                ForInputs<Three>(pass);
+                break;
+            case 4:
+                ForInputs<Four>(pass);
+                break;
+            case 5:
+                ForInputs<Five>(pass);
+                break;
+            case 6:
+                ForInputs<Six>(pass);
+                break;
+            case 7:
+                ForInputs<Seven>(pass);
+                break;
+            case 8:
+                ForInputs<Eight>(pass);
+                break;
+            case 9:
+                ForInputs<Nine>(pass);
+                break;
+            case 10:
+                ForInputs<Ten>(pass);
+                break;
+            case 11:
+                ForInputs<Eleven>(pass);
+                break;
+            default:
+                ForInputs<Twelve>(pass);
+                break;
+        }
+    }
+
+    private static void ForInputs<TInputs>(in Product pass)
+        where TInputs : struct, ICount
+    {
         switch (pass.OutputCount)
         {
             case 1:
-                Run<One>(pass);
+                ForPlain<TInputs, One>(pass);
                 break;
             case 2:
-                Run<Two>(pass);
+                ForPlain<TInputs, Two>(pass);
                 break;
             case 3:
-                Run<Three>(pass);
+                ForPlain<TInputs, Three>(pass);
                 break;
             default:
-                Run<Four>(pass);
+                ForPlain<TInputs, Four>(pass);
                 break;
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TCount>(in Product pass)
-        where TCount : struct, ICount
+    private static void ForPlain<TInputs, TOutputs>(in Product pass)
+        where TInputs : struct, ICount
+        where TOutputs : struct, ICount
     {
-        byte* table = pass.Table;
-        byte** inputs = pass.Inputs;
-        byte** outputs = pass.Outputs;
-        int inputCount = pass.InputCount;
-        bool accumulate = pass.Has(ProductMode.Accumulate);
-        Vector256<byte> nibble = Vector256.Create((byte)0x0F);
-
-        // SAFETY: at + 32 <= pass.To for every access; the table has TCount entries per input.
-        for (nuint at = pass.From; at < pass.To; at += VectorBytes)
+        if (pass.Has(ProductMode.PlainFirst))
         {
-            Vector256<byte> sum0 = default;
-            Vector256<byte> sum1 = default;
-            Vector256<byte> sum2 = default;
-            Vector256<byte> sum3 = default;
-            byte* entry = table;
-            for (int input = 0; input < inputCount; input++)
-            {
-                Vector256<byte> value = Vector256.Load(inputs[input] + at);
-                Vector256<byte> low = value & nibble;
-                Vector256<byte> high = (value.AsUInt16() >> 4).AsByte() & nibble;
-                sum0 ^= Product(entry, low, high);
-                if (TCount.Value > 1)
-                {
-                    sum1 ^= Product(entry + Galois.NibbleTableBytes, low, high);
-                }
-
-                if (TCount.Value > 2)
-                {
-                    sum2 ^= Product(entry + 2 * Galois.NibbleTableBytes, low, high);
-                }
-
-                if (TCount.Value > 3)
-                {
-                    sum3 ^= Product(entry + 3 * Galois.NibbleTableBytes, low, high);
-                }
-
-                entry += pass.TableStride * Galois.NibbleTableBytes;
-            }
-
-            Put(outputs[0] + at, sum0, accumulate);
-            if (TCount.Value > 1)
-            {
-                Put(outputs[1] + at, sum1, accumulate);
-            }
-
-            if (TCount.Value > 2)
-            {
-                Put(outputs[2] + at, sum2, accumulate);
-            }
-
-            if (TCount.Value > 3)
-            {
-                Put(outputs[3] + at, sum3, accumulate);
-            }
+            Avx2Loop<TInputs, TOutputs, One>.Run(pass);
+        }
+        else
+        {
+            Avx2Loop<TInputs, TOutputs, Zero>.Run(pass);
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<byte> Product(byte* entry, Vector256<byte> low, Vector256<byte> high)
-    {
-        Vector256<byte> lowTable = Avx2.BroadcastVector128ToVector256(entry);
-        Vector256<byte> highTable = Avx2.BroadcastVector128ToVector256(entry + HalfBytes);
-        return Avx2.Shuffle(lowTable, low) ^ Avx2.Shuffle(highTable, high);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(byte* target, Vector256<byte> sum, bool accumulate) =>
-        (accumulate ? sum ^ Vector256.Load(target) : sum).Store(target);
 }

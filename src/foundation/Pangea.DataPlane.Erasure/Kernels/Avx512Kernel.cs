@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// 64 bytes at a time with table shuffles, which look up within each 16 bytes; the 16-byte tables are
-/// therefore broadcast. See <see cref="Vector128Kernel"/> for the arithmetic.
+/// 64 bytes at a time with table shuffles, which look up within each 16 bytes; the 16-byte tables
+/// are therefore broadcast. See <see cref="Vector128Kernel"/> for the arithmetic.
 /// </summary>
 internal sealed unsafe class Avx512Kernel : CodingKernel
 {
@@ -107,9 +107,11 @@ internal sealed unsafe class Avx512Kernel : CodingKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<byte> Product(byte* entry, Vector512<byte> low, Vector512<byte> high)
     {
-        Vector512<byte> lowTable = Avx512F.BroadcastVector128ToVector512((int*)(entry)).AsByte();
-        Vector512<byte> highTable = Avx512F.BroadcastVector128ToVector512((int*)(entry + HalfBytes)).AsByte();
-        return Avx512BW.Shuffle(lowTable, low) ^ Avx512BW.Shuffle(highTable, high);
+        Vector512<int> lowTable = Avx512F.BroadcastVector128ToVector512((int*)entry);
+        Vector512<int> highTable = Avx512F.BroadcastVector128ToVector512(
+            (int*)(entry + HalfBytes));
+        return Avx512BW.Shuffle(lowTable.AsByte(), low)
+            ^ Avx512BW.Shuffle(highTable.AsByte(), high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

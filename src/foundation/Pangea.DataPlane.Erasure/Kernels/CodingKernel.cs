@@ -4,10 +4,10 @@ using System.Runtime.Intrinsics.X86;
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// The one operation everything else is made of: outputs = matrix x inputs over GF(2^8), byte column by
-/// byte column. A kernel says how a coefficient is stored and codes whole steps; this class cuts the
-/// shards into passes that fit the registers and tiles that fit the cache, and pads the last bytes to a
-/// step. Stateless, so one instance serves every thread.
+/// The one operation everything else is made of: outputs = matrix x inputs over GF(2^8), byte
+/// column by byte column. A kernel says how a coefficient is stored and codes whole steps; this
+/// class cuts the shards into passes that fit the registers and tiles that fit the cache, and pads
+/// the last bytes to a step. Stateless, so one instance serves every thread.
 /// </summary>
 internal abstract unsafe class CodingKernel
 {
@@ -22,8 +22,8 @@ internal abstract unsafe class CodingKernel
     /// </summary>
     private const int TileCacheBytes = 24 * 1024;
 
-    // A field here instead of virtual properties: coding a stripe of 4 KiB shards takes 250 ns, and a
-    // dozen virtual calls would be a twelfth of that.
+    // A field here instead of virtual properties: coding a stripe of 4 KiB shards takes 250 ns, and
+    // a dozen virtual calls would be a twelfth of that.
     private readonly KernelShape _shape;
 
     protected CodingKernel(KernelShape shape) => _shape = shape;
@@ -34,8 +34,20 @@ internal abstract unsafe class CodingKernel
     /// <summary>Writes the table entry for multiplying by <paramref name="coefficient"/>.</summary>
     protected abstract void Expand(byte coefficient, byte* entry);
 
-    /// <summary>Codes a product that is within the shape: whole steps, counts of one pass.</summary>
+    /// <summary>Codes a product that is within the shape: whole steps, counts of one
+    /// pass.</summary>
     protected abstract void Pass(in Product pass);
+
+    /// <summary>Whether <see cref="MultiplyAndCheck"/> takes a product of this shape.</summary>
+    public virtual bool CanCheck(in Product product) => false;
+
+    /// <summary>
+    /// Computes an encoding (PlainFirst, all inputs plain) and the CRC-32C states of all its shards
+    /// in the same pass: inputs first, then outputs, from the beginning of the shards, without the
+    /// final XOR. To is a positive multiple of 64.
+    /// </summary>
+    public virtual void MultiplyAndCheck(in Product product, uint* states) =>
+        throw new NotSupportedException("this kernel does not fuse checksums");
 
     /// <summary>Bytes of the table for a matrix of this shape.</summary>
     public int TableBytes(int inputCount, int outputCount) =>
@@ -48,7 +60,8 @@ internal abstract unsafe class CodingKernel
     public void BuildTable(
         byte* coefficients, int stride, int inputCount, int outputCount, byte* table)
     {
-        // SAFETY: writes exactly TableBytes(inputCount, outputCount), which the caller has room for.
+        // SAFETY: writes exactly TableBytes(inputCount, outputCount), which the caller has room
+        // for.
         for (int input = 0; input < inputCount; input++)
         {
             for (int output = 0; output < outputCount; output++)
@@ -60,13 +73,14 @@ internal abstract unsafe class CodingKernel
     }
 
     /// <summary>
-    /// Computes the product. From is 0, To any length. Streamed stores are ordered before this returns,
-    /// so the outputs may be handed to another thread or to the kernel.
+    /// Computes the product. From is 0, To any length. Streamed stores are ordered before this
+    /// returns, so the outputs may be handed to another thread or to the kernel.
     /// </summary>
     public void Multiply(in Product product)
     {
-        // SAFETY: the caller vouches for the pointers, which are good for To bytes, and for a table of the
-        // same shape. Passes stay below whole; the rest goes through scratch of one step per shard.
+        // SAFETY: the caller vouches for the pointers, which are good for To bytes, and for a table
+        // of the same shape. Passes stay below whole; the rest goes through scratch of one step per
+        // shard.
         nuint whole = product.To & ~(nuint)(_shape.StepBytes - 1);
         if (whole > 0 && IsOnePass(product))
         {
@@ -118,8 +132,8 @@ internal abstract unsafe class CodingKernel
         {
             for (Cut inputs = new(tile.InputCount, _shape.InputsMax); inputs.Next();)
             {
-                // Sums that come in parts are added to; they are not streamed, since the next part reads
-                // them again. Only the first output can be plain.
+                // Sums that come in parts are added to; they are not streamed, since the next part
+                // reads them again. Only the first output can be plain.
                 ProductMode mode = tile.Mode;
                 mode |= inputs.First > 0 ? ProductMode.Accumulate : 0;
                 mode &= inputs.Count < tile.InputCount ? ~ProductMode.Stream : mode;
@@ -150,8 +164,8 @@ internal abstract unsafe class CodingKernel
         int inputs = product.InputCount;
         int shards = inputs + product.OutputCount;
 
-        // SAFETY: one aligned step per shard; the padding keeps whatever the stack held, its products are
-        // computed and never copied out.
+        // SAFETY: one aligned step per shard; the padding keeps whatever the stack held, its
+        // products are computed and never copied out.
         byte* memory = stackalloc byte[shards * Alignment + Alignment];
         byte* scratch = (byte*)(((nuint)memory + Alignment - 1) & ~(nuint)(Alignment - 1));
         byte** pointers = stackalloc byte*[shards];
@@ -182,8 +196,8 @@ internal abstract unsafe class CodingKernel
     }
 
     /// <summary>
-    /// What several passes find in the first-level cache: inputs that are read again, or else outputs
-    /// that are added to.
+    /// What several passes find in the first-level cache: inputs that are read again, or else
+    /// outputs that are added to.
     /// </summary>
     private nuint TileBytes(in Product product)
     {

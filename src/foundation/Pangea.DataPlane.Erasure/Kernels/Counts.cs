@@ -1,9 +1,9 @@
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// A number the JIT sees as a constant: one source text with <c>if (TCount.Value > 2)</c> becomes one
-/// straight loop per number of inputs, outputs or vectors, with its sums in registers and the other
-/// branches gone.
+/// A number the JIT sees as a constant: one source text with <c>if (TCount.Value > 2)</c> becomes
+/// one straight loop per number of inputs, outputs or vectors, with its sums in registers and the
+/// other branches gone.
 /// </summary>
 internal interface ICount
 {

@@ -96,8 +96,8 @@ internal sealed unsafe class Gfni256Kernel : CodingKernel
     }
 
     /// <summary>
-    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the cache
-    /// as many vectors at once as the registers hold, then the rest vector by vector.
+    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the
+    /// cache as many vectors at once as the registers hold, then the rest vector by vector.
     /// </summary>
     private static void ForStores<TInputs, TOutputs, TVectors, TPlain>(in Product pass)
         where TInputs : struct, ICount

@@ -6,8 +6,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// The loop of <see cref="Gfni256Kernel"/> for a fixed number of inputs (1..12), outputs (1..4) and vectors
-/// per iteration (1, 2). The other two are as in <see cref="Gfni512Loop{TInputs, TOutputs, TVectors, TPlain, TStream}"/>.
+/// The loop of <see cref="Gfni256Kernel"/> for a fixed number of inputs (1..12), outputs (1..4) and
+/// vectors per iteration (1, 2). The other two are as in <see cref="Gfni512Loop{TInputs, TOutputs,
+/// TVectors, TPlain, TStream}"/>.
 /// </summary>
 internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TStream>
     where TInputs : struct, ICount
@@ -28,8 +29,8 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in Product pass, nuint from, nuint to)
     {
-        // SAFETY: from..to is a multiple of the bytes of an iteration and lies within the shards; the
-        // table has TOutputs entries for each of TInputs inputs.
+        // SAFETY: from..to is a multiple of the bytes of an iteration and lies within the shards;
+        // the table has TOutputs entries for each of TInputs inputs.
         ulong* table = (ulong*)pass.Table;
         byte** inputs = pass.Inputs;
         byte** outputs = pass.Outputs;
@@ -40,12 +41,24 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
         for (nuint at = from; at < to; at += (nuint)(TVectors.Value * VectorBytes))
         {
             Sum s0 = default, s1 = default, s2 = default, s3 = default;
-            Pair(0, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
-            Pair(2, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
-            Pair(4, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
-            Pair(6, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
-            Pair(8, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
-            Pair(10, plainInputs, table, stride, inputs, at, ref s0, ref s1, ref s2, ref s3);
+            Pair(
+                0, plainInputs, table, stride, inputs, at,
+                ref s0, ref s1, ref s2, ref s3);
+            Pair(
+                2, plainInputs, table, stride, inputs, at,
+                ref s0, ref s1, ref s2, ref s3);
+            Pair(
+                4, plainInputs, table, stride, inputs, at,
+                ref s0, ref s1, ref s2, ref s3);
+            Pair(
+                6, plainInputs, table, stride, inputs, at,
+                ref s0, ref s1, ref s2, ref s3);
+            Pair(
+                8, plainInputs, table, stride, inputs, at,
+                ref s0, ref s1, ref s2, ref s3);
+            Pair(
+                10, plainInputs, table, stride, inputs, at,
+                ref s0, ref s1, ref s2, ref s3);
             if (TPlain.Value > 0 && chained)
             {
                 Chain(1, ref s0, s1);
@@ -90,18 +103,20 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
         Sum x = Get(inputs[input] + at);
         if (input + 1 == TInputs.Value)
         {
-            AddOne(0, input, plainInputs, entry, x, ref s0);
-            AddOne(1, input, plainInputs, entry, x, ref s1);
-            AddOne(2, input, plainInputs, entry, x, ref s2);
-            AddOne(3, input, plainInputs, entry, x, ref s3);
+            AddPlainOne(input, plainInputs, x, ref s0);
+            AddOne(0, entry, x, ref s0);
+            AddOne(1, entry, x, ref s1);
+            AddOne(2, entry, x, ref s2);
+            AddOne(3, entry, x, ref s3);
         }
         else
         {
             Sum y = Get(inputs[input + 1] + at);
-            AddTwo(0, input, plainInputs, entry, stride, x, y, ref s0);
-            AddTwo(1, input, plainInputs, entry, stride, x, y, ref s1);
-            AddTwo(2, input, plainInputs, entry, stride, x, y, ref s2);
-            AddTwo(3, input, plainInputs, entry, stride, x, y, ref s3);
+            AddPlainTwo(input, plainInputs, x, y, ref s0);
+            AddTwo(0, entry, stride, x, y, ref s0);
+            AddTwo(1, entry, stride, x, y, ref s1);
+            AddTwo(2, entry, stride, x, y, ref s2);
+            AddTwo(3, entry, stride, x, y, ref s3);
         }
     }
 
@@ -118,73 +133,79 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
         return value;
     }
 
-    /// <summary>sum += x * mx + y * my; the factors are masks in a plain row, else bit matrices.</summary>
+    /// <summary>sum += x * mx + y * my, the factors being those of this output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTwo(int output, int input, int plainInputs, ulong* entry, int stride, in Sum x, in Sum y, ref Sum sum)
+    private static void AddTwo(
+        int output, ulong* entry, int stride, in Sum x, in Sum y, ref Sum sum)
     {
-        if (output >= TOutputs.Value)
+        if (output < TPlain.Value || output >= TOutputs.Value)
         {
             return;
         }
 
-        if (output < TPlain.Value)
+        Vector256<byte> mx = Vector256.Create(entry[output]).AsByte();
+        Vector256<byte> my = Vector256.Create(entry[stride + output]).AsByte();
+        sum.V0 ^= Gfni.V256.GaloisFieldAffineTransform(x.V0, mx, 0)
+            ^ Gfni.V256.GaloisFieldAffineTransform(y.V0, my, 0);
+        if (TVectors.Value > 1)
         {
-            if (input + 1 < plainInputs)
-            {
-                sum.V0 = sum.V0 ^ x.V0 ^ y.V0;
-                if (TVectors.Value > 1)
-                {
-                    sum.V1 = sum.V1 ^ x.V1 ^ y.V1;
-                }
-            }
-            else if (input < plainInputs)
-            {
-                sum.V0 = sum.V0 ^ x.V0;
-                if (TVectors.Value > 1)
-                {
-                    sum.V1 = sum.V1 ^ x.V1;
-                }
-            }
-        }
-        else
-        {
-            Vector256<byte> mx = Vector256.Create(entry[output]).AsByte();
-            Vector256<byte> my = Vector256.Create(entry[stride + output]).AsByte();
-            sum.V0 = sum.V0 ^ Gfni.V256.GaloisFieldAffineTransform(x.V0, mx, 0) ^ Gfni.V256.GaloisFieldAffineTransform(y.V0, my, 0);
-            if (TVectors.Value > 1)
-            {
-                sum.V1 = sum.V1 ^ Gfni.V256.GaloisFieldAffineTransform(x.V1, mx, 0) ^ Gfni.V256.GaloisFieldAffineTransform(y.V1, my, 0);
-            }
+            sum.V1 ^= Gfni.V256.GaloisFieldAffineTransform(x.V1, mx, 0)
+                ^ Gfni.V256.GaloisFieldAffineTransform(y.V1, my, 0);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddOne(int output, int input, int plainInputs, ulong* entry, in Sum x, ref Sum sum)
+    private static void AddOne(int output, ulong* entry, in Sum x, ref Sum sum)
     {
-        if (output >= TOutputs.Value)
+        if (output < TPlain.Value || output >= TOutputs.Value)
         {
             return;
         }
 
-        if (output < TPlain.Value)
+        Vector256<byte> mx = Vector256.Create(entry[output]).AsByte();
+        sum.V0 ^= Gfni.V256.GaloisFieldAffineTransform(x.V0, mx, 0);
+        if (TVectors.Value > 1)
         {
-            if (input < plainInputs)
+            sum.V1 ^= Gfni.V256.GaloisFieldAffineTransform(x.V1, mx, 0);
+        }
+    }
+
+    /// <summary>sum += x + y, as far as the inputs are among the plain ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddPlainTwo(
+        int input, int plainInputs, in Sum x, in Sum y, ref Sum sum)
+    {
+        if (TPlain.Value == 0)
+        {
+            return;
+        }
+
+        if (input + 1 < plainInputs)
+        {
+            sum.V0 ^= x.V0 ^ y.V0;
+            if (TVectors.Value > 1)
             {
-                sum.V0 = sum.V0 ^ x.V0;
-                if (TVectors.Value > 1)
-                {
-                    sum.V1 = sum.V1 ^ x.V1;
-                }
+                sum.V1 ^= x.V1 ^ y.V1;
             }
         }
         else
         {
-            Vector256<byte> mx = Vector256.Create(entry[output]).AsByte();
-            sum.V0 = sum.V0 ^ Gfni.V256.GaloisFieldAffineTransform(x.V0, mx, 0);
-            if (TVectors.Value > 1)
-            {
-                sum.V1 = sum.V1 ^ Gfni.V256.GaloisFieldAffineTransform(x.V1, mx, 0);
-            }
+            AddPlainOne(input, plainInputs, x, ref sum);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddPlainOne(int input, int plainInputs, in Sum x, ref Sum sum)
+    {
+        if (TPlain.Value == 0 || input >= plainInputs)
+        {
+            return;
+        }
+
+        sum.V0 ^= x.V0;
+        if (TVectors.Value > 1)
+        {
+            sum.V1 ^= x.V1;
         }
     }
 

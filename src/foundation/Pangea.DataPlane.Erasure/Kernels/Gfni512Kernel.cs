@@ -1,17 +1,21 @@
-// HOT PATH. Budget for 8+4, per 64 data bytes: 3 bit matrix products (the first parity row is ones and
-// costs a masked XOR), of which the CPU starts two per cycle, so 1.5 cycles; loads, XORs and stores have
-// to hide behind them. At 4.1 GHz that is about 170 GB/s of data while everything sits in the L1 cache.
+// HOT PATH. Budget for 8+4, per 64 data bytes: 3 bit matrix products (the first parity row is ones
+// and costs a masked XOR), of which the CPU starts two per cycle, so 1.5 cycles; loads, XORs and
+// stores have to hide behind them. At 4.1 GHz that is about 170 GB/s of data while everything sits
+// in the L1 cache.
+using System.Runtime.Intrinsics.X86;
+
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// 64-byte vectors with bit matrix products: multiplying by a constant is linear over the bits, so it is
-/// one 8x8 bit matrix, which one instruction applies to 64 bytes. Inputs are taken in pairs, so that one
-/// three-way XOR adds two products, and two or four vectors share every matrix load.
+/// 64-byte vectors with bit matrix products: multiplying by a constant is linear over the bits, so
+/// it is one 8x8 bit matrix, which one instruction applies to 64 bytes. Inputs are taken in pairs,
+/// so that one three-way XOR adds two products, and two or four vectors share every matrix load.
 /// </summary>
 /// <remarks>
-/// Inputs are unrolled in the source, not looped over: the hardware prefetchers recognise a stream by the
-/// address of the instruction that loads from it, and one load in a loop that walks over eight shards
-/// looks like no stream at all. That alone was worth a factor of two from memory (experiment 0001).
+/// Inputs are unrolled in the source, not looped over: the hardware prefetchers recognise a stream
+/// by the address of the instruction that loads from it, and one load in a loop that walks over
+/// eight shards looks like no stream at all. That alone was worth a factor of two from memory
+/// (experiment 0001).
 /// </remarks>
 internal sealed unsafe class Gfni512Kernel : CodingKernel
 {
@@ -20,6 +24,51 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
     public Gfni512Kernel()
         : base(new KernelShape(VectorBytes, sizeof(ulong), 12, 4, 6, true))
     {
+    }
+
+    public override bool CanCheck(in Product product) =>
+        Crc32C.CanFold && product.InputCount is >= 3 and <= 12 && product.OutputCount <= 4;
+
+    public override void MultiplyAndCheck(in Product product, uint* states)
+    {
+        switch (product.InputCount)
+        {
+            case 3:
+                CheckForInputs<Three>(product, states);
+                break;
+            case 4:
+                CheckForInputs<Four>(product, states);
+                break;
+            case 5:
+                CheckForInputs<Five>(product, states);
+                break;
+            case 6:
+                CheckForInputs<Six>(product, states);
+                break;
+            case 7:
+                CheckForInputs<Seven>(product, states);
+                break;
+            case 8:
+                CheckForInputs<Eight>(product, states);
+                break;
+            case 9:
+                CheckForInputs<Nine>(product, states);
+                break;
+            case 10:
+                CheckForInputs<Ten>(product, states);
+                break;
+            case 11:
+                CheckForInputs<Eleven>(product, states);
+                break;
+            default:
+                CheckForInputs<Twelve>(product, states);
+                break;
+        }
+
+        if (product.Has(ProductMode.Stream))
+        {
+            Sse.StoreFence();
+        }
     }
 
     protected override void Expand(byte coefficient, byte* entry) =>
@@ -68,6 +117,40 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
         }
     }
 
+    private static void CheckForInputs<TInputs>(in Product product, uint* states)
+        where TInputs : struct, ICount
+    {
+        switch (product.OutputCount)
+        {
+            case 1:
+                CheckForOutputs<TInputs, One>(product, states);
+                break;
+            case 2:
+                CheckForOutputs<TInputs, Two>(product, states);
+                break;
+            case 3:
+                CheckForOutputs<TInputs, Three>(product, states);
+                break;
+            default:
+                CheckForOutputs<TInputs, Four>(product, states);
+                break;
+        }
+    }
+
+    private static void CheckForOutputs<TInputs, TOutputs>(in Product product, uint* states)
+        where TInputs : struct, ICount
+        where TOutputs : struct, ICount
+    {
+        if (product.Has(ProductMode.Stream) && product.OutputsAreAligned(VectorBytes))
+        {
+            Gfni512CheckLoop<TInputs, TOutputs, One>.Run(product, states);
+        }
+        else
+        {
+            Gfni512CheckLoop<TInputs, TOutputs, Zero>.Run(product, states);
+        }
+    }
+
     private static void ForInputs<TInputs>(in Product pass)
         where TInputs : struct, ICount
     {
@@ -111,8 +194,8 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
     }
 
     /// <summary>
-    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the cache
-    /// as many vectors at once as the registers hold, then the rest vector by vector.
+    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the
+    /// cache as many vectors at once as the registers hold, then the rest vector by vector.
     /// </summary>
     private static void ForStores<TInputs, TOutputs, TVectors, TPlain>(in Product pass)
         where TInputs : struct, ICount

@@ -1,8 +1,8 @@
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// One multiplication: outputs = matrix x inputs over the bytes [From, To) of every shard. The same type
-/// describes the whole and the passes it is cut into.
+/// One multiplication: outputs = matrix x inputs over the bytes [From, To) of every shard. The same
+/// type describes the whole and the passes it is cut into.
 /// </summary>
 internal readonly unsafe ref struct Product
 {
@@ -32,7 +32,8 @@ internal readonly unsafe ref struct Product
     public required ProductMode Mode { get; init; }
 
     /// <summary>
-    /// With <see cref="ProductMode.PlainFirst"/>: the first row is ones for this many inputs, then zeros.
+    /// With <see cref="ProductMode.PlainFirst"/>: the first row is ones for this many inputs, then
+    /// zeros.
     /// </summary>
     public int PlainInputs { get; init; }
 

@@ -4,9 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Pangea.DataPlane.Erasure.Kernels;
 
 /// <summary>
-/// 16 bytes at a time with table shuffles: c*x = low table [x and 15] ^ high table [x >> 4]. Written
-/// with the portable vector type, so that what runs as NEON TBL on Arm is the very source that is tested
-/// as SSSE3 PSHUFB on x86.
+/// 16 bytes at a time with table shuffles: c*x = low table [x and 15] ^ high table [x >> 4].
+/// Written with the portable vector type, so that what runs as NEON TBL on Arm is the very source
+/// that is tested as SSSE3 PSHUFB on x86.
 /// </summary>
 internal sealed unsafe class Vector128Kernel : CodingKernel
 {
@@ -104,7 +104,8 @@ internal sealed unsafe class Vector128Kernel : CodingKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Product(byte* entry, Vector128<byte> low, Vector128<byte> high) =>
+    private static Vector128<byte> Product(
+        byte* entry, Vector128<byte> low, Vector128<byte> high) =>
         Vector128.ShuffleNative(Vector128.Load(entry), low)
         ^ Vector128.ShuffleNative(Vector128.Load(entry + VectorBytes), high);
 
