@@ -151,14 +151,23 @@ public sealed class Appliance : IDisposable
     /// <summary>Runs a client command to its end, with this appliance's socket.</summary>
     public CommandResult Run(params string[] arguments)
     {
-        using Process process = NewProcess(arguments);
-        process.StartInfo.Environment["PANGEA_SOCKET"] = SocketPath;
-        process.Start();
+        using Process process = StartCommand(arguments);
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return new CommandResult(process.ExitCode, output, error.Result);
+    }
+
+    /// <summary>
+    /// Starts a client command that the test feeds, reads or disturbs; the caller disposes it.
+    /// </summary>
+    public Process StartCommand(params string[] arguments)
+    {
+        Process process = NewProcess(arguments);
+        process.StartInfo.Environment["PANGEA_SOCKET"] = SocketPath;
+        process.Start();
+        return process;
     }
 
     /// <summary>Ends the appliance with SIGTERM; returns the supervisor's exit code.</summary>

@@ -314,6 +314,41 @@ public sealed class ProcessTests
         Assert.Equal(WorkerState.Ready, Assert.Single(appliance.Workers()).State);
     }
 
+    /// <summary>The plain twin of the ring does the same work through the same processes.</summary>
+    [Fact]
+    public void Without_io_uring_everything_works_and_says_why()
+    {
+        using Appliance appliance = Appliance.Start(
+            ["--redundancy", "2+1"], new() { ["PANGEA_RING"] = "plain" });
+        WorkerStatus worker = Assert.Single(appliance.Workers());
+        Assert.Equal("plain", worker.Ring);
+        Assert.Contains("PANGEA_RING=plain", worker.RingReason);
+        string source = Path.Combine(appliance.Directory, "source");
+        File.WriteAllText(source, "the content");
+        Assert.Equal(0, appliance.Run("put", source, "--name", "a").ExitCode);
+        Assert.Equal("the content", appliance.Run("get", "a", "--output", "-").Output);
+    }
+
+    /// <summary>
+    /// A worker that cannot start must not take the reason with it: a client hears it too.
+    /// </summary>
+    [Fact]
+    public void A_damaged_key_is_told_to_whoever_calls()
+    {
+        using Appliance appliance = Appliance.Start(["--redundancy", "2+1"]);
+        Assert.Equal(0, appliance.Stop());
+        string key = Path.Combine(appliance.StatePath, "keys", "master.key");
+        string text = File.ReadAllText(key);
+        char flipped = text[^2] == '0' ? '1' : '0';
+        File.WriteAllText(key, text[..^2] + flipped + "\n");
+        appliance.StartSupervisor();
+        appliance.WaitFor("refusal", () => appliance.Log.Contains("worker.refusedStart"));
+        CommandResult list = appliance.Run("ls");
+        Assert.Equal(8, list.ExitCode);
+        Assert.Contains("key file", list.Error);
+        Assert.DoesNotContain(text.Split(' ')[2][..16], appliance.Log + list.Error);
+    }
+
     /// <summary>What the worker of one user stored is the next user's after a change.</summary>
     [SkippableFact]
     public void The_workers_user_may_change_between_two_starts()

@@ -40,7 +40,7 @@ public sealed class ChildProcessTests
                 "/usr/bin/python3",
                 [
                     "python3", "-c",
-                    "import os, sys\nfor fd in sys.argv[1:]: os.write(int(fd), b'to ' + fd.encode())",
+                    "import os, sys\nfor n in sys.argv[1:]: os.write(int(n), b'to ' + n.encode())",
                     $"{first}", $"{second}",
                 ],
                 [],

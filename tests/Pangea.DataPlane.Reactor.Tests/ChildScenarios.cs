@@ -69,7 +69,9 @@ public static partial class ChildScenarios
         reactor.Run();
     }
 
-    /// <summary>Makes io_uring_setup fail, as a container's filter does, and prints the choice.</summary>
+    /// <summary>
+    /// Makes io_uring_setup fail, as a container's filter does, and prints the choice.
+    /// </summary>
     private static unsafe int ForbidAndChoose(string errno)
     {
         const int setNoNewPrivileges = 38;
@@ -109,7 +111,8 @@ public static partial class ChildScenarios
     [LibraryImport("libc")]
     private static partial int prctl(int option, nint second, nint third, nint fourth, nint fifth);
 
-    private readonly record struct BpfInstruction(ushort Code, byte IfTrue, byte IfFalse, uint Value);
+    private readonly record struct BpfInstruction(
+        ushort Code, byte IfTrue, byte IfFalse, uint Value);
 
     private unsafe struct BpfProgram
     {

@@ -125,13 +125,16 @@ public abstract class ReactorLoopTests(Executor executor)
         // Goal: jobs that wait for ever are resumed with ECANCELED and give back what they hold;
         // after disposal the process has the descriptors and threads that it had before.
         RunAndStop();
+        // What earlier tests left to finalizers would otherwise vanish in between.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         int descriptors = Directory.GetFiles("/proc/self/fd").Length;
         for (int i = 0; i < 10; i++)
         {
             RunAndStop();
         }
 
-        Assert.Equal(descriptors, Directory.GetFiles("/proc/self/fd").Length);
+        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, descriptors);
 
         // A joined thread leaves the kernel's list a moment later.
         bool IsGone() => !Directory.GetDirectories("/proc/self/task").Any(

@@ -7,8 +7,8 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Supervisor.Tests;
 
 /// <summary>
-/// The calls of one worker on a real loop, between clients and a worker that the test plays itself. The
-/// test's own thread blocks on its ends of the sockets.
+/// The calls of one worker on a real loop, between clients and a worker that the test plays itself.
+/// The test's own thread blocks on its ends of the sockets.
 /// </summary>
 internal sealed class CallBench : IRpcPeer, IDisposable
 {

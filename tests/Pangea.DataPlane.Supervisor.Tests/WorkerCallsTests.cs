@@ -174,8 +174,8 @@ public sealed class WorkerCallsTests
     }
 
     /// <summary>
-    /// Our id may be longer than the client's, so a line of just the allowed length would grow over the
-    /// bound on the worker's side, which ends the worker.
+    /// Our id may be longer than the client's, so a line of just the allowed length would grow over
+    /// the bound on the worker's side, which ends the worker.
     /// </summary>
     [Fact]
     public void A_line_that_grows_over_the_bound_is_refused_and_does_not_reach_the_worker()
@@ -275,12 +275,14 @@ public sealed class WorkerCallsTests
         Assert.True(reached, $"{seen} calls, expected {count}");
     }
 
-    private static void SendProgress(RpcClient worker, string id) => worker.Send(Encoding.UTF8.GetBytes(
+    private static void SendProgress(RpcClient worker, string id) =>
+        worker.Send(Encoding.UTF8.GetBytes(
         "{\"jsonrpc\":\"2.0\",\"method\":\"object.progress\","
         + $"\"params\":{{\"id\":{id},\"bytes\":5}}}}\n"));
 
     private static void Send(
-        RpcClient client, string id, string method, string parameters, OwnedFd? descriptor = null) =>
+        RpcClient client, string id, string method, string parameters, OwnedFd? descriptor =
+            null) =>
         client.Send(Line(id, method, parameters), descriptor is null ? [] : [descriptor]);
 
     private static byte[] Line(string id, string method, string parameters) =>

@@ -1,4 +1,5 @@
 using Pangea.DataPlane.Benchmarks.Appliance;
+using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
@@ -11,6 +12,7 @@ public static class BenchAreas
         new FrameArea(),
         new ApplianceArea(),
         new ErasureArea(),
+        new CesArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

@@ -68,7 +68,23 @@ internal sealed class ManifestDraft : IDisposable
         return _stripes.Add(stripe);
     }
 
-    public Manifest Finish() => new()
+    public Manifest Finish()
+    {
+        if (_stripes.Count == 0)
+        {
+            _fileType = FileTypeDetector.Detect([], _name.Text);
+        }
+
+        return Describe();
+    }
+
+    public void Dispose()
+    {
+        Cipher.Dispose();
+        _hash.Dispose();
+    }
+
+    private Manifest Describe() => new()
     {
         Name = _name,
         ObjectId = ObjectId,
@@ -82,10 +98,4 @@ internal sealed class ManifestDraft : IDisposable
         Stripes = _stripes,
         Devices = [.. new UInt128[_geometry.Redundancy.TotalShards]],
     };
-
-    public void Dispose()
-    {
-        Cipher.Dispose();
-        _hash.Dispose();
-    }
 }

@@ -112,6 +112,36 @@ internal sealed class ShardStreams
         }
     }
 
+    /// <summary>
+    /// As <see cref="ReadAsync"/>, for file streams: positional, so that several threads may call
+    /// it.
+    /// </summary>
+    public void Read(StripeBuffers buffers, in StripeInfo stripe, int wanted)
+    {
+        int total = _positions.Length;
+        int read = total - buffers.Shards.AsSpan().Count(ShardState.Missing);
+        long offset = _offsets[(int)stripe.StripeIndex];
+        for (int shard = 0; shard < total && read < wanted; shard++)
+        {
+            int position = ShardPlacement.PositionOf(stripe.StripeIndex, shard, total);
+            if (_positions[position] is not FileStream file
+                || buffers.Shards[shard] != ShardState.Missing)
+            {
+                continue;
+            }
+
+            Span<byte> header = buffers.Header(shard).Span;
+            Span<byte> payload = buffers.Shard(shard, stripe.ShardBytes).Span;
+            if (RandomAccess.Read(file.SafeFileHandle, header, offset) == header.Length
+                && RandomAccess.Read(file.SafeFileHandle, payload, offset + header.Length)
+                    == payload.Length)
+            {
+                buffers.Shards[shard] = ShardState.Read;
+                read++;
+            }
+        }
+    }
+
     /// <summary>The manifest's bytes, or none where the stream's end makes no sense.</summary>
     private static async Task<byte[]> ReadManifestAsync(
         Stream stream, CancellationToken cancellation)

@@ -119,6 +119,7 @@ public sealed class Supervisor : IRpcPeer
 
     private async void AcceptLoop()
     {
+        bool failing = false;
         while (!_stopping.IsCancellationRequested)
         {
             SysResult ready = await _reactor.PollAsync(
@@ -132,12 +133,19 @@ public sealed class Supervisor : IRpcPeer
             Result<UnixSocket?> accepted = _socket.Listener.Accept();
             if (!accepted.IsOk)
             {
-                // Out of descriptors or memory: pause instead of spinning, others may leave.
-                EventLog.Write("client.notAccepted", accepted.Fault);
+                // Out of descriptors or memory: pause instead of spinning, others may leave. Said
+                // once, not ten times a second.
+                if (!failing)
+                {
+                    EventLog.Write("client.notAccepted", accepted.Fault);
+                }
+
+                failing = true;
                 await _reactor.DelayAsync(s_acceptPause, _stopping.Token);
             }
             else if (accepted.Value is { } socket)
             {
+                failing = false;
                 Welcome(socket);
             }
         }

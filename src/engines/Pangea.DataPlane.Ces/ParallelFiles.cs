@@ -1,0 +1,127 @@
+using System.Security.Cryptography;
+
+using Microsoft.Win32.SafeHandles;
+
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Ces;
+
+/// <summary>
+/// Whole files on several cores: stripes are made and restored side by side, each thread with its
+/// own codec and buffers, so memory is threads times one stripe. What must be in order (the
+/// content's hash, the place of a record) takes turns; reading and writing are positional and do
+/// not.
+/// </summary>
+public static class ParallelFiles
+{
+    public const int ThreadsMax = 256;
+
+    /// <summary>Stores a regular file into k + m empty, writable shard files.</summary>
+    public static Result<Manifest> Encode(
+        KeyRing keys,
+        CesOptions options,
+        SafeFileHandle source,
+        IReadOnlyList<SafeFileHandle> shards,
+        int threads)
+    {
+        Result<StripeGeometry> geometry = options.Geometry();
+        Result<ObjectName> name = ObjectName.Parse(options.Name);
+        if (!geometry.IsOk || !name.IsOk)
+        {
+            return (geometry.Fault ?? name.Fault)!;
+        }
+
+        if (shards.Count != geometry.Value.Redundancy.TotalShards)
+        {
+            return Fault.InvalidParameter(
+                "shards",
+                $"{geometry.Value.Redundancy} needs {geometry.Value.Redundancy.TotalShards} "
+                    + $"shard files, not {shards.Count}");
+        }
+
+        using var draft = new ManifestDraft(keys.Current, options, geometry.Value, name.Value);
+        var encoding = new FileEncoding(draft, options, geometry.Value, source, shards);
+        Result done = RunThreads(threads, encoding.Order, encoding.Run);
+        if (!done.IsOk)
+        {
+            return done.Fault;
+        }
+
+        Manifest manifest = draft.Finish();
+        byte[] encoded = ManifestCodec.Encode(manifest, keys.Current);
+        foreach (SafeFileHandle shard in shards)
+        {
+            RandomAccess.Write(shard, encoded, encoding.RecordsEnd);
+        }
+
+        return manifest;
+    }
+
+    /// <summary>
+    /// Restores an object from its shard files into an empty, writable regular file. On a fault the
+    /// output holds some stripes of the object and is to be thrown away.
+    /// </summary>
+    public static Result<Manifest> Decode(
+        KeyRing keys, IReadOnlyList<FileStream?> shards, SafeFileHandle output, int threads)
+    {
+        Result<ShardStreams> opened =
+            ShardStreams.OpenAsync(shards, keys, CancellationToken.None).GetAwaiter().GetResult();
+        if (!opened.IsOk)
+        {
+            return opened.Fault;
+        }
+
+        Manifest manifest = opened.Value.Manifest;
+        Result<MasterKey> key = keys.Find(manifest.KeyId);
+        if (!key.IsOk)
+        {
+            return key.Fault;
+        }
+
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var decoding = new FileDecoding(opened.Value, key.Value, hash, output);
+        Result done = RunThreads(threads, decoding.Order, decoding.Run);
+        if (!done.IsOk)
+        {
+            return done.Fault;
+        }
+
+        return hash.GetHashAndReset().AsSpan().SequenceEqual(manifest.ContentHash.AsSpan())
+            ? manifest
+            : new Fault(
+                FaultCode.Corrupt,
+                $"every stripe of object {manifest.ObjectId} is authentic, their SHA-256 is not",
+                "it was written by a defective program");
+    }
+
+    private static Result RunThreads(int threads, StripeOrder order, Action work)
+    {
+        var others = new Thread[Math.Clamp(threads, 1, ThreadsMax) - 1];
+        for (int i = 0; i < others.Length; i++)
+        {
+            others[i] = new Thread(() => Guard(order, work)) { IsBackground = true };
+            others[i].Start();
+        }
+
+        Guard(order, work);
+        foreach (Thread other in others)
+        {
+            other.Join();
+        }
+
+        return order.Fault is null ? Result.Ok : order.Fault;
+    }
+
+    private static void Guard(StripeOrder order, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (IOException failure)
+        {
+            // RandomAccess reports what the kernel says only as an exception.
+            order.Fail(new Fault(FaultCode.Io, failure.Message));
+        }
+    }
+}
