@@ -47,6 +47,14 @@ public sealed class Appliance : IDisposable
 
     public string SocketPath => Path.Combine(Directory, "run", "control.sock");
 
+    /// <summary>What the supervisor is started through, such as setpriv with its options.</summary>
+    public IReadOnlyList<string> Wrapper { get; set; } = [];
+
+    /// <summary>
+    /// The executable the supervisor runs from; the build's own unless a test moved it.
+    /// </summary>
+    public string SupervisorProgram { get; set; } = Program;
+
     /// <summary>Standard error of the supervisor and its workers, all starts together.</summary>
     public string Log
     {
@@ -89,8 +97,12 @@ public sealed class Appliance : IDisposable
     /// <param name="more">For this start only.</param>
     public void StartSupervisor(params string[] more)
     {
-        Process process = NewProcess(
-            ["supervise", "--state", StatePath, "--socket", SocketPath, .. _arguments, .. more]);
+        string[] command =
+        [
+            .. Wrapper, SupervisorProgram,
+            "supervise", "--state", StatePath, "--socket", SocketPath, .. _arguments, .. more,
+        ];
+        Process process = NewProcess(command[0], command[1..]);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.OutputDataReceived += (_, line) => Append(line.Data);
         process.Start();
@@ -164,7 +176,7 @@ public sealed class Appliance : IDisposable
     /// </summary>
     public Process StartCommand(params string[] arguments)
     {
-        Process process = NewProcess(arguments);
+        Process process = NewProcess(Program, arguments);
         process.StartInfo.Environment["PANGEA_SOCKET"] = SocketPath;
         process.Start();
         return process;
@@ -213,9 +225,9 @@ public sealed class Appliance : IDisposable
     private static string RepositoryRoot([CallerFilePath] string file = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file) ?? "/", "..", ".."));
 
-    private Process NewProcess(string[] arguments)
+    private Process NewProcess(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo(Program, arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = Directory,
             RedirectStandardInput = true,

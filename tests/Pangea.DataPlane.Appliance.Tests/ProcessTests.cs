@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Control.Wire;
@@ -14,6 +13,9 @@ namespace Pangea.DataPlane.Appliance.Tests;
 /// </summary>
 public sealed class ProcessTests
 {
+    private const string SetPriv = "/usr/bin/setpriv";
+    private const string NoSetPriv = "needs setpriv (Debian package util-linux)";
+    private const string Unreachable = "the build lies where an ordinary user cannot reach it";
     private const StringSplitOptions RemoveEmpty = StringSplitOptions.RemoveEmptyEntries;
     private const string NotRoot = "needs root: only root can run workers as another user";
 
@@ -235,7 +237,7 @@ public sealed class ProcessTests
     public void Another_user_is_refused_even_on_an_open_socket()
     {
         Skip.IfNot(UserAccount.IsRoot, NotRoot);
-        Skip.IfNot(File.Exists("/usr/bin/setpriv"), "needs setpriv (Debian package util-linux)");
+        Skip.IfNot(File.Exists(SetPriv), NoSetPriv);
         using Appliance appliance = Appliance.Start(["--redundancy", "2+1"]);
         const UnixFileMode everybody = (UnixFileMode)0x1FF;
         File.SetUnixFileMode(appliance.Directory, everybody);
@@ -245,7 +247,7 @@ public sealed class ProcessTests
             "import socket,sys; s=socket.socket(socket.AF_UNIX); "
             + "s.connect(sys.argv[1]); print(s.recv(4096).decode())";
         using Process stranger = Process.Start(new ProcessStartInfo(
-            "/usr/bin/setpriv",
+            SetPriv,
             [
                 "--reuid=65534", "--regid=65534", "--clear-groups",
                 "/usr/bin/python3", "-c", script, appliance.SocketPath,
@@ -264,39 +266,65 @@ public sealed class ProcessTests
     public void Without_root_the_worker_runs_as_the_caller_and_the_log_says_so()
     {
         Skip.IfNot(UserAccount.IsRoot, "needs root to become an ordinary user");
-        Skip.IfNot(File.Exists("/usr/bin/setpriv"), "needs setpriv (Debian package util-linux)");
-        using Appliance appliance = Appliance.Create();
-        string[] asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        Skip.IfNot(File.Exists(SetPriv), NoSetPriv);
+        string[] asNobody =
+            [SetPriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+        Skip.IfNot(CanReach(asNobody, Appliance.Program), Unreachable);
+        using Appliance appliance = Appliance.Create(["--redundancy", "2+1"]);
         File.SetUnixFileMode(appliance.Directory, (UnixFileMode)0x1FF);
-        Skip.IfNot(
-            CanReach(asNobody, Appliance.Program),
-            "the build lies where an ordinary user cannot reach it");
-        var start = new ProcessStartInfo(
-            "/usr/bin/setpriv",
-            [.. asNobody, "--", Appliance.Program, "supervise", "--redundancy", "2+1",
-                "--state", appliance.StatePath, "--socket", appliance.SocketPath])
+        appliance.Wrapper = asNobody;
+        appliance.StartSupervisor();
+        appliance.WaitUntilReady();
+        WorkerStatus worker = Assert.Single(appliance.Workers());
+        Assert.Equal(65534, worker.Uid);
+        Assert.Contains("the caller", worker.Isolation);
+        Assert.Equal("1", StatusOf($"/proc/{worker.Pid}/status")["NoNewPrivs"]);
+        Assert.Contains("supervisor.unprivileged", appliance.Log);
+    }
+
+    /// <summary>
+    /// Root in a container often may not mount; the worker then runs from the real path.
+    /// </summary>
+    [SkippableFact]
+    public void Without_the_right_to_mount_the_worker_is_still_without_privilege()
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        Skip.IfNot(File.Exists(SetPriv), NoSetPriv);
+        string[] asWorker = [SetPriv, "--reuid=61183", "--regid=61183", "--clear-groups", "--"];
+        Skip.IfNot(CanReach(asWorker, Appliance.Program), Unreachable);
+        using Appliance appliance = Appliance.Create(["--redundancy", "2+1", "--user", "61183"]);
+        appliance.Wrapper = [SetPriv, "--bounding-set=-sys_admin", "--"];
+        appliance.StartSupervisor();
+        appliance.WaitUntilReady();
+        Assert.Contains("jail.waived what=\"no private mounts", appliance.Log);
+        WorkerStatus worker = Assert.Single(appliance.Workers());
+        Assert.Equal(61183, worker.Uid);
+        Dictionary<string, string> status = StatusOf($"/proc/{worker.Pid}/status");
+        Assert.Equal(0UL, Convert.ToUInt64(status["CapBnd"], 16));
+        Assert.Equal("1", status["NoNewPrivs"]);
+    }
+
+    /// <summary>
+    /// A clone below root's home: the worker's user has no way to the program, and the jail's own
+    /// mounts bring it there.
+    /// </summary>
+    [SkippableFact]
+    public void The_program_may_lie_where_only_root_gets()
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Create(["--redundancy", "2+1", "--user", "61183"]);
+        string copy = Path.Combine(appliance.Directory, "program");
+        Directory.CreateDirectory(copy);
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(Appliance.Program)!))
         {
-            RedirectStandardError = true,
-        };
-        start.Environment["HOME"] = appliance.Directory;
-        using Process supervisor = Process.Start(start)!;
-        var log = new StringBuilder();
-        supervisor.ErrorDataReceived += (_, line) => log.AppendLine(line.Data);
-        supervisor.BeginErrorReadLine();
-        try
-        {
-            appliance.WaitUntilReady();
-            WorkerStatus worker = Assert.Single(appliance.Workers());
-            Assert.Equal(65534, worker.Uid);
-            Assert.Contains("the caller", worker.Isolation);
-            Assert.Equal("1", StatusOf($"/proc/{worker.Pid}/status")["NoNewPrivs"]);
-            Assert.Contains("supervisor.unprivileged", log.ToString());
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         }
-        finally
-        {
-            supervisor.Kill();
-            supervisor.WaitForExit();
-        }
+
+        appliance.SupervisorProgram = Path.Combine(copy, "pangea");
+        appliance.StartSupervisor();
+        appliance.WaitUntilReady();
+        Assert.DoesNotContain("jail.waived", appliance.Log);
+        Assert.Equal("/tmp/pangea/pangea", LinkOf($"/proc/{appliance.WorkerPid()}/exe"));
     }
 
     /// <summary>
@@ -386,7 +414,7 @@ public sealed class ProcessTests
     private static bool CanReach(string[] asNobody, string path)
     {
         using Process test = Process.Start(
-            "/usr/bin/setpriv", [.. asNobody, "--", "/usr/bin/test", "-x", path]);
+            asNobody[0], [.. asNobody[1..], "/usr/bin/test", "-x", path]);
         test.WaitForExit();
         return test.ExitCode == 0;
     }

@@ -54,8 +54,9 @@ public sealed record ApplianceConfiguration
     public required int StorageCore { get; init; }
 
     /// <summary>
-    /// Threads that compute stripes beside the storage worker's loop. By default two where the worker has
-    /// a second core, its housekeeping one, and none where it has not: there they would only take turns.
+    /// Threads that compute stripes beside the storage worker's loop. By default two where the
+    /// worker has a second core, its housekeeping one, and none where it has not: there they would
+    /// only take turns.
     /// </summary>
     public required int StorageThreads { get; init; }
 

@@ -107,7 +107,9 @@ public static class ConfigurationSources
                 return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;
             case "--threads":
                 Result<int> threads = ConfigurationValues.ParseThreads(value);
-                return threads.IsOk ? values with { StorageThreads = threads.Value } : threads.Fault;
+                return threads.IsOk
+                    ? values with { StorageThreads = threads.Value }
+                    : threads.Fault;
             default:
                 return Fault.InvalidParameter(
                     name, $"unknown option {name}", "see pangea supervise --help");
