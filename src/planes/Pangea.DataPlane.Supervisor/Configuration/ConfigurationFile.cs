@@ -1,6 +1,7 @@
 using System.Text;
 using Pangea.DataPlane.Core;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace Pangea.DataPlane.Supervisor.Configuration;
@@ -12,6 +13,7 @@ namespace Pangea.DataPlane.Supervisor.Configuration;
 public sealed class ConfigurationFile
 {
     private const int FileBytesMax = 1024 * 1024;
+    private const int DepthMax = 16;
 
     private readonly string _path;
     private readonly List<string> _errors = [];
@@ -70,11 +72,22 @@ public sealed class ConfigurationFile
         var stream = new YamlStream();
         try
         {
+            if (IsTooDeep(text))
+            {
+                return;
+            }
+
             stream.Load(new StringReader(text));
         }
         catch (YamlException e)
         {
             _errors.Add($"{_path}:{e.Start.Line}:{e.Start.Column}: {e.Message}");
+            return;
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // How the library reports some malformed texts, found by the fuzz test.
+            _errors.Add($"{_path}: malformed YAML: {e.Message}");
             return;
         }
 
@@ -89,6 +102,33 @@ public sealed class ConfigurationFile
         }
 
         ReadMapping(stream.Documents[0].RootNode, "the configuration", ReadTop);
+    }
+
+    /// <summary>
+    /// The document model is built by recursion, so text that only nests would overflow the stack.
+    /// The parser below it does not recurse.
+    /// </summary>
+    private bool IsTooDeep(string text)
+    {
+        int depth = 0;
+        var parser = new Parser(new StringReader(text));
+        while (parser.MoveNext())
+        {
+            depth += parser.Current switch
+            {
+                MappingStart or SequenceStart => 1,
+                MappingEnd or SequenceEnd => -1,
+                _ => 0,
+            };
+            if (depth > DepthMax)
+            {
+                Mark place = parser.Current!.Start;
+                _errors.Add($"{_path}:{place.Line}:{place.Column}: nested deeper than {DepthMax}");
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private bool ReadTop(string key, YamlNode value)
