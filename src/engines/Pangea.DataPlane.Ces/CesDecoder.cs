@@ -15,6 +15,9 @@ public sealed class CesDecoder
 
     public CesDecoder(KeyRing keys) => _keys = keys;
 
+    /// <summary>Larger objects are refused with TooLarge before a byte is restored.</summary>
+    public long ObjectBytesMax { get; init; } = long.MaxValue;
+
     /// <summary>
     /// Writes the object to <paramref name="output"/> and returns its manifest. Every stripe is
     /// authenticated before a byte of it is written, and the whole is compared with its SHA-256 at
@@ -35,6 +38,14 @@ public sealed class CesDecoder
 
         ShardStreams streams = opened.Value;
         Manifest manifest = streams.Manifest;
+        if (manifest.Bytes > ObjectBytesMax)
+        {
+            return new Fault(
+                FaultCode.TooLarge,
+                $"object {manifest.ObjectId} has {manifest.Bytes} bytes, "
+                    + $"allowed are {ObjectBytesMax}");
+        }
+
         Result<MasterKey> key = _keys.Find(manifest.KeyId);
         Result<StripeBuffers> created =
             StripeBuffers.Create(manifest.Geometry, manifest.HeaderStride);
