@@ -25,7 +25,7 @@ internal static class CompressibilityProbe
     private const int CountedBytesLarge = 8192;
     private const int CountedBytesSmall = 1024;
     private const int SearchedBytesLarge = 4096;
-    private const int SearchedBytesSmall = 768;
+    private const int SearchedBytesSmall = 512;
 
     // Evenness is 256 * sum(p^2): 1 for uniform bytes, with a standard deviation of 22.6 / n for n
     // samples. At 1.06 the collision entropy is 7.92 bits, so skipping gives away about one

@@ -82,15 +82,13 @@ public sealed partial class StripeCodec : IDisposable
 
         Span<byte> data = payload[..(k * stripe.ShardBytes)];
         data[storedBytes..].Clear();
-        if (stripe.ShardBytes > 0)
-        {
-            Span<byte> parity = payload[data.Length..(total * stripe.ShardBytes)];
-            Erasure(geometry.Redundancy).Encode(data, parity, stripe.ShardBytes);
-        }
-
+        Span<byte> parity = payload[data.Length..(total * stripe.ShardBytes)];
+        Span<uint> checksums = stackalloc uint[total];
+        Erasure(geometry.Redundancy)
+            .EncodeWithChecksums(data, parity, stripe.ShardBytes, checksums);
         for (int i = 0; i < total; i++)
         {
-            WriteHeader(headers, headerStride, i, identity, tag, Shard(payload, stripe, i));
+            WriteHeader(headers, headerStride, i, identity, tag, checksums[i]);
         }
 
         return stripe;
@@ -169,7 +167,8 @@ public sealed partial class StripeCodec : IDisposable
         {
             if (shards[i] != ShardState.Ok)
             {
-                WriteHeader(headers, headerStride, i, identity, tag, Shard(payload, expected, i));
+                uint checksum = Crc32C.Compute(Shard(payload, expected, i));
+                WriteHeader(headers, headerStride, i, identity, tag, checksum);
                 shards[i] = ShardState.Ok;
             }
         }
@@ -192,10 +191,10 @@ public sealed partial class StripeCodec : IDisposable
         int shardIndex,
         ReadOnlySpan<byte> identity,
         ReadOnlySpan<byte> tag,
-        ReadOnlySpan<byte> shard)
+        uint payloadChecksum)
     {
         Span<byte> block = headers.Slice(shardIndex * headerStride, headerStride);
-        ShardHeader.Write(block, identity, shardIndex, tag, Crc32C.Compute(shard));
+        ShardHeader.Write(block, identity, shardIndex, tag, payloadChecksum);
         block[HeaderBytes..].Clear();
     }
 

@@ -5,19 +5,36 @@ using System.Security.Cryptography;
 namespace Pangea.DataPlane.Core;
 
 /// <summary>
-/// Identity of one version of one object: 16 random bytes, new for every put. Shards, keys and nonces are
-/// bound to it, so that two objects, or two versions of one name, can never be mixed (decisions A9, A10).
+/// Identity of one version of one object: 16 random bytes, new for every put. Shards, keys and
+/// nonces are bound to it, so that two objects, or two versions of one name, can never be mixed
+/// (decisions A9, A10).
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct ObjectId(UInt128 Value)
 {
     public const int Bytes = 16;
 
+    // A call of the generator costs 0.7 us whether it gives 16 bytes or 1024, a tenth of what
+    // storing a 4 KiB object may cost; so it is asked for 64 ids at a time.
+    private const int BatchBytes = 64 * Bytes;
+
+    [ThreadStatic]
+    private static byte[]? t_batch;
+
+    [ThreadStatic]
+    private static int t_left;
+
     public static ObjectId New()
     {
-        Span<byte> bytes = stackalloc byte[Bytes];
-        RandomNumberGenerator.Fill(bytes);
-        return Read(bytes);
+        byte[] batch = t_batch ??= new byte[BatchBytes];
+        if (t_left == 0)
+        {
+            RandomNumberGenerator.Fill(batch);
+            t_left = BatchBytes;
+        }
+
+        t_left -= Bytes;
+        return Read(batch.AsSpan(t_left));
     }
 
     /// <summary>Reads the 16 bytes in their written order (big-endian).</summary>
