@@ -213,6 +213,30 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
         Assert.Contains("--state", _appliance.Run("supervise", "--help").Output);
     }
 
+    [SkippableFact]
+    public void A_terminal_sees_a_bar_that_goes_away()
+    {
+        // script(1) gives the command a terminal.
+        Skip.IfNot(File.Exists("/usr/bin/script"), "script (package bsdutils) is not installed");
+        string source = Random("barred", 20_000_000);
+        string command = $"{Appliance.Program} put {source} --socket {_appliance.SocketPath}";
+        var start = new ProcessStartInfo("/usr/bin/script", ["-qec", command, "/dev/null"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        start.Environment["TERM"] = "xterm";
+        using Process process = Process.Start(start)!;
+        string seen = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(s_timeMax));
+        Assert.Equal(0, process.ExitCode);
+        Assert.Contains("%", seen);
+        int hidden = seen.IndexOf("\u001b[?25l", StringComparison.Ordinal);
+        int shown = seen.LastIndexOf("\u001b[?25h", StringComparison.Ordinal);
+        Assert.InRange(hidden, 0, shown);
+        Assert.StartsWith("stored barred: 19.1 MiB in ", seen[(shown + "\u001b[?25h".Length)..]);
+    }
+
     private static void Empty(string device) =>
         System.IO.Directory.Delete(Path.Combine(device, "objects"), recursive: true);
 

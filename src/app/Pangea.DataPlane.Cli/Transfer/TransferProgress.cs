@@ -40,8 +40,7 @@ internal static class TransferProgress
                 new TaskDescriptionColumn(),
                 new ProgressBarColumn(),
                 new PercentageColumn(),
-                new DownloadedColumn { },
-                new TransferSpeedColumn(),
+                new TransferredColumn(),
                 new RemainingTimeColumn())
             .Start(bars =>
             {
