@@ -19,19 +19,11 @@ public static class PangeaCommandLine
     /// <param name="roles">What makes this executable a process of the appliance.</param>
     public static int Run(string[] args, RoleVerbs roles)
     {
-        // The roles read their own arguments and start as fast as they can.
+        // The supervisor reads its own arguments; only its help is ours.
         bool asksHelp = args.Any(a => a is "--help" or "-h" or "-?");
-        switch (args.FirstOrDefault())
-        {
-            case "supervise" when !asksHelp:
-                return roles.Supervise(args[1..]);
-            case "jail":
-                return roles.Jail(args[1..]);
-            case "worker" when args.Length > 1 && args[1] != "list" && !asksHelp:
-                return roles.Worker(args[1..]);
-        }
-
-        return Run(args, roles, Console.Out, Console.Error);
+        return args is ["supervise", .. string[] rest] && !asksHelp
+            ? roles.Supervise(rest)
+            : Run(args, roles, Console.Out, Console.Error);
     }
 
     /// <summary>Runs a client command with the given writers; for tests.</summary>

@@ -12,8 +12,6 @@ return args switch
     _ => PangeaCommandLine.Run(args, new RoleVerbs
     {
         Supervise = SuperviseVerb.Run,
-        Jail = JailVerb.Run,
-        Worker = RunWorker,
         SuperviseOptions = SuperviseVerb.Options,
     }),
 };

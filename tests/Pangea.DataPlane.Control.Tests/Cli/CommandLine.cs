@@ -8,8 +8,6 @@ internal sealed record CommandLine(int ExitCode, string Output, string Error)
     public static readonly RoleVerbs Roles = new()
     {
         Supervise = _ => 100,
-        Jail = _ => 101,
-        Worker = _ => 102,
         SuperviseOptions = [("--state DIR", "Directory of keys, state and default devices")],
     };
 

@@ -5,8 +5,8 @@ using Spectre.Console.Rendering;
 namespace Pangea.DataPlane.Cli.Transfer;
 
 /// <summary>
-/// Bytes moved and their rate, in the same units as everything else the tool prints; the columns that
-/// come with the library call 1,024 * 1,024 bytes a MB.
+/// Bytes moved and their rate, in the same units as everything else the tool prints; the columns
+/// that come with the library call 1,024 * 1,024 bytes a MB.
 /// </summary>
 internal sealed class TransferredColumn : ProgressColumn
 {
