@@ -9,12 +9,12 @@ namespace Pangea.DataPlane.Benchmarks.Erasure;
 /// </summary>
 public sealed unsafe class ErasureArea : IBenchArea
 {
-    /// <summary>Several times the last-level cache of every machine we know (up to 128
-    /// MiB).</summary>
+    /// <summary>Several times the last-level cache of every machine we know.</summary>
     private const long ColdArenaBytes = 768L * 1024 * 1024;
 
     private const int KiB = 1024;
 
+    private static readonly (int K, int M)[] s_codes = [(8, 4), (10, 4), (6, 6)];
     private static readonly string s_rival = IsaL.Version ?? "ISA-L is not installed";
 
     public string Name => "erasure";
@@ -23,47 +23,58 @@ public sealed unsafe class ErasureArea : IBenchArea
 
     public IEnumerable<BenchRow> Run(BenchOptions options)
     {
-        options.Progress($"kernel {ErasureKernels.Name(ErasureKernels.Active)}, rival {s_rival}");
+        string kernel = ErasureKernels.Name(ErasureKernels.Active);
+        options.Progress($"kernel {kernel} ({ErasureKernels.ActiveReason}), rival {s_rival}");
         return Warm(options)
             .Concat(Cold(options))
             .Concat(Reconstruction(options))
+            .Concat(Checksums(options))
             .Concat(ForcedKernels(options))
             .Concat(ErasureCosts.Run(options));
     }
 
     private static IEnumerable<BenchRow> Warm(BenchOptions options)
     {
-        foreach ((int k, int m) in new[] { (8, 4), (10, 4), (6, 6) })
+        foreach ((int k, int m) in s_codes)
         {
-            foreach (int shardBytes in new[] { 4 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB })
+            foreach (int kib in new[] { 4, 64, 128, 256, 1024 })
             {
-                string name = $"encode {k}+{m}, {shardBytes / KiB} KiB, warm";
+                string name = $"encode {k}+{m}, {kib} KiB, warm";
                 if (options.Wants(name))
                 {
-                    double goal = m == 6 ? 3.5 : shardBytes <= 64 * KiB ? 3.9 : 2.6;
-                    yield return Encode(options, name, k, m, shardBytes, 0, goal, null);
+                    double goal = m == 6 ? 3.5 : kib <= 64 ? 3.9 : 2.6;
+                    using StripeArena arena = new(k, m, kib * KiB);
+                    yield return Encode(
+                        options, name, arena, OutputCaching.Auto, kib == 128 ? null : goal);
                 }
             }
         }
     }
 
+    /// <summary>The caller knows that its data is cold and says so: OutputCaching.Stream.</summary>
     private static IEnumerable<BenchRow> Cold(BenchOptions options)
     {
-        foreach ((int k, int m) in new[] { (8, 4), (10, 4), (6, 6) })
+        foreach ((int k, int m) in s_codes)
         {
-            foreach (int shardBytes in new[] { 64 * KiB, 256 * KiB, 1024 * KiB })
+            foreach (int kib in new[] { 64, 256, 1024 })
             {
-                string name = $"encode {k}+{m}, {shardBytes / KiB} KiB, cold";
+                string name = $"encode {k}+{m}, {kib} KiB, cold";
+                string copyName = name + ", copy";
+                if (!options.Wants(name) && !options.Wants(copyName))
+                {
+                    continue;
+                }
+
+                using StripeArena arena = new(k, m, kib * KiB, ColdArenaBytes);
                 if (options.Wants(name))
                 {
                     double goal = m == 6 ? 2.3 : 2.4;
-                    yield return Encode(options, name, k, m, shardBytes, ColdArenaBytes, goal, null);
+                    yield return Encode(options, name, arena, OutputCaching.Stream, goal);
                 }
 
-                string copyName = name + ", copy";
                 if (options.Wants(copyName))
                 {
-                    yield return AgainstCopy(options, copyName, k, m, shardBytes);
+                    yield return AgainstCopy(options, copyName, arena);
                 }
             }
         }
@@ -73,14 +84,14 @@ public sealed unsafe class ErasureArea : IBenchArea
     {
         foreach (ErasureKernel kernel in ErasureKernels.Available)
         {
-            foreach (int shardBytes in new[] { 4 * KiB, 64 * KiB, 1024 * KiB })
+            foreach (int kib in new[] { 4, 64, 1024 })
             {
-                string kernelName = ErasureKernels.Name(kernel);
-                string name = $"encode 8+4, {shardBytes / KiB} KiB, forced {kernelName}";
+                string name = $"encode 8+4, {kib} KiB, forced {ErasureKernels.Name(kernel)}";
                 if (options.Wants(name) && kernel != ErasureKernel.Scalar)
                 {
+                    using StripeArena arena = new(8, 4, kib * KiB);
                     double? goal = kernel == ErasureKernel.Avx2 ? 0.8 : null;
-                    yield return Encode(options, name, 8, 4, shardBytes, 0, goal, kernel);
+                    yield return Encode(options, name, arena, OutputCaching.Auto, goal, kernel);
                 }
             }
         }
@@ -89,132 +100,140 @@ public sealed unsafe class ErasureArea : IBenchArea
     private static BenchRow Encode(
         BenchOptions options,
         string name,
-        int k,
-        int m,
-        int shardBytes,
-        long arenaBytes,
+        StripeArena arena,
+        OutputCaching caching,
         double? goal,
-        ErasureKernel? kernel)
+        ErasureKernel? kernel = null)
     {
-        using StripeArena arena = new(k + m, shardBytes, arenaBytes);
-        var code = ReedSolomon.Create(k, m, kernel);
-        Action<int> ours = count =>
-        {
-            for (int i = 0; i < count; i++)
-            {
-                byte** shards = arena.Next();
-                code.Encode(
-                    new ReadOnlySpan<byte>(shards[0], k * shardBytes),
-                    new Span<byte>(shards[k], m * shardBytes),
-                    shardBytes);
-            }
-        };
+        var code = ReedSolomon.Create(arena.DataShards, arena.ParityShards, kernel);
         Action<int>? rival = null;
         if (IsaL.Version is not null)
         {
-            IsaL isaL = new(k, m);
+            IsaL isaL = new(arena.DataShards, arena.ParityShards);
             CheckSameParity(arena, code, isaL);
             rival = count =>
             {
                 for (int i = 0; i < count; i++)
                 {
-                    byte** shards = arena.Next();
-                    isaL.Encode(shards, shards + k, shardBytes);
+                    byte** shards = arena.Point(arena.Next());
+                    isaL.Encode(shards, shards + arena.DataShards, arena.ShardBytes);
                 }
             };
         }
 
-        return PairedRun.MeasureBatches(options, ours, rival)
-            .Rate(name, (double)k * shardBytes, goal, s_rival);
+        return PairedRun.MeasureBatches(options, Encoding(arena, code, caching), rival, true)
+            .Rate(name, arena.DataBytes, goal, s_rival);
     }
 
-    /// <summary>The rival copies the data shards to another cold arena, which is what any pass
-    /// costs.</summary>
-    private static BenchRow AgainstCopy(
-        BenchOptions options, string name, int k, int m, int shardBytes)
+    /// <summary>
+    /// The rival copies the data shards elsewhere, also cold: what any pass over them costs.
+    /// </summary>
+    private static BenchRow AgainstCopy(BenchOptions options, string name, StripeArena arena)
     {
-        using StripeArena arena = new(k + m, shardBytes, ColdArenaBytes);
-        using StripeArena target = new(k, shardBytes, ColdArenaBytes / 2);
-        var code = ReedSolomon.Create(k, m);
-        return PairedRun.MeasureBatches(
-            options,
-            count =>
+        using StripeArena target = new(arena.DataShards, 0, arena.ShardBytes, ColdArenaBytes / 2);
+        var code = ReedSolomon.Create(arena.DataShards, arena.ParityShards);
+        Action<int> copy = count =>
+        {
+            for (int i = 0; i < count; i++)
             {
-                for (int i = 0; i < count; i++)
-                {
-                    byte** shards = arena.Next();
-                    code.Encode(
-                        new ReadOnlySpan<byte>(shards[0], k * shardBytes),
-                        new Span<byte>(shards[k], m * shardBytes),
-                        shardBytes);
-                }
-            },
-            count =>
-            {
-                for (int i = 0; i < count; i++)
-                {
-                    long bytes = (long)k * shardBytes;
-                    Buffer.MemoryCopy(arena.Next()[0], target.Next()[0], bytes, bytes);
-                }
-            }).Rate(name, (double)k * shardBytes, 1.0, "memcpy of the data");
+                Buffer.MemoryCopy(
+                    arena.Next(), target.Next(), arena.DataBytes, arena.DataBytes);
+            }
+        };
+        return PairedRun
+            .MeasureBatches(options, Encoding(arena, code, OutputCaching.Stream), copy, true)
+            .Rate(name, arena.DataBytes, 1.0, "memcpy of the data");
     }
 
-    /// <summary>Our own encode is the rival: decoding is the same work with another
-    /// matrix.</summary>
+    private static Action<int> Encoding(
+        StripeArena arena, ReedSolomon code, OutputCaching caching) => count =>
+    {
+        for (int i = 0; i < count; i++)
+        {
+            byte* stripe = arena.Next();
+            code.Encode(arena.Data(stripe), arena.Parity(stripe), arena.ShardBytes, caching);
+        }
+    };
+
+    /// <summary>Our own encode is the rival: decoding is the same work with another matrix.</summary>
     private static IEnumerable<BenchRow> Reconstruction(BenchOptions options)
     {
-        foreach (int shardBytes in new[] { 4 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB })
+        ShardSet wanted = ShardSet.Of(0, 2, 5, 6);
+        ShardSet present = ShardSet.Range(0, 12).Except(wanted);
+        foreach (int kib in new[] { 4, 64, 256, 1024 })
         {
-            string name = $"reconstruct 4 data of 8+4, {shardBytes / KiB} KiB";
+            string name = $"reconstruct 4 data of 8+4, {kib} KiB";
             if (options.Wants(name))
             {
-                yield return Reconstruct(options, name, shardBytes);
+                using StripeArena arena = new(8, 4, kib * KiB);
+                yield return Reconstruct(options, name, arena, present, wanted);
             }
         }
     }
 
-    private static BenchRow Reconstruct(BenchOptions options, string name, int shardBytes)
+    private static BenchRow Reconstruct(
+        BenchOptions options, string name, StripeArena arena, ShardSet present, ShardSet wanted)
     {
-        using StripeArena arena = new(12, shardBytes);
         var code = ReedSolomon.Create(8, 4);
-        ShardSet wanted = ShardSet.Of(0, 2, 5, 6);
-        ShardSet present = ShardSet.Range(0, 12).Except(wanted);
-        return PairedRun.MeasureBatches(
-            options,
-            count =>
+        Action<int> ours = count =>
+        {
+            for (int i = 0; i < count; i++)
             {
-                for (int i = 0; i < count; i++)
-                {
-                    code.Reconstruct(
-                        new Span<byte>(arena.Next()[0], 12 * shardBytes), shardBytes, present, wanted);
-                }
-            },
-            count =>
+                Span<byte> stripe = arena.Whole(arena.Next());
+                code.Reconstruct(stripe, arena.ShardBytes, present, wanted);
+            }
+        };
+        return PairedRun
+            .MeasureBatches(options, ours, Encoding(arena, code, OutputCaching.Auto), true)
+            .Rate(name, arena.DataBytes, 0.9, "our own encode");
+    }
+
+    private static IEnumerable<BenchRow> Checksums(BenchOptions options)
+    {
+        foreach (int kib in new[] { 64, 128, 256, 1024 })
+        {
+            foreach (bool cold in new[] { false, true })
             {
-                for (int i = 0; i < count; i++)
+                string name = $"encode and CRC32C 8+4, {kib} KiB, {(cold ? "cold" : "warm")}";
+                if (options.Wants(name))
                 {
-                    byte** shards = arena.Next();
-                    code.Encode(
-                        new ReadOnlySpan<byte>(shards[0], 8 * shardBytes),
-                        new Span<byte>(shards[8], 4 * shardBytes),
-                        shardBytes);
+                    using StripeArena arena = new(8, 4, kib * KiB, cold ? ColdArenaBytes : 0);
+                    yield return WithChecksums(
+                        options, name, arena, cold ? OutputCaching.Stream : OutputCaching.Auto);
                 }
-            }).Rate(name, 8.0 * shardBytes, 0.9, "our own encode");
+            }
+        }
+    }
+
+    private static BenchRow WithChecksums(
+        BenchOptions options, string name, StripeArena arena, OutputCaching caching)
+    {
+        var code = ReedSolomon.Create(arena.DataShards, arena.ParityShards);
+        uint[] checksums = new uint[code.TotalShards];
+        Action<int> fused = count =>
+        {
+            for (int i = 0; i < count; i++)
+            {
+                byte* stripe = arena.Next();
+                code.EncodeWithChecksums(
+                    arena.Data(stripe), arena.Parity(stripe), arena.ShardBytes, checksums, caching);
+            }
+        };
+        return PairedRun
+            .MeasureBatches(options, fused, Encoding(arena, code, caching), true)
+            .Rate(name, arena.DataBytes, 0.6, "our own encode alone");
     }
 
     /// <summary>A benchmark of two different results would be worth nothing.</summary>
     private static void CheckSameParity(StripeArena arena, ReedSolomon code, IsaL isaL)
     {
-        int k = code.DataShards;
-        int parityBytes = code.ParityShards * arena.ShardBytes;
-        byte** shards = arena.Next();
-        isaL.Encode(shards, shards + k, arena.ShardBytes);
-        if (!code.Verify(
-            new ReadOnlySpan<byte>(shards[0], k * arena.ShardBytes),
-            new ReadOnlySpan<byte>(shards[k], parityBytes),
-            arena.ShardBytes))
+        byte* stripe = arena.Next();
+        byte** shards = arena.Point(stripe);
+        isaL.Encode(shards, shards + arena.DataShards, arena.ShardBytes);
+        if (!code.Verify(arena.Data(stripe), arena.Parity(stripe), arena.ShardBytes))
         {
-            throw new InvalidOperationException($"{s_rival} and we disagree about {k}+{code.ParityShards}");
+            throw new InvalidOperationException(
+                $"{s_rival} and we disagree about {code.DataShards}+{code.ParityShards}");
         }
     }
 }

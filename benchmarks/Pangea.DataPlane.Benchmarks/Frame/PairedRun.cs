@@ -27,11 +27,13 @@ public static class PairedRun
 
     /// <summary>
     /// Two cases that repeat themselves as often as they are told, for operations of a few
-    /// nanoseconds where the call through a delegate would count.
+    /// nanoseconds where the call through a delegate would count. With thread time, what counts is
+    /// the time the calling thread has run: for pure calculation on a machine that others use too.
     /// </summary>
     public static PairedResult MeasureBatches(
-        BenchOptions options, Action<int> ours, Action<int>? rival)
+        BenchOptions options, Action<int> ours, Action<int>? rival, bool threadTime = false)
     {
+        Func<Action<int>, int, double> time = threadTime ? ThreadTime : Time;
         long caseTicks = (long)(options.CaseTime.TotalSeconds * Stopwatch.Frequency);
         long started = Stopwatch.GetTimestamp();
         int oursCount = WarmUp(ours, caseTicks / 8);
@@ -50,12 +52,12 @@ public static class PairedRun
             // The first of a round finds other caches than the second; taking turns is fair to
             // both.
             bool rivalFirst = (round & 1) == 1;
-            double other = rival is not null && rivalFirst ? Time(rival, rivalCount) : double.NaN;
-            double mine = Time(ours, oursCount);
+            double other = rival is not null && rivalFirst ? time(rival, rivalCount) : double.NaN;
+            double mine = time(ours, oursCount);
             oursNs.Add(mine);
             if (rival is not null)
             {
-                other = rivalFirst ? other : Time(rival, rivalCount);
+                other = rivalFirst ? other : time(rival, rivalCount);
                 rivalNs.Add(other);
                 ratios.Add(mine / other);
             }
@@ -131,5 +133,12 @@ public static class PairedRun
         long started = Stopwatch.GetTimestamp();
         batch(count);
         return (Stopwatch.GetTimestamp() - started) * (1e9 / Stopwatch.Frequency) / count;
+    }
+
+    private static double ThreadTime(Action<int> batch, int count)
+    {
+        double started = ThreadClock.Ns;
+        batch(count);
+        return (ThreadClock.Ns - started) / count;
     }
 }

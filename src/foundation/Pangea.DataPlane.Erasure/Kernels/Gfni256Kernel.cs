@@ -96,8 +96,8 @@ internal sealed unsafe class Gfni256Kernel : CodingKernel
     }
 
     /// <summary>
-    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the
-    /// cache as many vectors at once as the registers hold, then the rest vector by vector.
+    /// Streams take two vectors at a time, which keeps each load instruction on consecutive lines;
+    /// in the cache as many as the registers hold. What is left goes vector by vector.
     /// </summary>
     private static void ForStores<TInputs, TOutputs, TVectors, TPlain>(in Product pass)
         where TInputs : struct, ICount
@@ -105,23 +105,27 @@ internal sealed unsafe class Gfni256Kernel : CodingKernel
         where TVectors : struct, ICount
         where TPlain : struct, ICount
     {
-        if (pass.Has(ProductMode.Stream) && pass.OutputsAreAligned(VectorBytes))
+        bool stream = pass.Has(ProductMode.Stream) && pass.OutputsAreAligned(VectorBytes);
+        if (stream)
         {
-            if (pass.Has(ProductMode.StreamHalf))
-            {
-                Gfni256Loop<TInputs, TOutputs, One, TPlain, Two>.Run(pass, pass.From, pass.To);
-            }
-            else
-            {
-                Gfni256Loop<TInputs, TOutputs, One, TPlain, One>.Run(pass, pass.From, pass.To);
-            }
-
-            return;
+            pass.PrefetchInputs();
         }
 
-        uint wide = (uint)(TVectors.Value * VectorBytes);
+        uint wide = (uint)((stream ? 2 : TVectors.Value) * VectorBytes);
         nuint middle = pass.To - (pass.To - pass.From) % wide;
-        Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, Zero>.Run(pass, pass.From, middle);
+        if (!stream)
+        {
+            Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, Zero>.Run(pass, pass.From, middle);
+        }
+        else if (pass.Has(ProductMode.StreamHalf))
+        {
+            Gfni256Loop<TInputs, TOutputs, Two, TPlain, Two>.Run(pass, pass.From, middle);
+        }
+        else
+        {
+            Gfni256Loop<TInputs, TOutputs, Two, TPlain, One>.Run(pass, pass.From, middle);
+        }
+
         if (middle < pass.To)
         {
             Gfni256Loop<TInputs, TOutputs, One, TPlain, Zero>.Run(pass, middle, pass.To);

@@ -18,6 +18,8 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
     where TStream : struct, ICount
 {
     private const int VectorBytes = 32;
+    private const int CacheLineBytes = 64;
+    private const int PrefetchBytes = 256;
 
     /// <summary>The sums of one output: as many vectors as an iteration codes.</summary>
     private struct Sum
@@ -123,6 +125,17 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Sum Get(byte* source)
     {
+        if (TStream.Value > 0)
+        {
+            // What comes from memory comes sooner when asked for a little ahead of the hardware
+            // prefetchers; much further ahead it only gets in their way (experiment 0001).
+            Sse.PrefetchNonTemporal(source + PrefetchBytes);
+            if (TVectors.Value * VectorBytes > CacheLineBytes)
+            {
+                Sse.PrefetchNonTemporal(source + PrefetchBytes + CacheLineBytes);
+            }
+        }
+
         Sum value = default;
         value.V0 = Vector256.Load(source);
         if (TVectors.Value > 1)
@@ -251,8 +264,12 @@ internal static unsafe class Gfni256Loop<TInputs, TOutputs, TVectors, TPlain, TS
         byte* target = outputs[output] + at;
         if (TStream.Value == 1 || (TStream.Value == 2 && (output & 1) == 0))
         {
-            // Streams go one vector at a time.
             sum.V0.StoreAlignedNonTemporal(target);
+            if (TVectors.Value > 1)
+            {
+                sum.V1.StoreAlignedNonTemporal(target + VectorBytes);
+            }
+
             return;
         }
 

@@ -22,7 +22,7 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
     private const int VectorBytes = 64;
 
     public Gfni512Kernel()
-        : base(new KernelShape(VectorBytes, sizeof(ulong), 12, 4, 6, true))
+        : base(new KernelShape(VectorBytes, sizeof(ulong), 12, 6, 6, true))
     {
     }
 
@@ -154,7 +154,7 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
     private static void ForInputs<TInputs>(in Product pass)
         where TInputs : struct, ICount
     {
-        // Five and six only come when streaming, which takes one vector at a time.
+        // Four outputs of four vectors fill half the registers; six still have room for two.
         switch (pass.OutputCount)
         {
             case 1:
@@ -170,10 +170,10 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
                 ForVectors<TInputs, Four, Four>(pass);
                 break;
             case 5:
-                ForVectors<TInputs, Five, One>(pass);
+                ForVectors<TInputs, Five, Two>(pass);
                 break;
             default:
-                ForVectors<TInputs, Six, One>(pass);
+                ForVectors<TInputs, Six, Two>(pass);
                 break;
         }
     }
@@ -194,8 +194,8 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
     }
 
     /// <summary>
-    /// Streams go vector by vector, which keeps each load instruction on consecutive lines; in the
-    /// cache as many vectors at once as the registers hold, then the rest vector by vector.
+    /// Streams take two vectors at a time, which keeps each load instruction on consecutive lines;
+    /// in the cache as many as the registers hold. What is left goes vector by vector.
     /// </summary>
     private static void ForStores<TInputs, TOutputs, TVectors, TPlain>(in Product pass)
         where TInputs : struct, ICount
@@ -203,23 +203,27 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
         where TVectors : struct, ICount
         where TPlain : struct, ICount
     {
-        if (pass.Has(ProductMode.Stream) && pass.OutputsAreAligned(VectorBytes))
+        bool stream = pass.Has(ProductMode.Stream) && pass.OutputsAreAligned(VectorBytes);
+        if (stream)
         {
-            if (pass.Has(ProductMode.StreamHalf))
-            {
-                Gfni512Loop<TInputs, TOutputs, One, TPlain, Two>.Run(pass, pass.From, pass.To);
-            }
-            else
-            {
-                Gfni512Loop<TInputs, TOutputs, One, TPlain, One>.Run(pass, pass.From, pass.To);
-            }
-
-            return;
+            pass.PrefetchInputs();
         }
 
-        uint wide = (uint)(TVectors.Value * VectorBytes);
+        uint wide = (uint)((stream ? 2 : TVectors.Value) * VectorBytes);
         nuint middle = pass.To - (pass.To - pass.From) % wide;
-        Gfni512Loop<TInputs, TOutputs, TVectors, TPlain, Zero>.Run(pass, pass.From, middle);
+        if (!stream)
+        {
+            Gfni512Loop<TInputs, TOutputs, TVectors, TPlain, Zero>.Run(pass, pass.From, middle);
+        }
+        else if (pass.Has(ProductMode.StreamHalf))
+        {
+            Gfni512Loop<TInputs, TOutputs, Two, TPlain, Two>.Run(pass, pass.From, middle);
+        }
+        else
+        {
+            Gfni512Loop<TInputs, TOutputs, Two, TPlain, One>.Run(pass, pass.From, middle);
+        }
+
         if (middle < pass.To)
         {
             Gfni512Loop<TInputs, TOutputs, One, TPlain, Zero>.Run(pass, middle, pass.To);
