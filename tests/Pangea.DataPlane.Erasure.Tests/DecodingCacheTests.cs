@@ -67,7 +67,8 @@ public sealed class DecodingCacheTests
         uint[] checksums = new uint[12];
         long allocated = 0;
 
-        // The first walk lets everything be compiled and set up; the patterns of the second are new.
+        // The first walk lets everything be compiled and set up; the patterns of the second are
+        // new.
         for (int walk = 0; walk < 2; walk++)
         {
             long before = GC.GetAllocatedBytesForCurrentThread();

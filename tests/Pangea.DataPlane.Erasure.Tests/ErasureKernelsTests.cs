@@ -39,7 +39,8 @@ public sealed class ErasureKernelsTests
         Assert.Contains("scalar", error);
     }
 
-    /// <summary>Goal: the variable works in a process of its own, where nothing has been decided.</summary>
+    /// <summary>Goal: the variable works in a process of its own, where nothing has been
+    /// decided.</summary>
     [Theory]
     [MemberData(nameof(Names))]
     public void The_variable_forces_the_kernel_of_a_process(string name)

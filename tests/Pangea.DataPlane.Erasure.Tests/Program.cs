@@ -1,8 +1,8 @@
 namespace Pangea.DataPlane.Erasure.Tests;
 
 /// <summary>
-/// What the tests start as a process of its own: prints the active kernel, why, and whether it codes
-/// a stripe as the scalar kernel does; or the error.
+/// What the tests start as a process of its own: prints the active kernel, why, and whether it
+/// codes a stripe as the scalar kernel does; or the error.
 /// </summary>
 internal static class Program
 {

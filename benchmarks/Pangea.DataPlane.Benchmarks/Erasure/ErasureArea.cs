@@ -155,7 +155,8 @@ public sealed unsafe class ErasureArea : IBenchArea
         }
     };
 
-    /// <summary>Our own encode is the rival: decoding is the same work with another matrix.</summary>
+    /// <summary>Our own encode is the rival: decoding is the same work with another
+    /// matrix.</summary>
     private static IEnumerable<BenchRow> Reconstruction(BenchOptions options)
     {
         ShardSet wanted = ShardSet.Of(0, 2, 5, 6);

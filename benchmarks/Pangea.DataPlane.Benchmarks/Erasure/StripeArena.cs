@@ -71,7 +71,8 @@ internal sealed unsafe partial class StripeArena : IDisposable
     /// <summary>Bytes of the data shards of one stripe.</summary>
     public int DataBytes => DataShards * ShardBytes;
 
-    /// <summary>Room for the addresses of a stripe's shards, which <see cref="Point"/> fills.</summary>
+    /// <summary>Room for the addresses of a stripe's shards, which <see cref="Point"/>
+    /// fills.</summary>
     public byte** Pointers { get; }
 
     /// <summary>The next stripe of the walk.</summary>
