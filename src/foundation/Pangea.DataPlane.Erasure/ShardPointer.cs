@@ -8,6 +8,7 @@ namespace Pangea.DataPlane.Erasure;
 /// <param name="Bytes">Length, 0 or more.</param>
 public readonly record struct ShardPointer(nint Address, int Bytes)
 {
+    // SAFETY: only keeps the address; who calls with it vouches for the memory.
     public unsafe ShardPointer(byte* address, int bytes)
         : this((nint)address, bytes)
     {

@@ -71,6 +71,8 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
         }
     }
 
+    // SAFETY: an entry has the CoefficientBytes of the shape; the loops say why their own accesses
+    // are sound, the dispatch below touches no memory.
     protected override void Expand(byte coefficient, byte* entry) =>
         *(ulong*)entry = Galois.AffineMatrices[coefficient];
 
