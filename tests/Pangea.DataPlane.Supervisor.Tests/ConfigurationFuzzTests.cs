@@ -4,17 +4,19 @@ using Pangea.DataPlane.Supervisor.Configuration;
 namespace Pangea.DataPlane.Supervisor.Tests;
 
 /// <summary>
-/// Goal: whatever the file holds, reading it ends with values or with a fault, never with an exception.
-/// Method: fragments of YAML and of our own keys, put together by a seeded random source.
+/// Goal: whatever the file holds, reading it ends with values or with a fault, never with an
+/// exception. Method: fragments of YAML and of our own keys, put together by a seeded random
+/// source.
 /// </summary>
 public sealed class ConfigurationFuzzTests
 {
     private static readonly string[] s_fragments =
     [
-        "state", "storage", "devices", "workers", "core", "redundancy", "8+4", "stripeBytes", ":",
-        ": ", "\n", "\n  ", "\n    ", "- ", "[", "]", "{", "}", ",", "\"", "'", "&a ", "*a", "*b", "!!int ",
-        "!tag ", "|", ">", "|2\n", "%YAML 1.1\n", "---\n", "...\n", "? ", "# ", "\t", "\u0000", "\u0085",
-        "\ud800", "~", "null", "1", "-1", "99999999999999999999", "<<: ", "\\x", "@", "`",
+        "state", "storage", "devices", "workers", "core", "redundancy", "8+4", "stripeBytes",
+        ":", ": ", "\n", "\n  ", "\n    ", "- ", "[", "]", "{", "}", ",", "\"", "'",
+        "&a ", "*a", "*b", "!!int ", "!tag ", "|", ">", "|2\n", "%YAML 1.1\n", "---\n",
+        "...\n", "? ", "# ", "\t", "\u0000", "\u0085", "\ud800", "~", "null", "1", "-1",
+        "99999999999999999999", "<<: ", "\\x", "@", "`",
     ];
 
     [Fact]

@@ -20,6 +20,9 @@ internal sealed class StorageWorker : IRpcPeer
     private static readonly TimeSpan s_pauseMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_pauseMax = TimeSpan.FromSeconds(10);
 
+    // One that was ready served somebody: it must be back before the calls that wait are given up.
+    private static readonly TimeSpan s_pauseAfterReadyMax = TimeSpan.FromSeconds(1);
+
     // A worker that lived this long died of something new, so the pauses start again from the
     // shortest.
     private static readonly TimeSpan s_provenAfter = TimeSpan.FromSeconds(10);
@@ -74,7 +77,8 @@ internal sealed class StorageWorker : IRpcPeer
                 ExitStatus status = await WaitForExitAsync(_child!);
                 bool proven = _ready is not null
                     && Environment.TickCount64 - _readySinceMs > s_provenAfter.TotalMilliseconds;
-                pause = proven ? s_pauseMin : pause;
+                TimeSpan pauseMax = _ready is null ? s_pauseMax : s_pauseAfterReadyMax;
+                pause = proven ? s_pauseMin : pause < pauseMax ? pause : pauseMax;
                 OnExit(status);
             }
             else
