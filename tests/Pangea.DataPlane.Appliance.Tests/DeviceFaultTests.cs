@@ -125,7 +125,8 @@ public sealed class DeviceFaultTests
 
             Assert.True(
                 result.ExitCode is 0 or 8,
-                $"round {round} seed {seed}: exit {result.ExitCode} {result.Error}\n{appliance.Log}");
+                $"round {round} seed {seed}: exit {result.ExitCode} "
+                + $"{result.Error}\n{appliance.Log}");
             appliance.WaitUntilReady();
             if (round == 0)
             {
@@ -135,8 +136,11 @@ public sealed class DeviceFaultTests
 
             File.Delete(target);
             CommandResult get = appliance.Run("get", "a", "--output", target);
-            Assert.True(get.ExitCode == 0, $"round {round} seed {seed}: {get.Error}\n{appliance.Log}");
-            Assert.True(content.AsSpan().SequenceEqual(File.ReadAllBytes(target)), $"round {round} seed {seed}");
+            Assert.True(
+                get.ExitCode == 0, $"round {round} seed {seed}: {get.Error}\n{appliance.Log}");
+            Assert.True(
+                content.AsSpan().SequenceEqual(File.ReadAllBytes(target)),
+                $"round {round} seed {seed}");
         }
 
         int[] left = [.. Enumerable.Range(0, 12).Select(i =>
@@ -147,7 +151,8 @@ public sealed class DeviceFaultTests
         Assert.All(objects, count => Assert.Equal(1, count));
     }
 
-    private static Result<ObjectPutResult> Put(RpcClient client, Appliance appliance, string name, int bytes)
+    private static Result<ObjectPutResult> Put(
+        RpcClient client, Appliance appliance, string name, int bytes)
     {
         string path = WriteRandom(appliance, $"source-{name}", bytes);
         using OwnedFd file = Files.Open(path, OpenFlags.Read).Value;

@@ -9,8 +9,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Appliance.Tests;
 
 /// <summary>
-/// Goal: memory stays bounded however large the file. Method: 4 GiB that do not compress, from a pipe and
-/// back into one, and the kernel's own record of the worker's largest resident set.
+/// Goal: memory stays bounded however large the file. Method: 4 GiB that do not compress, from a
+/// pipe and back into one, and the kernel's own record of the worker's largest resident set.
 /// </summary>
 public sealed class LargeObjectTests
 {
@@ -35,7 +35,9 @@ public sealed class LargeObjectTests
             (stream, descriptor) => written = Produce(stream),
             PipeDirection.Out,
             descriptor => put = client.Call(
-                RpcMethods.ObjectPut, new ObjectPutParameters { Name = "large", Bytes = Bytes }, [descriptor]));
+                RpcMethods.ObjectPut,
+                new ObjectPutParameters { Name = "large", Bytes = Bytes },
+                [descriptor]));
         Assert.True(put.IsOk, $"{put.Fault}\n{appliance.Log}");
         Assert.Equal(Bytes, put.Value.Bytes);
         Assert.Equal(Convert.ToHexStringLower(written), put.Value.Sha256);
@@ -72,7 +74,8 @@ public sealed class LargeObjectTests
         call(theirs);
         if (direction == PipeDirection.In)
         {
-            pipe.DisposeLocalCopyOfClientHandle(); // Ours was the last writing end: the reader sees the end.
+            // Ours was the last writing end: the reader sees the end.
+            pipe.DisposeLocalCopyOfClientHandle();
         }
 
         thread.Join();
@@ -96,7 +99,10 @@ public sealed class LargeObjectTests
 
     private static long PeakRss(int pid)
     {
-        string line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+        string line = File.ReadLines($"/proc/{pid}/status").First(
+            l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return long.Parse(
+            line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture) * 1024;
     }
 }

@@ -42,7 +42,8 @@ public sealed class ObjectNameTests
     [Fact]
     public void Orders_as_the_utf8_bytes_do()
     {
-        string[] texts = ["a", "a/b", "ab", "b", "é", "\ue000", "\uffee", "\U0001f600", "\U0010ffff", "Z"];
+        string[] texts =
+            ["a", "a/b", "ab", "b", "é", "\ue000", "\uffee", "\U0001f600", "\U0010ffff", "Z"];
 
         foreach (string left in texts)
         {

@@ -59,7 +59,8 @@ public sealed class FormatTests
     [InlineData("{\"format\":9,\"device\":\"00000000000000000000000000000000\",\"state\":\"s\"}")]
     public void A_superblock_that_is_none_is_refused_with_a_next_step(string text)
     {
-        Result<DeviceSuperblock> decoded = DeviceSuperblock.Decode(System.Text.Encoding.UTF8.GetBytes(text));
+        Result<DeviceSuperblock> decoded = DeviceSuperblock.Decode(
+            System.Text.Encoding.UTF8.GetBytes(text));
 
         Assert.False(decoded.IsOk);
         Assert.NotNull(decoded.Fault.Hint);

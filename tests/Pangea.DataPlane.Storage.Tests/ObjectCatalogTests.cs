@@ -4,7 +4,10 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Storage.Tests;
 
-/// <summary>Goal: the catalog lists what a plain sorted list would, page by page. Method: random names against it.</summary>
+/// <summary>
+/// Goal: the catalog lists what a plain sorted list would, page by page. Method: random names
+/// against it.
+/// </summary>
 public sealed class ObjectCatalogTests
 {
     private static ObjectEntry Entry(string name, long bytes = 1, long createdMs = 1) => new(
@@ -36,7 +39,8 @@ public sealed class ObjectCatalogTests
             string[] expected = names
                 .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
                 .OrderBy(name => name, Comparer<string>.Create((a, b) =>
-                    Encoding.UTF8.GetBytes(a).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b))))
+                    Encoding.UTF8.GetBytes(a).AsSpan().SequenceCompareTo(
+                        Encoding.UTF8.GetBytes(b))))
                 .ToArray();
             var listed = new List<string>();
             string? after = null;

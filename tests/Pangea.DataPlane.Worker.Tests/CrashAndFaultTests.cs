@@ -6,9 +6,9 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Worker.Tests;
 
 /// <summary>
-/// Goal: whatever fails at whatever moment, an acknowledged object is whole and an unacknowledged one is
-/// not half there. Method: fail the first, second, ... n-th operation until a put passes untouched; and
-/// put the directories into the states that a crash leaves behind.
+/// Goal: whatever fails at whatever moment, an acknowledged object is whole and an unacknowledged
+/// one is not half there. Method: fail the first, second, ... n-th operation until a put passes
+/// untouched; and put the directories into the states that a crash leaves behind.
 /// </summary>
 public sealed class CrashAndFaultTests
 {
@@ -19,7 +19,8 @@ public sealed class CrashAndFaultTests
 
     [Theory]
     [MemberData(nameof(ErrnosAndThreads))]
-    public void One_failing_operation_never_loses_the_object_nor_leaves_half_of_it(int errno, int threads)
+    public void One_failing_operation_never_loses_the_object_nor_leaves_half_of_it(
+        int errno, int threads)
     {
         byte[] old = PutGetTests.Mixed(StripeBytes + 9);
         byte[] content = PutGetTests.Mixed((3 * StripeBytes) + 100);
@@ -60,14 +61,19 @@ public sealed class CrashAndFaultTests
             }
 
             using var again = new StorageRig(options);
-            Assert.True(again.Get("a").Content.AsSpan().SequenceEqual(put ? content : old), $"operation {nth}");
+            Assert.True(
+                again.Get("a").Content.AsSpan().SequenceEqual(put ? content : old),
+                $"operation {nth}");
         }
     }
 
     [Fact]
     public void Short_reads_and_writes_change_nothing()
     {
-        using var options = new StorageRigOptions { Plan = FaultInjectingReactor.AlwaysShort(8192) };
+        using var options = new StorageRigOptions
+        {
+            Plan = FaultInjectingReactor.AlwaysShort(8192),
+        };
         using var rig = new StorageRig(options);
         byte[] content = PutGetTests.Mixed((3 * StripeBytes) + 100);
 
@@ -92,7 +98,8 @@ public sealed class CrashAndFaultTests
             full.Clear();
             options.Plan = call =>
             {
-                if (call.Kind != ReactorCallKind.Write || (!full.Contains(call.File) && full.Count >= devices))
+                if (call.Kind != ReactorCallKind.Write
+                    || (!full.Contains(call.File) && full.Count >= devices))
                 {
                     return InjectedFault.None;
                 }
@@ -141,7 +148,8 @@ public sealed class CrashAndFaultTests
 
         Assert.Equal(content, again.Get("a").Content);
         Assert.Equal(12, options.FilesIn("objects").Length);
-        Assert.Contains(again.Remarks, remark => remark.Contains("interrupted", StringComparison.Ordinal));
+        Assert.Contains(
+            again.Remarks, remark => remark.Contains("interrupted", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -209,8 +217,11 @@ public sealed class CrashAndFaultTests
 
         Assert.Equal(10, put.Value.DevicesCommitted);
         Assert.Contains("holiday.jpg", rig.Service.Devices.All[0].Reason, StringComparison.Ordinal);
-        Assert.Contains("another state", rig.Service.Devices.All[1].Reason, StringComparison.Ordinal);
-        Assert.Equal(["holiday.jpg"], Directory.GetFileSystemEntries(options.DevicePaths[0]).Select(Path.GetFileName));
+        Assert.Contains(
+            "another state", rig.Service.Devices.All[1].Reason, StringComparison.Ordinal);
+        Assert.Equal(
+            ["holiday.jpg"],
+            Directory.GetFileSystemEntries(options.DevicePaths[0]).Select(Path.GetFileName));
     }
 
     private static void Hide(StorageRigOptions options, int device, bool away)

@@ -7,8 +7,8 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Worker.Tests;
 
 /// <summary>
-/// Goal: what goes in comes out, from any k devices, over both executors. Method: real files in real
-/// directories, contents of every interesting length, devices taken away.
+/// Goal: what goes in comes out, from any k devices, over both executors. Method: real files in
+/// real directories, contents of every interesting length, devices taken away.
 /// </summary>
 public sealed class PutGetTests
 {
@@ -55,7 +55,8 @@ public sealed class PutGetTests
 
     [Theory]
     [MemberData(nameof(ExecutorsAndThreads))]
-    public void Any_four_devices_may_be_lost_and_a_fifth_is_said(ReactorChoice executor, int threads)
+    public void Any_four_devices_may_be_lost_and_a_fifth_is_said(
+        ReactorChoice executor, int threads)
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -79,7 +80,8 @@ public sealed class PutGetTests
             options.Destroy(lost[4]);
             (get, back) = rig.Get("a");
             Assert.Equal(FaultCode.Unavailable, get.Fault!.Code);
-            Assert.Contains("needs 8 of 12 shards, has 7", get.Fault.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "needs 8 of 12 shards, has 7", get.Fault.Message, StringComparison.Ordinal);
             Assert.Empty(back);
         }
 

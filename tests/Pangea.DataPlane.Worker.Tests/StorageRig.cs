@@ -11,8 +11,9 @@ using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 namespace Pangea.DataPlane.Worker.Tests;
 
 /// <summary>
-/// A storage worker without its process: real device directories, a real loop on a thread of its own, and
-/// everything between, so that a test can stop it at any operation and look at what is left.
+/// A storage worker without its process: real device directories, a real loop on a thread of its
+/// own, and everything between, so that a test can stop it at any operation and look at what is
+/// left.
 /// </summary>
 internal sealed class StorageRig : IDisposable
 {
@@ -28,12 +29,16 @@ internal sealed class StorageRig : IDisposable
             options.Redundancy, options.StripeBytes, ShardFile.BlockBytes).Value;
         _pool = BufferPool.Create(
             StorageService.SlabBytesFor(geometry), StorageService.SlabsNeeded).Value;
-        IReactor inner = Reactors.Create(_pool, new ReactorOptions { Choice = options.Reactor }).Value;
+        IReactor inner = Reactors.Create(
+            _pool, new ReactorOptions { Choice = options.Reactor }).Value;
         _reactor = new FaultInjectingReactor(
             inner, call => options.Plan?.Invoke(call) ?? InjectedFault.None);
         _loop = new Thread(_reactor.Run) { IsBackground = true };
         var devices = options.DevicePaths.Select((path, index) => StorageDevice.Open(
-            index, path, Directory.Exists(path) ? DirectoryFd.Open(path).Value.Fd : null, options.StateId));
+            index,
+            path,
+            Directory.Exists(path) ? DirectoryFd.Open(path).Value.Fd : null,
+            options.StateId));
         Service = new StorageService(
             _reactor, _pool, new DeviceSet(devices), KeyRing.Parse(options.KeyText).Value,
             ComputeThreads.Start(options.ComputeThreads).Value, geometry, CompressionMode.Balanced);
@@ -104,7 +109,8 @@ internal sealed class StorageRig : IDisposable
         OnLoop(() => ValueTask.FromResult(Service.Remove(ObjectName.Parse(name).Value)));
 
     public IReadOnlyList<string> Names() => OnLoop(() => ValueTask.FromResult(
-        Service.Catalog.List("", null, Limits.ListPageMax, out _).ConvertAll(entry => entry.Name.Text)));
+        Service.Catalog.List("", null, Limits.ListPageMax, out _).ConvertAll(
+            entry => entry.Name.Text)));
 
     public int LeasedSlabs => OnLoop(() => ValueTask.FromResult(_pool.LeasedCount));
 
@@ -136,7 +142,9 @@ internal sealed class StorageRig : IDisposable
     }
 }
 
-/// <summary>What outlives a rig: directories, key and geometry, so that a second rig continues on them.</summary>
+/// <summary>
+/// What outlives a rig: directories, key and geometry, so that a second rig continues on them.
+/// </summary>
 internal sealed class StorageRigOptions : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("pangea-rig-");

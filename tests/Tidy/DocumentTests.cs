@@ -164,8 +164,8 @@ public partial class DocumentTests
 
     /// <summary>
     /// A path of one person's machine is a defect in code and a riddle in text. Such a path exists
-    /// where it was written, so a top directory that this machine has and others need not have gives
-    /// it away; made-up paths of examples and tests do not exist anywhere.
+    /// where it was written, so a top directory that this machine has and others need not have
+    /// gives it away; made-up paths of examples and tests do not exist anywhere.
     /// </summary>
     [Fact]
     public void No_path_of_one_machine()

@@ -3,14 +3,15 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Catalog;
 
 /// <summary>
-/// Which objects exist: one current version per name, in the order of the names' UTF-8 bytes. It is derived
-/// from the devices when the worker starts and lives in its memory; the devices are the truth (decision
-/// A11). One thread.
+/// Which objects exist: one current version per name, in the order of the names' UTF-8 bytes. It is
+/// derived from the devices when the worker starts and lives in its memory; the devices are the
+/// truth (decision A11). One thread.
 /// </summary>
 public sealed class ObjectCatalog
 {
     private readonly Dictionary<string, ObjectEntry> _byName = new(StringComparer.Ordinal);
-    private readonly SortedSet<string> _names = new(Comparer<string>.Create(ObjectName.CompareUtf8));
+    private readonly SortedSet<string> _names = new(
+        Comparer<string>.Create(ObjectName.CompareUtf8));
 
     public int Count => _byName.Count;
 
@@ -22,7 +23,9 @@ public sealed class ObjectCatalog
 
     public ObjectEntry? Find(ObjectName name) => _byName.GetValueOrDefault(name.Text);
 
-    /// <summary>Makes the entry its name's current version; returns the one it replaces, if any.</summary>
+    /// <summary>
+    /// Makes the entry its name's current version; returns the one it replaces, if any.
+    /// </summary>
     public ObjectEntry? Set(ObjectEntry entry)
     {
         ObjectEntry? previous = Remove(entry.Name);
@@ -51,7 +54,8 @@ public sealed class ObjectCatalog
     /// One page of the names that start with <paramref name="prefix"/> and come after
     /// <paramref name="after"/> (exclusive; null starts at the beginning).
     /// </summary>
-    /// <param name="more">True where the page is full and at least one further entry follows.</param>
+    /// <param name="more">True where the page is full and at least one further entry
+    /// follows.</param>
     public List<ObjectEntry> List(string prefix, string? after, int limit, out bool more)
     {
         Invariant.Check(limit is > 0 and <= Limits.ListPageMax);
@@ -62,7 +66,9 @@ public sealed class ObjectCatalog
             return page;
         }
 
-        string from = after is not null && ObjectName.CompareUtf8(after, prefix) > 0 ? after : prefix;
+        string from = after is not null && ObjectName.CompareUtf8(after, prefix) > 0
+            ? after
+            : prefix;
         string last = _names.Max!;
         if (ObjectName.CompareUtf8(from, last) > 0)
         {

@@ -5,12 +5,13 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// The small JSON file <c>pangea-device.json</c> at the top of a device directory: which device this is and
-/// which appliance's state it belongs to, so that a directory that turns up in another place, or one of
-/// another appliance, is recognised.
+/// The small JSON file <c>pangea-device.json</c> at the top of a device directory: which device
+/// this is and which appliance's state it belongs to, so that a directory that turns up in another
+/// place, or one of another appliance, is recognised.
 /// </summary>
 /// <param name="Device">This device.</param>
-/// <param name="StateId">The appliance state the device belongs to, as the supervisor names it.</param>
+/// <param name="StateId">The appliance state the device belongs to, as the supervisor names
+/// it.</param>
 public sealed record DeviceSuperblock(DeviceId Device, string StateId)
 {
     public const string FileName = "pangea-device.json";
@@ -67,5 +68,6 @@ public sealed record DeviceSuperblock(DeviceId Device, string StateId)
     private static Fault Damaged(string why) => new(
         FaultCode.Corrupt,
         $"{FileName} is damaged: {why}",
-        "move the directory away and let an empty one take its place; its shards are rebuilt from the others");
+        "move the directory away and let an empty one take its place; its shards are rebuilt "
+        + "from the others");
 }

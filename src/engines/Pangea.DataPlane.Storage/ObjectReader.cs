@@ -6,7 +6,9 @@ using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
-/// <summary>The open shard files of one object version: reads manifest and shards, judges neither.</summary>
+/// <summary>
+/// The open shard files of one object version: reads manifest and shards, judges neither.
+/// </summary>
 public sealed class ObjectReader : IDisposable
 {
     /// <summary>A manifest is at most a stripe table of 16 MiB and some names.</summary>
@@ -60,11 +62,12 @@ public sealed class ObjectReader : IDisposable
     }
 
     /// <summary>True where the device of that identity holds a file of this object.</summary>
-    public bool Has(DeviceId id) => _devices.Find(id) is { } device && _files[device.Index] is not null;
+    public bool Has(DeviceId id) =>
+        _devices.Find(id) is { } device && _files[device.Index] is not null;
 
     /// <summary>
-    /// Reads one shard's header block and payload. ENODATA where the file ends early, ENOENT where the
-    /// device has none.
+    /// Reads one shard's header block and payload. ENODATA where the file ends early, ENOENT where
+    /// the device has none.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SysResult> ReadShardAsync(
@@ -102,7 +105,8 @@ public sealed class ObjectReader : IDisposable
     }
 
     /// <summary>
-    /// Reads the encoded manifest from one device's file. Whether it is genuine is for its decoder to say.
+    /// Reads the encoded manifest from one device's file. Whether it is genuine is for its decoder
+    /// to say.
     /// </summary>
     /// <param name="deviceIndex">A device whose bit is set in <see cref="DeviceMask"/>.</param>
     /// <param name="lease">A slab of the pool to read through.</param>
@@ -147,7 +151,8 @@ public sealed class ObjectReader : IDisposable
                 $"manifest of {footer.Value.Bytes} bytes is over the limit of {ManifestBytesMax}");
         }
 
-        return await ReadManifestBytesAsync(file, footer.Value.Offset, footer.Value.Bytes, pool, lease);
+        return await ReadManifestBytesAsync(
+            file, footer.Value.Offset, footer.Value.Bytes, pool, lease);
     }
 
     public void Dispose()

@@ -3,9 +3,9 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// Which device holds which shard of an object. An object has k+m positions, each one a device; the shards
-/// of stripe s are turned by s positions, so that reading data shards and writing parity load all devices
-/// alike.
+/// Which device holds which shard of an object. An object has k+m positions, each one a device; the
+/// shards of stripe s are turned by s positions, so that reading data shards and writing parity
+/// load all devices alike.
 /// </summary>
 public sealed class Placement
 {
@@ -25,10 +25,11 @@ public sealed class Placement
         (int)((shardIndex + stripeIndex) % _devices.Length);
 
     /// <summary>
-    /// Chooses k+m of the devices for a new object: usable ones first, and among them by rendezvous hash of
-    /// object and device, which spreads objects evenly and needs no table.
+    /// Chooses k+m of the devices for a new object: usable ones first, and among them by rendezvous
+    /// hash of object and device, which spreads objects evenly and needs no table.
     /// </summary>
-    public static Placement Choose(ObjectId id, Redundancy redundancy, IReadOnlyList<StorageDevice> devices)
+    public static Placement Choose(
+        ObjectId id, Redundancy redundancy, IReadOnlyList<StorageDevice> devices)
     {
         Invariant.Check(devices.Count >= redundancy.TotalShards);
         DeviceId[] chosen = devices

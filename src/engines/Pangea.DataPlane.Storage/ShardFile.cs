@@ -10,9 +10,10 @@ namespace Pangea.DataPlane.Storage;
 /// record of stripe 0 | record of stripe 1 | ... | manifest, zero-padded to a block | footer block
 /// record = header block (shard header, zero-padded) | payload (whole blocks)
 /// </code>
-/// Everything starts and ends on a block, so that direct I/O needs no copy. All devices of an object have
-/// the same layout; only the shards in it differ. The file is written under <c>tmp/</c>, made durable, and
-/// then renamed into <c>objects/</c>: a name there means that a quorum had been made durable before.
+/// Everything starts and ends on a block, so that direct I/O needs no copy. All devices of an
+/// object have the same layout; only the shards in it differ. The file is written under
+/// <c>tmp/</c>, made durable, and then renamed into <c>objects/</c>: a name there means that a
+/// quorum had been made durable before.
 /// </summary>
 public static class ShardFile
 {
@@ -32,8 +33,8 @@ public static class ShardFile
     public static long RecordBytes(int shardBytes) => BlockBytes + RoundUpToBlock(shardBytes);
 
     /// <summary>
-    /// Footer, little-endian: 0 magic "PGFOOT01", 8 version u32, 12 manifest bytes u32,
-    /// 16 manifest offset u64, 24 reserved u32, 28 CRC-32C of bytes 0..27; zeros to the block's end.
+    /// Footer, little-endian: 0 magic "PGFOOT01", 8 version u32, 12 manifest bytes u32, 16 manifest
+    /// offset u64, 24 reserved u32, 28 CRC-32C of bytes 0..27; zeros to the block's end.
     /// </summary>
     internal static void WriteFooter(Span<byte> block, long manifestOffset, int manifestBytes)
     {
@@ -54,7 +55,8 @@ public static class ShardFile
             || BinaryPrimitives.ReadUInt32LittleEndian(block[FooterChecksumAt..])
                 != Checksum(block[..FooterChecksumAt]))
         {
-            return new Fault(FaultCode.Corrupt, "shard file has no valid footer: it was not finished");
+            return new Fault(
+                FaultCode.Corrupt, "shard file has no valid footer: it was not finished");
         }
 
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(block[8..]);

@@ -6,12 +6,13 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// The durable statement that every version of a name up to a moment is removed. Without it a device that
-/// was away during a removal would bring the object back. It goes when all devices are there and none holds
-/// such a version any more.
+/// The durable statement that every version of a name up to a moment is removed. Without it a
+/// device that was away during a removal would bring the object back. It goes when all devices are
+/// there and none holds such a version any more.
 /// </summary>
 /// <param name="Name">The removed name.</param>
-/// <param name="RemovedMs">Versions created at this time or before are removed (ms since 1970).</param>
+/// <param name="RemovedMs">Versions created at this time or before are removed (ms since
+/// 1970).</param>
 public sealed record Tombstone(string Name, long RemovedMs)
 {
     public const int BytesMax = 64 + Limits.ObjectNameBytesMax;
@@ -30,7 +31,8 @@ public sealed record Tombstone(string Name, long RemovedMs)
     {
         string[] lines = Encoding.UTF8.GetString(bytes).Split('\n');
         return lines.Length == 4 && lines[0] == Header && lines[3].Length == 0
-            && long.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out long removed)
+            && long.TryParse(
+                lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out long removed)
             ? new Tombstone(lines[2], removed)
             : null;
     }

@@ -6,7 +6,8 @@ namespace Pangea.DataPlane.Core;
 /// <param name="Code">Stable code for programs.</param>
 /// <param name="Message">One sentence for people; names the values involved.</param>
 /// <param name="Hint">The next step, where there is one.</param>
-/// <param name="Field">The parameter at fault, for <see cref="FaultCode.InvalidParameters"/>.</param>
+/// <param name="Field">The parameter at fault, for <see
+/// cref="FaultCode.InvalidParameters"/>.</param>
 /// <param name="Errno">The kernel's errno, 0 where none was involved.</param>
 public sealed record Fault(
     FaultCode Code, string Message, string? Hint = null, string? Field = null, int Errno = 0)

@@ -1,8 +1,9 @@
 namespace Pangea.DataPlane.Core;
 
 /// <summary>
-/// What went wrong, as a program can act on it. Numbers are the JSON-RPC error codes and never change
-/// their meaning; -327xx are JSON-RPC 2.0's own, -320xx are ours (the range the standard leaves to servers).
+/// What went wrong, as a program can act on it. Numbers are the JSON-RPC error codes and never
+/// change their meaning; -327xx are JSON-RPC 2.0's own, -320xx are ours (the range the standard
+/// leaves to servers).
 /// </summary>
 public enum FaultCode
 {
@@ -15,7 +16,9 @@ public enum FaultCode
     /// <summary>No such method.</summary>
     MethodNotFound = -32601,
 
-    /// <summary>A parameter is missing, unknown or out of range; <see cref="Fault.Field"/> names it.</summary>
+    /// <summary>
+    /// A parameter is missing, unknown or out of range; <see cref="Fault.Field"/> names it.
+    /// </summary>
     InvalidParameters = -32602,
 
     /// <summary>A defect of ours.</summary>
@@ -39,10 +42,14 @@ public enum FaultCode
     /// <summary>The kernel, the CPU or a library lacks what the call needs.</summary>
     Unsupported = -32006,
 
-    /// <summary>The descriptor that came with the call is missing or cannot be used for it.</summary>
+    /// <summary>
+    /// The descriptor that came with the call is missing or cannot be used for it.
+    /// </summary>
     BadDescriptor = -32007,
 
-    /// <summary>Too few shards are left to restore the object ("needs 8 of 12 shards, has 7").</summary>
+    /// <summary>
+    /// Too few shards are left to restore the object ("needs 8 of 12 shards, has 7").
+    /// </summary>
     Unavailable = -32008,
 
     /// <summary>The worker died or was restarted during the call; calling again is safe.</summary>
@@ -57,10 +64,14 @@ public enum FaultCode
     /// <summary>The peer may not do this.</summary>
     Denied = -32012,
 
-    /// <summary>Stored bytes failed a checksum or their authentication, beyond what redundancy could mend.</summary>
+    /// <summary>
+    /// Stored bytes failed a checksum or their authentication, beyond what redundancy could mend.
+    /// </summary>
     Corrupt = -32013,
 
-    /// <summary>The kernel reported an input/output error; <see cref="Fault.Errno"/> says which.</summary>
+    /// <summary>
+    /// The kernel reported an input/output error; <see cref="Fault.Errno"/> says which.
+    /// </summary>
     Io = -32014,
 
     /// <summary>No progress within the stated time.</summary>

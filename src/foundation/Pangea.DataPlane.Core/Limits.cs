@@ -1,8 +1,9 @@
 namespace Pangea.DataPlane.Core;
 
 /// <summary>
-/// Every bound of the appliance that is not configuration, in one place. Whoever meets a bound reports
-/// <see cref="FaultCode.TooLarge"/> or <see cref="FaultCode.Busy"/> with the value from here.
+/// Every bound of the appliance that is not configuration, in one place. Whoever meets a bound
+/// reports <see cref="FaultCode.TooLarge"/> or <see cref="FaultCode.Busy"/> with the value from
+/// here.
 /// </summary>
 public static class Limits
 {
@@ -10,8 +11,8 @@ public static class Limits
     public const int RpcLineBytesMax = 1024 * 1024;
 
     /// <summary>
-    /// Descriptors that may arrive with one line: every device of a worker, its keys and its statistics
-    /// page (the kernel's own bound is 253).
+    /// Descriptors that may arrive with one line: every device of a worker, its keys and its
+    /// statistics page (the kernel's own bound is 253).
     /// </summary>
     public const int RpcDescriptorsMax = DevicesMax + 16;
 
@@ -42,7 +43,9 @@ public static class Limits
     /// <inheritdoc cref="StripeBytesMin"/>
     public const int StripeBytesDefault = 1024 * 1024;
 
-    /// <summary>Stripes of one object: 4 TiB at the default stripe size, a 16 MiB stripe table.</summary>
+    /// <summary>
+    /// Stripes of one object: 4 TiB at the default stripe size, a 16 MiB stripe table.
+    /// </summary>
     public const int StripesPerObjectMax = 4 * 1024 * 1024;
 
     /// <summary>Devices of one storage worker.</summary>
@@ -51,7 +54,9 @@ public static class Limits
     /// <summary>Threads of one worker that compute stripes beside its loop.</summary>
     public const int ComputeThreadsMax = 16;
 
-    /// <summary>Transfers (put or get) that hold stripe buffers at once; further calls wait their turn.</summary>
+    /// <summary>
+    /// Transfers (put or get) that hold stripe buffers at once; further calls wait their turn.
+    /// </summary>
     public const int TransfersMax = 6;
 
     /// <summary>A transfer whose other end moves no byte for this long is ended.</summary>

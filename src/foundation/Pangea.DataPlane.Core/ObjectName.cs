@@ -4,7 +4,8 @@ namespace Pangea.DataPlane.Core;
 
 /// <summary>
 /// A valid object name: 1 to <see cref="Limits.ObjectNameBytesMax"/> bytes of UTF-8 without control
-/// characters. A slash has no meaning to the store; prefixes are plain text. Order is by UTF-8 bytes.
+/// characters. A slash has no meaning to the store; prefixes are plain text. Order is by UTF-8
+/// bytes.
 /// </summary>
 public readonly record struct ObjectName : IComparable<ObjectName>
 {
@@ -50,8 +51,8 @@ public readonly record struct ObjectName : IComparable<ObjectName>
     }
 
     /// <summary>
-    /// Compares as the UTF-8 bytes do. UTF-16 ordinal order differs from it only where surrogates meet
-    /// U+E000..U+FFFF, hence the comparison by rune.
+    /// Compares as the UTF-8 bytes do. UTF-16 ordinal order differs from it only where surrogates
+    /// meet U+E000..U+FFFF, hence the comparison by rune.
     /// </summary>
     public int CompareTo(ObjectName other) => CompareUtf8(Text, other.Text);
 

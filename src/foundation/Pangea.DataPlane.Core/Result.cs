@@ -18,7 +18,9 @@ public readonly struct Result
     public static implicit operator Result(Fault fault) => new(fault);
 }
 
-/// <summary>A value, or a <see cref="Core.Fault"/>. Default is not a legal state: it has neither.</summary>
+/// <summary>
+/// A value, or a <see cref="Core.Fault"/>. Default is not a legal state: it has neither.
+/// </summary>
 public readonly struct Result<T>
 {
     private readonly T? _value;
@@ -35,7 +37,9 @@ public readonly struct Result<T>
     [MemberNotNullWhen(false, nameof(Fault))]
     public bool IsOk => Fault is null;
 
-    /// <summary>The value; asking a failed result for it is a defect and ends the process.</summary>
+    /// <summary>
+    /// The value; asking a failed result for it is a defect and ends the process.
+    /// </summary>
     public T Value
     {
         get

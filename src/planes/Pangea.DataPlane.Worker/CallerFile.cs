@@ -6,8 +6,8 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The open file that came with a call, checked before use: what it is, whether it was opened for what the
-/// call does, and where it stands. Owns the descriptor.
+/// The open file that came with a call, checked before use: what it is, whether it was opened for
+/// what the call does, and where it stands. Owns the descriptor.
 /// </summary>
 internal sealed class CallerFile : IDisposable
 {
@@ -25,10 +25,14 @@ internal sealed class CallerFile : IDisposable
         BytesLeft = bytesLeft;
     }
 
-    /// <summary>What a regular file holds from its position on; null where the end is not known.</summary>
+    /// <summary>
+    /// What a regular file holds from its position on; null where the end is not known.
+    /// </summary>
     public long? BytesLeft { get; }
 
-    /// <summary>Checks a descriptor that will be read from its present position to its end.</summary>
+    /// <summary>
+    /// Checks a descriptor that will be read from its present position to its end.
+    /// </summary>
     public static Result<CallerFile> ForReading(OwnedFd fd, IReactor reactor) =>
         Open(fd, reactor, writing: false);
 
@@ -36,7 +40,9 @@ internal sealed class CallerFile : IDisposable
     public static Result<CallerFile> ForWriting(OwnedFd fd, IReactor reactor) =>
         Open(fd, reactor, writing: true);
 
-    /// <summary>Reads until the slice is full or the file ends; the result is the bytes read.</summary>
+    /// <summary>
+    /// Reads until the slice is full or the file ends; the result is the bytes read.
+    /// </summary>
     public async ValueTask<SysResult> ReadFullyAsync(BufferSlice slice, TransferWatch watch)
     {
         int done = 0;
@@ -74,7 +80,8 @@ internal sealed class CallerFile : IDisposable
     }
 
     /// <summary>Writes the whole slice.</summary>
-    public async ValueTask<SysResult> WriteFullyAsync(BufferSlice slice, TransferWatch watch, long total)
+    public async ValueTask<SysResult> WriteFullyAsync(
+        BufferSlice slice, TransferWatch watch, long total)
     {
         int done = 0;
         while (done < slice.Bytes)
@@ -111,8 +118,8 @@ internal sealed class CallerFile : IDisposable
     }
 
     /// <summary>
-    /// Moves the file's own position past what was transferred, as read(2) and write(2) would have, so that
-    /// two calls in a row on one open file continue where the first ended.
+    /// Moves the file's own position past what was transferred, as read(2) and write(2) would have,
+    /// so that two calls in a row on one open file continue where the first ended.
     /// </summary>
     public void AdvancePosition()
     {

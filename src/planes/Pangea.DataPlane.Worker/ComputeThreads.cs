@@ -4,8 +4,9 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The threads that compress, encrypt and code stripes beside the loop, each with a codec of its own. With
-/// none, the loop computes by itself: right on one core, where a second thread would only take turns.
+/// The threads that compress, encrypt and code stripes beside the loop, each with a codec of its
+/// own. With none, the loop computes by itself: right on one core, where a second thread would only
+/// take turns.
 /// </summary>
 internal sealed class ComputeThreads : IDisposable
 {
@@ -22,7 +23,8 @@ internal sealed class ComputeThreads : IDisposable
         for (int i = 0; i < codecs.Length; i++)
         {
             StripeCodec codec = codecs[i];
-            _threads[i] = new Thread(() => Work(codec)) { IsBackground = true, Name = $"compute {i}" };
+            _threads[i] =
+                new Thread(() => Work(codec)) { IsBackground = true, Name = $"compute {i}" };
             _threads[i].Start();
         }
     }
@@ -34,8 +36,8 @@ internal sealed class ComputeThreads : IDisposable
     public StripeCodec LoopCodec { get; }
 
     /// <summary>
-    /// Starts the threads; they inherit the affinity of the caller, so this comes before the loop pins
-    /// itself.
+    /// Starts the threads; they inherit the affinity of the caller, so this comes before the loop
+    /// pins itself.
     /// </summary>
     public static Result<ComputeThreads> Start(int count)
     {

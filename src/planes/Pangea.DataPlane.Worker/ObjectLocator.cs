@@ -6,7 +6,10 @@ using Pangea.DataPlane.Storage;
 
 namespace Pangea.DataPlane.Worker;
 
-/// <summary>Where manifests and devices meet: reads an object's manifest from whichever device has a good one.</summary>
+/// <summary>
+/// Where manifests and devices meet: reads an object's manifest from whichever device has a good
+/// one.
+/// </summary>
 internal static class ObjectLocator
 {
     public static Placement PlacementOf(Manifest manifest)
@@ -23,7 +26,8 @@ internal static class ObjectLocator
     /// <summary>Length of the object's file on each device that holds it.</summary>
     public static long FileBytes(Manifest manifest)
     {
-        long bytes = ShardFile.RoundUpToBlock(ManifestCodec.EncodedBytes(manifest)) + ShardFile.BlockBytes;
+        long bytes = ShardFile.BlockBytes
+            + ShardFile.RoundUpToBlock(ManifestCodec.EncodedBytes(manifest));
         for (int stripe = 0; stripe < manifest.Stripes.Count; stripe++)
         {
             bytes += ShardFile.RecordBytes(manifest.Stripe(stripe).ShardBytes);
@@ -45,8 +49,8 @@ internal static class ObjectLocator
     }
 
     /// <summary>
-    /// The object's manifest, authenticated. All devices hold the same one, so the first genuine one is the
-    /// answer; a damaged one is passed over.
+    /// The object's manifest, authenticated. All devices hold the same one, so the first genuine
+    /// one is the answer; a damaged one is passed over.
     /// </summary>
     public static async ValueTask<Result<Manifest>> ReadManifestAsync(
         StorageService service, ObjectReader reader, ObjectId id)
@@ -59,7 +63,8 @@ internal static class ObjectLocator
             for (ulong left = reader.DeviceMask; left != 0; left &= left - 1)
             {
                 int device = BitOperations.TrailingZeroCount(left);
-                Result<byte[]> encoded = await reader.ReadManifestAsync(device, service.Pool, lease);
+                Result<byte[]> encoded = await reader.ReadManifestAsync(
+                    device, service.Pool, lease);
                 Result<Manifest> manifest = encoded.IsOk
                     ? ManifestCodec.Decode(encoded.Value, service.Keys)
                     : encoded.Fault;
@@ -69,7 +74,8 @@ internal static class ObjectLocator
                 }
 
                 fault ??= manifest.Fault ?? new Fault(
-                    FaultCode.Corrupt, $"device {device} holds another object's manifest under {id}");
+                    FaultCode.Corrupt,
+                    $"device {device} holds another object's manifest under {id}");
             }
 
             return fault ?? new Fault(

@@ -7,9 +7,9 @@ using Pangea.DataPlane.Storage;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The computing of one stripe slot: sealing it or restoring it, on whichever thread has time. One job
-/// belongs to one slot and is used again for every stripe that passes through it, so that starting a job
-/// allocates nothing. Started and awaited on the loop's thread, run anywhere.
+/// The computing of one stripe slot: sealing it or restoring it, on whichever thread has time. One
+/// job belongs to one slot and is used again for every stripe that passes through it, so that
+/// starting a job allocates nothing. Started and awaited on the loop's thread, run anywhere.
 /// </summary>
 internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
 {
@@ -24,7 +24,8 @@ internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
     private Result _result;
 
     /// <param name="cipher">This job's own, owned: a cipher serves one thread at a time.</param>
-    public StripeJob(StripeSlot slot, IReactor reactor, ObjectCipher cipher, in StripeGeometry geometry)
+    public StripeJob(
+        StripeSlot slot, IReactor reactor, ObjectCipher cipher, in StripeGeometry geometry)
     {
         _slot = slot;
         _reactor = reactor;
@@ -33,7 +34,9 @@ internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
         _complete = () => _core.SetResult(_result);
     }
 
-    /// <summary>The stripe: before restoring what the manifest says of it, after sealing what was made.</summary>
+    /// <summary>
+    /// The stripe: before restoring what the manifest says of it, after sealing what was made.
+    /// </summary>
     public StripeInfo Stripe { get; private set; }
 
     /// <summary>Makes the shards of the slot's plain bytes.</summary>
@@ -54,7 +57,9 @@ internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
         return StartAsync(threads);
     }
 
-    /// <summary>Does the work and lets the loop know. Called once per start, by a compute thread.</summary>
+    /// <summary>
+    /// Does the work and lets the loop know. Called once per start, by a compute thread.
+    /// </summary>
     public void Run(StripeCodec codec)
     {
         Compute(codec);
@@ -68,8 +73,15 @@ internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
     ValueTaskSourceStatus IValueTaskSource<Result>.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource<Result>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+        Action<object?> continuation,
+        object? state,
+        short token,
+        ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(
+            continuation,
+            state,
+            token,
+            flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
 
     private ValueTask<Result> StartAsync(ComputeThreads threads)
     {
@@ -89,7 +101,8 @@ internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
         if (_sealing)
         {
             Stripe = codec.Encode(
-                _cipher, _geometry, Stripe.StripeIndex, Stripe.IsLast, _slot.Plain(_slot.PlainBytes), _level,
+                _cipher, _geometry, Stripe.StripeIndex, Stripe.IsLast,
+                _slot.Plain(_slot.PlainBytes), _level,
                 _slot.Headers, ShardFile.BlockBytes, _slot.Payload);
             _result = Result.Ok;
         }

@@ -7,10 +7,10 @@ using Pangea.DataPlane.Storage;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The memory of one stripe on its way through the worker, one slab of the pool:
-/// <code>plain (stripe bytes) | k+m header blocks | k+m shard payloads</code>
-/// Bytes are read into it, transformed inside it and written from it; nothing is copied in between but by
-/// the compressor and the cipher themselves.
+/// The memory of one stripe on its way through the worker, one slab of the pool: <code>plain
+/// (stripe bytes) | k+m header blocks | k+m shard payloads</code> Bytes are read into it,
+/// transformed inside it and written from it; nothing is copied in between but by the compressor
+/// and the cipher themselves.
 /// </summary>
 internal sealed class StripeSlot
 {
@@ -33,7 +33,9 @@ internal sealed class StripeSlot
 
     public BufferLease Lease { get; }
 
-    /// <summary>Room for the operations of one stripe, so that starting them allocates nothing.</summary>
+    /// <summary>
+    /// Room for the operations of one stripe, so that starting them allocates nothing.
+    /// </summary>
     public ValueTask<SysResult>[] Operations { get; }
 
     /// <summary>What is known of each shard while the stripe is read.</summary>
@@ -50,7 +52,8 @@ internal sealed class StripeSlot
         _pool.Span(Lease.Slice(_headersStart, _totalShards * ShardFile.BlockBytes));
 
     /// <summary>All payloads, to the slab's end.</summary>
-    public Span<byte> Payload => _pool.Span(Lease.Slice(_payloadStart, Lease.Bytes - _payloadStart));
+    public Span<byte> Payload =>
+        _pool.Span(Lease.Slice(_payloadStart, Lease.Bytes - _payloadStart));
 
     /// <summary>What a slab must hold for that geometry.</summary>
     public static int SlabBytesFor(in StripeGeometry geometry) => checked(
@@ -62,5 +65,6 @@ internal sealed class StripeSlot
 
     public Span<byte> Plain(int bytes) => _pool.Span(Lease.Slice(0, bytes));
 
-    public StripeImage Image(int shardBytes) => new(Lease, _headersStart, _payloadStart, shardBytes);
+    public StripeImage Image(int shardBytes) =>
+        new(Lease, _headersStart, _payloadStart, shardBytes);
 }

@@ -5,12 +5,15 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The stripe slots of one transfer: a fixed small number that are used in turn, so that reading, computing
-/// and writing of neighbouring stripes overlap while memory stays bounded however large the object is.
+/// The stripe slots of one transfer: a fixed small number that are used in turn, so that reading,
+/// computing and writing of neighbouring stripes overlap while memory stays bounded however large
+/// the object is.
 /// </summary>
 internal sealed class StripeSlots : IDisposable
 {
-    /// <summary>One stripe being read, two being computed, two on their way to the devices.</summary>
+    /// <summary>
+    /// One stripe being read, two being computed, two on their way to the devices.
+    /// </summary>
     public const int PerTransfer = 5;
 
     private readonly BufferPool _pool;
@@ -51,7 +54,9 @@ internal sealed class StripeSlots : IDisposable
         return new StripeSlots(service.Pool, slots);
     }
 
-    /// <summary>Gives the slabs back. No operation and no job may be under way on any of them.</summary>
+    /// <summary>
+    /// Gives the slabs back. No operation and no job may be under way on any of them.
+    /// </summary>
     public void Dispose()
     {
         foreach (StripeSlot slot in _slots)

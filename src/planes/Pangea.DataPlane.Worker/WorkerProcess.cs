@@ -8,20 +8,23 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The life of a worker process: the first line on its channel hands it everything it may touch; it builds
-/// its loop from that, brings its state up, answers that it is ready, and serves until the channel closes.
+/// The life of a worker process: the first line on its channel hands it everything it may touch; it
+/// builds its loop from that, brings its state up, answers that it is ready, and serves until the
+/// channel closes.
 /// </summary>
 public static class WorkerProcess
 {
     /// <summary>Runs a worker on the calling thread, which becomes its loop's.</summary>
-    /// <param name="channelFd">The worker's end of the socket pair to the supervisor; owned.</param>
+    /// <param name="channelFd">The worker's end of the socket pair to the supervisor;
+    /// owned.</param>
     /// <param name="args">None are taken: what a worker needs comes over the channel.</param>
     /// <returns>The process's exit code: 0 after an orderly end.</returns>
     public static int Run(int channelFd, string[] args)
     {
         if (args.Length > 0)
         {
-            Console.Error.WriteLine($"worker.refused argument={args[0]} hint=\"workers take none\"");
+            Console.Error.WriteLine(
+                $"worker.refused argument={args[0]} hint=\"workers take none\"");
             return 2;
         }
 
@@ -61,7 +64,8 @@ public static class WorkerProcess
         var calls = new WorkerCalls(parts.Service);
         var connection = new RpcConnection(
             parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax);
-        connection.Send(RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(remarks)));
+        connection.Send(
+            RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(remarks)));
         connection.Start();
     }
 

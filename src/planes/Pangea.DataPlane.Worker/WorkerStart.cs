@@ -13,8 +13,8 @@ using Pangea.DataPlane.Storage;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// Turns the parameters and descriptors of <c>worker.start</c> into the parts of a storage worker. Each
-/// descriptor is checked for what it is said to be before it is used.
+/// Turns the parameters and descriptors of <c>worker.start</c> into the parts of a storage worker.
+/// Each descriptor is checked for what it is said to be before it is used.
 /// </summary>
 internal sealed class WorkerStart : IDisposable
 {
@@ -124,7 +124,8 @@ internal sealed class WorkerStart : IDisposable
     {
         if (start.Keys.Count != 1)
         {
-            return Fault.InvalidParameter("keys", $"one key file is needed, {start.Keys.Count} came");
+            return Fault.InvalidParameter(
+                "keys", $"one key file is needed, {start.Keys.Count} came");
         }
 
         Result<OwnedFd> descriptor = descriptors.Take(start.Keys[0].Descriptor);
