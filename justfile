@@ -20,6 +20,11 @@ run *arguments:
 bench *arguments:
     ./bench {{arguments}}
 
+# Feed the readers of an engine damaged bytes for an hour, or as long as is said: just fuzz ces 600
+fuzz engine="ces" seconds="3600":
+    test "{{engine}}" = ces
+    PANGEA_FUZZ_SECONDS={{seconds}} dotnet test -c Release tests/Pangea.DataPlane.Ces.Tests --filter FuzzTests
+
 # Check the habits a machine can check, and the format.
 check:
     ./test Tidy

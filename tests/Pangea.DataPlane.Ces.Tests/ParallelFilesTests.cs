@@ -122,7 +122,8 @@ public sealed class ParallelFilesTests : IDisposable
         using (SafeFileHandle output =
             File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite))
         {
-            manifest = ParallelFiles.Decode(_keys, shards, output, threads);
+            manifest = ParallelFiles.Decode(
+                _keys, shards, output, threads, checkHash: threads > 1);
         }
 
         foreach (FileStream? shard in shards)

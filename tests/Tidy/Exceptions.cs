@@ -8,6 +8,14 @@ public static class Exceptions
 {
     private static readonly (string Rule, string Subject, string Reason)[] s_all =
     [
+        (
+            "unsafe projects",
+            "src/engines/Pangea.DataPlane.Ces/Abi/CesExports.cs",
+            "the C interface is made of pointers"),
+        (
+            "unsafe projects",
+            "src/engines/Pangea.DataPlane.Ces/Abi/CesNative.cs",
+            "a struct of the C interface"),
     ];
 
     public static IReadOnlyDictionary<string, string> For(string rule) => s_all

@@ -9,9 +9,10 @@ namespace Pangea.DataPlane.Ces;
 /// Library use without an appliance: restores an object from any k of its shard streams, in any
 /// order, be they made by <see cref="CesEncoder"/> or taken from the devices of an appliance.
 /// </summary>
-public sealed class CesDecoder
+public sealed class CesDecoder : IDisposable
 {
     private readonly KeyRing _keys;
+    private readonly SpareBuffers _spare = new();
 
     public CesDecoder(KeyRing keys) => _keys = keys;
 
@@ -48,14 +49,46 @@ public sealed class CesDecoder
 
         Result<MasterKey> key = _keys.Find(manifest.KeyId);
         Result<StripeBuffers> created =
-            StripeBuffers.Create(manifest.Geometry, manifest.HeaderStride);
-        if (!key.IsOk || !created.IsOk)
+            key.IsOk ? _spare.Rent(manifest.Geometry, manifest.HeaderStride) : key.Fault;
+        if (!created.IsOk)
         {
-            return (key.Fault ?? created.Fault)!;
+            return created.Fault;
         }
 
-        using StripeBuffers buffers = created.Value;
-        using ObjectCipher cipher = ObjectCipher.Create(key.Value, manifest.ObjectId);
+        try
+        {
+            return await DecodeStripesAsync(
+                streams, created.Value, key.Value, output, cancellation);
+        }
+        finally
+        {
+            _spare.Return(created.Value);
+        }
+    }
+
+    /// <inheritdoc cref="DecodeAsync(IReadOnlyList{Stream}, PipeWriter, CancellationToken)"/>
+    public async Task<Result<Manifest>> DecodeAsync(
+        IReadOnlyList<Stream?> shards, Stream output, CancellationToken cancellation = default)
+    {
+        PipeWriter writer =
+            PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
+        Result<Manifest> manifest = await DecodeAsync(shards, writer, cancellation);
+        await writer.CompleteAsync();
+        return manifest;
+    }
+
+    /// <summary>Frees the buffers; not while an object is being restored.</summary>
+    public void Dispose() => _spare.Dispose();
+
+    private static async Task<Result<Manifest>> DecodeStripesAsync(
+        ShardStreams streams,
+        StripeBuffers buffers,
+        MasterKey key,
+        PipeWriter output,
+        CancellationToken cancellation)
+    {
+        Manifest manifest = streams.Manifest;
+        using ObjectCipher cipher = ObjectCipher.Create(key, manifest.ObjectId);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (int i = 0; i < manifest.Stripes.Count; i++)
         {
@@ -78,17 +111,6 @@ public sealed class CesDecoder
                 FaultCode.Corrupt,
                 $"every stripe of object {manifest.ObjectId} is authentic, their SHA-256 is not",
                 "it was written by a defective program");
-    }
-
-    /// <inheritdoc cref="DecodeAsync(IReadOnlyList{Stream}, PipeWriter, CancellationToken)"/>
-    public async Task<Result<Manifest>> DecodeAsync(
-        IReadOnlyList<Stream?> shards, Stream output, CancellationToken cancellation = default)
-    {
-        PipeWriter writer =
-            PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
-        Result<Manifest> manifest = await DecodeAsync(shards, writer, cancellation);
-        await writer.CompleteAsync();
-        return manifest;
     }
 
     private static async Task<Result> DecodeStripeAsync(

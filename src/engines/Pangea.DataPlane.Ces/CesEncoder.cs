@@ -10,12 +10,13 @@ namespace Pangea.DataPlane.Ces;
 /// shard stream is the records of one position, stripe after stripe, and then the manifest
 /// (docs/shard-format.md, section 7). Memory is one stripe however long the object is.
 /// </summary>
-public sealed class CesEncoder
+public sealed class CesEncoder : IDisposable
 {
     private readonly KeyRing _keys;
     private readonly CesOptions _options;
     private readonly StripeGeometry _geometry;
     private readonly ObjectName _name;
+    private readonly SpareBuffers _spare = new();
 
     private CesEncoder(
         KeyRing keys, CesOptions options, in StripeGeometry geometry, ObjectName name)
@@ -77,15 +78,24 @@ public sealed class CesEncoder
                     + $"not {shards.Count}");
         }
 
-        Result<StripeBuffers> created = StripeBuffers.Create(_geometry, _options.HeaderStride);
-        if (!created.IsOk)
+        Result<StripeBuffers> buffers = _spare.Rent(_geometry, _options.HeaderStride);
+        if (!buffers.IsOk)
         {
-            return created.Fault;
+            return buffers.Fault;
         }
 
-        using StripeBuffers buffers = created.Value;
         using var draft = new ManifestDraft(_keys.Current, _options, _geometry, _name);
-        Result stored = await EncodeStripesAsync(source, shards, buffers, draft, cancellation);
+        Result stored;
+        try
+        {
+            stored = await EncodeStripesAsync(
+                source, shards, buffers.Value, draft, cancellation);
+        }
+        finally
+        {
+            _spare.Return(buffers.Value);
+        }
+
         if (!stored.IsOk)
         {
             return stored.Fault;
@@ -100,6 +110,9 @@ public sealed class CesEncoder
 
         return manifest;
     }
+
+    /// <summary>Frees the buffers; not while an object is being encoded.</summary>
+    public void Dispose() => _spare.Dispose();
 
     private async Task<Result> EncodeStripesAsync(
         PipeReader source,

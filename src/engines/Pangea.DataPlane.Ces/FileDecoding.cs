@@ -12,11 +12,11 @@ internal sealed class FileDecoding
 {
     private readonly ShardStreams _streams;
     private readonly MasterKey _key;
-    private readonly IncrementalHash _hash;
+    private readonly IncrementalHash? _hash;
     private readonly SafeFileHandle _output;
 
     public FileDecoding(
-        ShardStreams streams, MasterKey key, IncrementalHash hash, SafeFileHandle output)
+        ShardStreams streams, MasterKey key, IncrementalHash? hash, SafeFileHandle output)
     {
         _streams = streams;
         _key = key;
@@ -62,14 +62,23 @@ internal sealed class FileDecoding
             restored = buffers.Decode(cipher, stripe);
         }
 
-        if (!restored.IsOk || !Order.Enter((long)stripe.StripeIndex))
+        if (!restored.IsOk)
         {
             return restored;
         }
 
         ReadOnlySpan<byte> plain = buffers.Plain.AsSpan(0, stripe.PlainBytes);
-        _hash.AppendData(plain);
-        Order.Leave();
+        if (_hash is not null)
+        {
+            if (!Order.Enter((long)stripe.StripeIndex))
+            {
+                return Result.Ok;
+            }
+
+            _hash.AppendData(plain);
+            Order.Leave();
+        }
+
         RandomAccess.Write(
             _output, plain, (long)stripe.StripeIndex * buffers.Geometry.StripeBytes);
         return Result.Ok;

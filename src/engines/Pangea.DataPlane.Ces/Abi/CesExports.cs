@@ -14,9 +14,6 @@ namespace Pangea.DataPlane.Ces.Abi;
 /// </summary>
 internal static unsafe class CesExports
 {
-    /// <summary>Leaves room for k + m copies and their array in memory.</summary>
-    private const long ObjectBytesMax = 1L << 30;
-
     private static readonly Dictionary<ulong, CesInstance> s_instances = [];
     private static ulong s_lastHandle;
 
@@ -71,7 +68,7 @@ internal static unsafe class CesExports
         int messageBytes)
     {
         CesInstance? instance = Find(handle);
-        if (instance is null || bytes > ObjectBytesMax)
+        if (instance is null || bytes > CesInstance.ObjectBytesMax)
         {
             Fault fault = instance is null ? UnknownHandle(handle) : TooLarge(bytes);
             return Refuse(fault, message, messageBytes);
@@ -118,7 +115,7 @@ internal static unsafe class CesExports
                 : new UnmanagedMemoryStream(shards[i].Data, (long)shards[i].Bytes);
         }
 
-        Result<MemoryStream> restored = instance.Reconstruct(streams, ObjectBytesMax);
+        Result<MemoryStream> restored = instance.Reconstruct(streams);
         if (!restored.IsOk)
         {
             return Refuse(restored.Fault, message, messageBytes);
@@ -196,6 +193,6 @@ internal static unsafe class CesExports
 
     private static Fault TooLarge(nuint bytes) => new(
         FaultCode.TooLarge,
-        $"{bytes} bytes are too many for one call, at most {ObjectBytesMax}",
+        $"{bytes} bytes are too many for one call, at most {CesInstance.ObjectBytesMax}",
         "use the stream interface of the library");
 }

@@ -5,6 +5,9 @@ namespace Pangea.DataPlane.Ces.Abi;
 /// <summary>What a C handle stands for: one key and one set of options.</summary>
 internal sealed class CesInstance : IDisposable
 {
+    /// <summary>Leaves room for k + m copies and their array in memory.</summary>
+    public const long ObjectBytesMax = 1L << 30;
+
     // In the order of native/pangea_ces.h: CES_BALANCED, CES_NONE, CES_ARCHIVE.
     private static readonly CompressionMode[] s_modes =
         [CompressionMode.Balanced, CompressionMode.None, CompressionMode.Archive];
@@ -12,12 +15,14 @@ internal sealed class CesInstance : IDisposable
     private readonly KeyRing _keys;
     private readonly CesOptions _options;
     private readonly CesEncoder _encoder;
+    private readonly CesDecoder _decoder;
 
     private CesInstance(KeyRing keys, CesOptions options, CesEncoder encoder)
     {
         _keys = keys;
         _options = options;
         _encoder = encoder;
+        _decoder = new CesDecoder(keys) { ObjectBytesMax = ObjectBytesMax };
     }
 
     public MasterKey Key => _keys.Current;
@@ -50,21 +55,43 @@ internal sealed class CesInstance : IDisposable
             .. Enumerable.Range(0, _options.Redundancy.TotalShards).Select(_ => new MemoryStream()),
         ];
 
-        // Memory streams complete at once: nothing is waited for.
-        Result<Manifest> manifest =
-            _encoder.EncodeAsync(source, shards).GetAwaiter().GetResult();
+        Result<Manifest> manifest = Guard(() => _encoder.EncodeAsync(source, shards));
         return manifest.IsOk ? shards : manifest.Fault;
     }
 
-    public Result<MemoryStream> Reconstruct(Stream?[] shards, long bytesMax)
+    public Result<MemoryStream> Reconstruct(Stream?[] shards)
     {
         var output = new MemoryStream();
-        Result<Manifest> manifest = new CesDecoder(_keys) { ObjectBytesMax = bytesMax }
-            .DecodeAsync(shards, output).GetAwaiter().GetResult();
+        Result<Manifest> manifest = Guard(() => _decoder.DecodeAsync(shards, output));
         return manifest.IsOk ? output : manifest.Fault;
     }
 
-    public void Dispose() => _keys.Dispose();
+    public void Dispose()
+    {
+        _encoder.Dispose();
+        _decoder.Dispose();
+        _keys.Dispose();
+    }
+
+    /// <summary>
+    /// The edge to C: an exception would end the caller's process. Memory streams complete at once,
+    /// so nothing is waited for.
+    /// </summary>
+    private static Result<Manifest> Guard(Func<Task<Result<Manifest>>> work)
+    {
+        try
+        {
+            return work().GetAwaiter().GetResult();
+        }
+        catch (Exception defect)
+        {
+            return new Fault(
+                FaultCode.Internal,
+                defect is ObjectDisposedException ? "the handle was freed during the call"
+                    : defect is OutOfMemoryException ? "out of memory"
+                    : $"{defect.GetType().Name}: {defect.Message}");
+        }
+    }
 
     private static uint Or(uint value, int byDefault) =>
         value == 0 ? (uint)byDefault : Math.Min(value, int.MaxValue);
