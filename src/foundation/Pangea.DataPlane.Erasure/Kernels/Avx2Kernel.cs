@@ -18,8 +18,8 @@ internal sealed unsafe class Avx2Kernel : CodingKernel
     {
     }
 
-    // SAFETY: an entry has the CoefficientBytes of the shape; the loop says why its own accesses are
-    // sound, the dispatch below touches no memory.
+    // SAFETY: an entry has the CoefficientBytes of the shape; the loop says why its own accesses
+    // are sound, the dispatch below touches no memory.
     protected override void Expand(byte coefficient, byte* entry) =>
         Unsafe.CopyBlock(
             entry,

@@ -42,9 +42,9 @@ internal abstract unsafe class CodingKernel
     public virtual bool CanCheck(in Product product) => false;
 
     /// <summary>
-    /// Computes an encoding (PlainFirst, all inputs plain) and the CRC-32C states of all its shards
-    /// in the same pass: inputs first, then outputs, from the beginning of the shards, without the
-    /// final XOR. To is a positive multiple of 64.
+    /// Computes an encoding (first row and first column are ones) and the CRC-32C states of all its
+    /// shards in the same pass: inputs first, then outputs, from the beginning of the shards,
+    /// without the final XOR. To is a positive multiple of 64.
     /// </summary>
     public virtual void MultiplyAndCheck(in Product product, uint* states) =>
         throw new NotSupportedException("this kernel does not fuse checksums");

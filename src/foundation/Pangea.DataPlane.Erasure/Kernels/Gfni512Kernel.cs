@@ -27,15 +27,12 @@ internal sealed unsafe class Gfni512Kernel : CodingKernel
     }
 
     public override bool CanCheck(in Product product) =>
-        Crc32C.CanFold && product.InputCount is >= 3 and <= 12 && product.OutputCount <= 4;
+        Crc32C.CanFold && product.InputCount is >= 4 and <= 12 && product.OutputCount <= 4;
 
     public override void MultiplyAndCheck(in Product product, uint* states)
     {
         switch (product.InputCount)
         {
-            case 3:
-                CheckForInputs<Three>(product, states);
-                break;
             case 4:
                 CheckForInputs<Four>(product, states);
                 break;
