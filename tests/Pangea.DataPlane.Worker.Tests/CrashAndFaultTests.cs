@@ -204,6 +204,129 @@ public sealed class CrashAndFaultTests
     }
 
     [Fact]
+    public void A_newer_version_of_which_too_little_is_here_does_not_hide_a_whole_one()
+    {
+        using var options = new StorageRigOptions();
+        byte[] first = PutGetTests.Mixed(100_000);
+        string kept = Path.Combine(options.Scratch, "kept");
+        Directory.CreateDirectory(kept);
+        using (var rig = new StorageRig(options))
+        {
+            Assert.True(rig.Put("a", first).IsOk);
+            foreach (string file in options.FilesIn("objects"))
+            {
+                string device = Path.GetFileName(Path.GetDirectoryName(Path.GetDirectoryName(file))!);
+                File.Copy(file, Path.Combine(kept, $"{device}-{Path.GetFileName(file)}"));
+            }
+
+            Assert.True(rig.Put("a", PutGetTests.Mixed(50_000)).IsOk);
+        }
+
+        // A put that was refused, whose files could not be removed on two devices, beside the old version.
+        foreach (string file in options.FilesIn("objects").Skip(2))
+        {
+            File.Delete(file);
+        }
+
+        foreach (string file in Directory.GetFiles(kept))
+        {
+            string[] parts = Path.GetFileName(file).Split('-');
+            File.Copy(file, Path.Combine(options.Scratch, "..", "devices", parts[0], "objects", parts[1]));
+        }
+
+        using (var rig = new StorageRig(options))
+        {
+            Assert.Equal(first, rig.Get("a").Content);
+            Assert.Equal(14, options.FilesIn("objects").Length); // Its other devices might come back.
+            Assert.True(rig.Remove("a").IsOk);
+            Assert.Empty(options.FilesIn("objects"));
+        }
+
+        using var again = new StorageRig(options);
+        Assert.Empty(again.Names());
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_published_now_is_not_thrown_away()
+    {
+        using var options = new StorageRigOptions();
+        using (var rig = new StorageRig(options))
+        {
+            Assert.True(rig.Put("a", PutGetTests.Mixed(1000)).IsOk);
+        }
+
+        string[] files = options.FilesIn("objects");
+        string unpublished = files[0].Replace("/objects/", "/tmp/", StringComparison.Ordinal);
+        File.Move(files[0], unpublished);
+        Directory.CreateDirectory(files[0]); // Its name is taken by something that is in the way.
+
+        using (new StorageRig(options))
+        {
+            Assert.True(File.Exists(unpublished));
+        }
+    }
+
+    [Fact]
+    public void Many_unusable_objects_make_few_remarks()
+    {
+        using var options = new StorageRigOptions(dataShards: 1, parityShards: 1);
+        using (new StorageRig(options))
+        {
+        }
+
+        for (int i = 0; i < 200; i++)
+        {
+            File.WriteAllBytes(
+                Path.Combine(options.DevicePaths[0], "objects", ObjectId.New().ToString()), new byte[8192]);
+        }
+
+        using var rig = new StorageRig(options);
+
+        Assert.Equal(51, rig.Remarks.Count);
+        Assert.Equal("and 150 remarks more", rig.Remarks[^1]);
+        Assert.Equal(200, options.FilesIn("objects").Length);
+    }
+
+    [Fact]
+    public void An_empty_place_of_a_device_in_use_is_not_formatted()
+    {
+        using var options = new StorageRigOptions();
+        using (var rig = new StorageRig(options))
+        {
+            Assert.True(rig.Put("a", [1, 2, 3]).IsOk);
+        }
+
+        Hide(options, 4, away: true);
+        Directory.CreateDirectory(options.DevicePaths[4]);
+        options.MayFormat = false;
+        using (var rig = new StorageRig(options))
+        {
+            Assert.Equal(Storage.DeviceState.Missing, rig.Service.Devices.All[4].State);
+            Assert.Contains("in use before", rig.Service.Devices.All[4].Reason, StringComparison.Ordinal);
+            Assert.Empty(Directory.GetFileSystemEntries(options.DevicePaths[4]));
+            Assert.Equal(11, rig.Put("b", [4]).Value.DevicesCommitted);
+        }
+    }
+
+    [Fact]
+    public void A_copy_of_a_device_is_refused()
+    {
+        using var options = new StorageRigOptions();
+        using (new StorageRig(options))
+        {
+        }
+
+        File.Copy(
+            Path.Combine(options.DevicePaths[3], "pangea-device.json"),
+            Path.Combine(options.DevicePaths[8], "pangea-device.json"),
+            overwrite: true);
+        using var rig = new StorageRig(options);
+
+        Assert.Contains("is a copy of device 3", rig.Service.Devices.All[8].Reason, StringComparison.Ordinal);
+        Assert.Equal(11, rig.Put("a", [1]).Value.DevicesCommitted);
+    }
+
+    [Fact]
     public void A_device_of_another_appliance_and_a_strangers_directory_are_refused()
     {
         using var options = new StorageRigOptions();

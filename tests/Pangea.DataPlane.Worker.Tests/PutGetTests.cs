@@ -21,6 +21,9 @@ public sealed class PutGetTests
         { ReactorChoice.Probe, 0 },
         { ReactorChoice.Probe, 2 },
         { ReactorChoice.Plain, 1 },
+        { ReactorChoice.Probe, 4 }, // As many as slots but one,
+        { ReactorChoice.Probe, 5 }, // as many as slots,
+        { ReactorChoice.Probe, 16 }, // and more.
     };
 
     [Theory]
@@ -114,6 +117,52 @@ public sealed class PutGetTests
         Assert.True(get.IsOk, get.Fault?.ToString());
         Assert.True(content.AsSpan().SequenceEqual(back));
         Assert.True(get.Value.ShardsLost > 0);
+    }
+
+    [Fact]
+    public void One_forged_shard_that_only_the_authentication_notices_is_left_out()
+    {
+        using var options = new StorageRigOptions();
+        using var rig = new StorageRig(options);
+        byte[] content = Mixed(20_000);
+        Assert.True(rig.Put("a", content).IsOk);
+        foreach (string file in options.FilesIn("objects"))
+        {
+            byte[] bytes = File.ReadAllBytes(file);
+            ForgedShard.FlipPayloadAndMendChecksums(bytes);
+            File.WriteAllBytes(file + ".forged", bytes);
+        }
+
+        // Each device in turn forges its shard, whichever of them holds a data shard.
+        foreach (string file in options.FilesIn("objects").Where(path => path.EndsWith(".forged", StringComparison.Ordinal)))
+        {
+            string original = file[..^".forged".Length];
+            byte[] good = File.ReadAllBytes(original);
+            File.WriteAllBytes(original, File.ReadAllBytes(file));
+            (Result<ObjectGetResult> get, byte[] back) = rig.Get("a");
+            Assert.True(get.IsOk, get.Fault?.ToString());
+            Assert.Equal(content, back);
+            File.WriteAllBytes(original, good);
+        }
+    }
+
+    [Fact]
+    public void A_transfer_that_moves_nothing_is_ended_as_stalled()
+    {
+        using var options = new StorageRigOptions();
+        using var rig = new StorageRig(options);
+        using var watch = new TransferWatch(null);
+        watch.CheckIdle(TimeSpan.Zero);
+        Assert.False(watch.Token.IsCancellationRequested, "one that waits for its permit is not idle");
+
+        watch.Start();
+        watch.CheckIdle(TimeSpan.FromHours(1));
+        Assert.False(watch.Token.IsCancellationRequested);
+        watch.CheckIdle(TimeSpan.Zero);
+
+        Assert.True(watch.Token.IsCancellationRequested);
+        Assert.Equal(FaultCode.TimedOut, watch.Ending.Code);
+        Assert.True(watch.EndingMs >= 0);
     }
 
     [Fact]

@@ -38,7 +38,8 @@ internal sealed class StorageRig : IDisposable
             index,
             path,
             Directory.Exists(path) ? DirectoryFd.Open(path).Value.Fd : null,
-            options.StateId));
+            options.StateId,
+            mayFormat: options.MayFormat));
         Service = new StorageService(
             _reactor, _pool, new DeviceSet(devices), KeyRing.Parse(options.KeyText).Value,
             ComputeThreads.Start(options.ComputeThreads).Value, geometry, CompressionMode.Balanced);
@@ -106,7 +107,7 @@ internal sealed class StorageRig : IDisposable
     });
 
     public Result<ObjectEntry> Remove(string name) =>
-        OnLoop(() => ValueTask.FromResult(Service.Remove(ObjectName.Parse(name).Value)));
+        OnLoop(() => ObjectRemoval.RunAsync(Service, ObjectName.Parse(name).Value));
 
     public IReadOnlyList<string> Names() => OnLoop(() => ValueTask.FromResult(
         Service.Catalog.List("", null, Limits.ListPageMax, out _).ConvertAll(
@@ -166,6 +167,8 @@ internal sealed class StorageRigOptions : IDisposable
     public int StripeBytes { get; init; } = 64 * 1024;
 
     public int ComputeThreads { get; init; }
+
+    public bool MayFormat { get; set; } = true;
 
     public string StateId { get; } = "rig";
 

@@ -1,4 +1,6 @@
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -32,6 +34,31 @@ public sealed class DeviceSet : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// Makes removals durable on every device; false where not every configured device is here and well.
+    /// </summary>
+    public async ValueTask<bool> SyncAllAsync(IReactor reactor)
+    {
+        if (_devices.Any(device => !device.IsOpen || device.State != DeviceState.Ok))
+        {
+            return false;
+        }
+
+        var syncs = new ValueTask<SysResult>[_devices.Length];
+        for (int i = 0; i < syncs.Length; i++)
+        {
+            syncs[i] = reactor.SyncAsync(_devices[i].ObjectsDirectory, dataOnly: false);
+        }
+
+        bool synced = true;
+        foreach (ValueTask<SysResult> sync in syncs)
+        {
+            synced &= (await sync).IsOk;
+        }
+
+        return synced;
     }
 
     /// <summary>Removes an object's files everywhere; what cannot be removed now is found at the next start.</summary>

@@ -92,6 +92,8 @@ public sealed class ObjectWriter
     {
         await WriteTailAsync(manifest, lease);
         await ForEachParticipantAsync(position => _reactor.SyncAsync(_files[position]!, dataOnly: false), "flush");
+        await ForEachParticipantAsync(
+            position => _reactor.SyncAsync(_devices[position]!.TemporaryDirectory, dataOnly: false), "flush");
         Result enough = CheckQuorum();
         if (!enough.IsOk)
         {
@@ -357,7 +359,8 @@ public sealed class ObjectWriter
                 + (cause is null ? string.Empty : $"; {cause.Message}"),
             cause?.Code is FaultCode.NoSpace
                 ? "remove objects or give the devices more room"
-                : "bring the missing devices back; pangea status shows them",
+                : "bring the missing devices back; pangea status shows them, and one that was not there when the "
+                    + "appliance started needs a restart",
             Errno: cause?.Errno ?? 0);
     }
 
@@ -369,6 +372,7 @@ public sealed class ObjectWriter
             if (_files[position] is { } file)
             {
                 mask |= 1UL << _devices[position]!.Index;
+                _devices[position]!.ReportSuccess();
                 file.Dispose();
                 _files[position] = null;
             }

@@ -8,7 +8,7 @@ namespace Pangea.DataPlane.Storage;
 /// the descriptor. A device that fails is reported, left alone for a short time and then tried again, so
 /// that one that comes back is used again without a restart.
 /// </summary>
-public sealed class StorageDevice : IDisposable
+public sealed partial class StorageDevice : IDisposable
 {
     private const string ObjectsName = "objects";
     private const string TemporaryName = "tmp";
@@ -50,11 +50,18 @@ public sealed class StorageDevice : IDisposable
     public bool UsesDirectIo => _directIo;
 
     /// <summary>Whether a new object should be placed here now.</summary>
-    public bool TakesWrites => _objects is not null
-        && (State == DeviceState.Ok || Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds);
+    public bool TakesWrites => IsOpen && (State == DeviceState.Ok || MayRetry);
 
-    /// <summary>For making renames into it durable. Only on a device that opened.</summary>
+    /// <summary>True where its directories are open; reading may work even when writing does not.</summary>
+    public bool IsOpen => _objects is not null;
+
+    /// <summary>For making renames into it durable. Only on a device that is open.</summary>
     public OwnedFd ObjectsDirectory => _objects!.Fd;
+
+    /// <summary>For making names of unfinished files durable. Only on a device that is open.</summary>
+    public OwnedFd TemporaryDirectory => _temporary!.Fd;
+
+    private bool MayRetry => Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds;
 
     /// <summary>
     /// Takes a device directory into use: reads its superblock, or formats it when it is empty. A device
@@ -65,8 +72,10 @@ public sealed class StorageDevice : IDisposable
     /// <param name="root">The open directory, owned from now on; null where it is missing.</param>
     /// <param name="stateId">The appliance state that the device must belong to.</param>
     /// <param name="missingReason">What the supervisor said about a missing directory.</param>
+    /// <param name="mayFormat">False where a device was in use at this place before.</param>
     public static StorageDevice Open(
-        int index, string path, OwnedFd? root, string stateId, string? missingReason = null)
+        int index, string path, OwnedFd? root, string stateId, string? missingReason = null,
+        bool mayFormat = true)
     {
         if (root is null)
         {
@@ -87,7 +96,7 @@ public sealed class StorageDevice : IDisposable
         }
 
         var device = new StorageDevice(index, path, directory.Value);
-        Result result = device.Mount(stateId);
+        Result result = device.Mount(stateId, mayFormat);
         if (!result.IsOk)
         {
             device.CloseDirectories();
@@ -110,8 +119,8 @@ public sealed class StorageDevice : IDisposable
     }
 
     /// <summary>
-    /// Looks whether the directory is still there and writable; turns a recovered device back to Ok.
-    /// Called for status reports, so that they never show yesterday's state.
+    /// Looks whether the directory is still there, so that a status report never shows yesterday's state. A
+    /// full or read-only device becomes Ok again only by a write that succeeds.
     /// </summary>
     public void Refresh()
     {
@@ -123,11 +132,18 @@ public sealed class StorageDevice : IDisposable
         Result alive = CheckAlive();
         if (!alive.IsOk)
         {
-            SetState(StateOf(alive.Fault), alive.Fault);
+            SetState(DeviceState.Missing, alive.Fault);
         }
-        else if (State == DeviceState.Missing
-            || (State != DeviceState.Ok
-                && Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds))
+        else if (State == DeviceState.Missing || (State == DeviceState.Failed && MayRetry))
+        {
+            SetState(DeviceState.Ok, null);
+        }
+    }
+
+    /// <summary>Everything of an object was made durable here: whatever was wrong is over.</summary>
+    public void ReportSuccess()
+    {
+        if (State != DeviceState.Ok)
         {
             SetState(DeviceState.Ok, null);
         }
@@ -159,11 +175,6 @@ public sealed class StorageDevice : IDisposable
         OpenFlags flags = OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive
             | (_directIo ? OpenFlags.Direct : default);
         Result<OwnedFd> file = _temporary.OpenFile(name, flags);
-        if (file.IsOk && State != DeviceState.Ok)
-        {
-            SetState(DeviceState.Ok, null);
-        }
-
         return file.IsOk ? file : Describe(file.Fault, "create a shard file");
     }
 
@@ -222,13 +233,13 @@ public sealed class StorageDevice : IDisposable
         foreach (DirectoryEntry entry in entries.Value)
         {
             bool finish = ObjectId.TryParse(entry.Name, out ObjectId id) && isPublished(id);
-            if (finish && Publish(entry.Name).IsOk)
-            {
-                published.Add(id);
-            }
-            else
+            if (!finish)
             {
                 _temporary.RemoveFile(entry.Name);
+            }
+            else if (Publish(entry.Name).IsOk)
+            {
+                published.Add(id); // Otherwise the file stays for the next start: it is a good shard.
             }
         }
 
@@ -262,55 +273,6 @@ public sealed class StorageDevice : IDisposable
         return ids;
     }
 
-    public Result WriteTombstone(Tombstone tombstone)
-    {
-        if (_tombstones is null)
-        {
-            return new Fault(FaultCode.NotFound, $"device {Index} is not available");
-        }
-
-        // A new file under a temporary name, so that a crash leaves the old one or the new one, never half.
-        string name = tombstone.FileName;
-        string temporary = name + ".tmp";
-        Result written = WriteSmallFile(_tombstones, temporary, tombstone.Encode());
-        if (!written.IsOk)
-        {
-            return written;
-        }
-
-        SysResult renamed = _tombstones.Rename(temporary, _tombstones, name, replace: true);
-        SysResult synced = renamed.IsOk ? _tombstones.Sync() : renamed;
-        return synced.IsOk ? Result.Ok : synced.Errno.ToFault($"write a tombstone on device {Index}");
-    }
-
-    public void RemoveTombstone(string fileName) => _tombstones?.RemoveFile(fileName);
-
-    /// <summary>All readable tombstones; unfinished ones are removed.</summary>
-    public List<Tombstone> ListTombstones()
-    {
-        var tombstones = new List<Tombstone>();
-        if (_tombstones?.List() is not { IsOk: true } entries)
-        {
-            return tombstones;
-        }
-
-        foreach (DirectoryEntry entry in entries.Value)
-        {
-            byte[]? bytes = ReadSmallFile(_tombstones, entry.Name, Tombstone.BytesMax);
-            if (bytes is not null && Tombstone.Decode(bytes) is { } tombstone
-                && tombstone.FileName == entry.Name)
-            {
-                tombstones.Add(tombstone);
-            }
-            else
-            {
-                _tombstones.RemoveFile(entry.Name);
-            }
-        }
-
-        return tombstones;
-    }
-
     /// <summary>Makes added and removed object files durable; waits for the disk.</summary>
     public SysResult SyncObjects() => _objects?.Sync() ?? default;
 
@@ -332,125 +294,6 @@ public sealed class StorageDevice : IDisposable
     {
         CloseDirectories();
         _root?.Dispose();
-    }
-
-    private Result Mount(string stateId)
-    {
-        Result<DeviceSuperblock> superblock = ReadSuperblock();
-        if (!superblock.IsOk && superblock.Fault.Code == FaultCode.NotFound)
-        {
-            superblock = Format(stateId);
-        }
-
-        if (!superblock.IsOk)
-        {
-            return superblock.Fault;
-        }
-
-        if (superblock.Value.StateId != stateId)
-        {
-            return new Fault(
-                FaultCode.Denied,
-                $"device {Index} ({Path}) belongs to the appliance state {superblock.Value.StateId}, "
-                    + $"this one is {stateId}",
-                "give this appliance an empty directory, or start it with the state the device came from");
-        }
-
-        Id = superblock.Value.Device;
-        foreach (string name in new[] { ObjectsName, TemporaryName, TombstonesName })
-        {
-            SysResult made = _root!.MakeDirectory(name);
-            if (!made.IsOk && made.Errno != Errno.EEXIST && made.Errno != Errno.EROFS)
-            {
-                return made.Errno.ToFault($"make {name}/ on device {Index} ({Path})");
-            }
-        }
-
-        Result<DirectoryFd> objects = _root!.OpenDirectory(ObjectsName);
-        Result<DirectoryFd> temporary = _root.OpenDirectory(TemporaryName);
-        Result<DirectoryFd> tombstones = _root.OpenDirectory(TombstonesName);
-        _objects = objects.IsOk ? objects.Value : null;
-        _temporary = temporary.IsOk ? temporary.Value : null;
-        _tombstones = tombstones.IsOk ? tombstones.Value : null;
-        Fault? fault = objects.Fault ?? temporary.Fault ?? tombstones.Fault;
-        if (fault is not null)
-        {
-            return fault;
-        }
-
-        return ProbeWrites();
-    }
-
-    private Result<DeviceSuperblock> ReadSuperblock()
-    {
-        Result<OwnedFd> file = _root!.OpenFile(DeviceSuperblock.FileName, OpenFlags.Read);
-        if (!file.IsOk)
-        {
-            return file.Fault;
-        }
-
-        using OwnedFd owned = file.Value;
-        var bytes = new byte[DeviceSuperblock.BytesMax];
-        SysResult read = Files.ReadAt(owned, bytes, 0);
-        return read.IsOk
-            ? DeviceSuperblock.Decode(bytes.AsMemory(0, (int)read.Value))
-            : read.Errno.ToFault($"read {DeviceSuperblock.FileName} on device {Index}");
-    }
-
-    private Result<DeviceSuperblock> Format(string stateId)
-    {
-        Result<List<DirectoryEntry>> entries = _root!.List();
-        if (!entries.IsOk)
-        {
-            return entries.Fault;
-        }
-
-        // ext4 puts lost+found into every new file system.
-        string? stranger = entries.Value.Select(entry => entry.Name)
-            .FirstOrDefault(name => name != "lost+found" && !name.EndsWith(".tmp", StringComparison.Ordinal));
-        if (stranger is not null)
-        {
-            return new Fault(
-                FaultCode.Exists,
-                $"device {Index} ({Path}) has no {DeviceSuperblock.FileName} but holds \"{stranger}\"",
-                "a new device must be an empty directory");
-        }
-
-        var superblock = new DeviceSuperblock(DeviceId.New(), stateId);
-        const string temporary = DeviceSuperblock.FileName + ".tmp";
-        Result written = WriteSmallFile(_root, temporary, superblock.Encode());
-        if (!written.IsOk)
-        {
-            return written.Fault;
-        }
-
-        SysResult renamed = _root.Rename(temporary, _root, DeviceSuperblock.FileName, replace: true);
-        SysResult synced = renamed.IsOk ? _root.Sync() : renamed;
-        return synced.IsOk ? superblock : synced.Errno.ToFault($"format device {Index} ({Path})");
-    }
-
-    /// <summary>Finds out whether files can be made, and whether they take direct I/O.</summary>
-    private Result ProbeWrites()
-    {
-        const string probe = "probe";
-        _temporary!.RemoveFile(probe);
-        Result<OwnedFd> file = _temporary.OpenFile(
-            probe, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive);
-        if (!file.IsOk)
-        {
-            // Reading goes on, so the directories stay open; the state keeps new objects away.
-            Fault fault = Describe(file.Fault, "write");
-            SetState(StateOf(fault) == DeviceState.Failed ? DeviceState.ReadOnly : StateOf(fault), fault);
-            return Result.Ok;
-        }
-
-        using OwnedFd owned = file.Value;
-        DirectIo direct = Files.ProbeDirectIo(owned);
-        _directIo = direct.Supported
-            && direct.MemoryAlignment <= ShardFile.BlockBytes
-            && direct.OffsetAlignment <= ShardFile.BlockBytes;
-        _temporary.RemoveFile(probe);
-        return Result.Ok;
     }
 
     private Result CheckAlive()
@@ -501,34 +344,5 @@ public sealed class StorageDevice : IDisposable
         _objects = null;
         _temporary = null;
         _tombstones = null;
-    }
-
-    private static Result WriteSmallFile(DirectoryFd directory, string name, ReadOnlySpan<byte> bytes)
-    {
-        Result<OwnedFd> file = directory.OpenFile(
-            name, OpenFlags.Write | OpenFlags.Create | OpenFlags.Truncate);
-        if (!file.IsOk)
-        {
-            return file.Fault;
-        }
-
-        using OwnedFd owned = file.Value;
-        SysResult result = Files.WriteAt(owned, bytes, 0);
-        result = result.IsOk ? Files.Sync(owned, dataOnly: false) : result;
-        return result.IsOk ? Result.Ok : result.Errno.ToFault($"write {name}");
-    }
-
-    private static byte[]? ReadSmallFile(DirectoryFd directory, string name, int bytesMax)
-    {
-        Result<OwnedFd> file = directory.OpenFile(name, OpenFlags.Read);
-        if (!file.IsOk)
-        {
-            return null;
-        }
-
-        using OwnedFd owned = file.Value;
-        var bytes = new byte[bytesMax];
-        SysResult read = Files.ReadAt(owned, bytes, 0);
-        return read.IsOk ? bytes[..(int)read.Value] : null;
     }
 }

@@ -8,12 +8,12 @@ namespace Pangea.DataPlane.Supervisor;
 /// <param name="Capabilities">Effective and permitted set together; 0 is none.</param>
 /// <param name="NoNewPrivileges">Whether an exec could add privilege.</param>
 internal readonly record struct ProcessFacts(
-    int Uid, long RssBytes, ulong Capabilities, bool NoNewPrivileges)
+    long Uid, long RssBytes, ulong Capabilities, bool NoNewPrivileges)
 {
     /// <summary>Reads /proc/PID/status (proc(5)); null when the process is gone.</summary>
     public static ProcessFacts? Read(int pid)
     {
-        int uid = -1;
+        long uid = -1;
         long rssBytes = 0;
         ulong capabilities = 0;
         bool noNewPrivileges = false;
@@ -32,7 +32,7 @@ internal readonly record struct ProcessFacts(
                 switch (line.AsSpan(0, colon))
                 {
                     case "Uid":
-                        uid = int.Parse(values[1], CultureInfo.InvariantCulture);
+                        uid = long.Parse(values[1], CultureInfo.InvariantCulture);
                         break;
                     case "VmRSS":
                         rssBytes = long.Parse(values[0], CultureInfo.InvariantCulture) * 1024;

@@ -218,6 +218,7 @@ internal sealed class StorageWorker : IRpcPeer
                 State = device.State,
                 Descriptor = device.Directory is null ? null : descriptors.Count,
                 Reason = device.Reason,
+                MayFormat = _configuration.CreatesDevices || !_state.DevicesInUse.Contains(device.Path),
             });
             if (device.Directory is not null)
             {
@@ -248,7 +249,7 @@ internal sealed class StorageWorker : IRpcPeer
             WorkerMethods.Start,
             parameters,
             new DescriptorSet(descriptors),
-            TimeSpan.FromSeconds(WorkerMethods.Start.TimeoutSeconds),
+            Timeout.InfiniteTimeSpan,
             result => OnStarted(child, result));
     }
 
@@ -285,6 +286,11 @@ internal sealed class StorageWorker : IRpcPeer
             ("core", _configuration.StorageCore),
             ("ring", _ready.Ring),
             ("isolation", facts?.Isolation(UserAccount.IsRoot)));
+        if (_state.NoteDevicesInUse(_ready.DevicesInUse) is { } notNoted)
+        {
+            EventLog.Write("state.notWritten", notNoted);
+        }
+
         foreach (string remark in _ready.Remarks ?? [])
         {
             EventLog.Write("worker.remark", ("index", Index), ("text", remark));

@@ -96,9 +96,12 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
             return;
         }
 
-        if (descriptors.Count > 0)
+        // Only as many as the method takes: what else came is closed, not kept for as long as calls wait.
+        int wanted = Math.Min(descriptors.Count, RpcMethods.Find(message.Method)?.Descriptors ?? 0);
+        if (wanted > 0)
         {
-            call.Descriptors = new DescriptorSet(descriptors.TakeAll());
+            call.Descriptors = new DescriptorSet(
+                Enumerable.Range(0, wanted).Select(index => descriptors.Take(index).Value).ToArray());
         }
 
         if (_open)
@@ -126,12 +129,15 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
         var call = new PendingCall(reply =>
             onResult(reply.IsOk ? RpcParameters.ReadResult(method, reply.Value) : reply.Fault))
         {
-            DeadlineMs = Environment.TickCount64 + (long)timeMax.TotalMilliseconds,
+            DeadlineMs = timeMax == Timeout.InfiniteTimeSpan
+                ? long.MaxValue
+                : Environment.TickCount64 + (long)timeMax.TotalMilliseconds,
         };
         long id = ++_lastId;
         byte[] line = RpcWriter.Request(RpcIds.Write(id), method, parameters);
-        bool fits = Count < Limits.CallsPerWorkerMax;
-        if (!fits || _channel is null || !_channel.TrySend(line, descriptors))
+
+        // Not counted against the clients' bound: a full house must not keep a worker from starting.
+        if (_channel is null || !_channel.TrySend(line, descriptors))
         {
             descriptors?.Dispose();
             call.Fail(

@@ -152,13 +152,14 @@ internal sealed class GetTransfer
     }
 
     /// <summary>
-    /// One stripe from devices to plain bytes. Where the first shards do not suffice, all others are read.
+    /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of them is
+    /// forged so that only the authentication notices, all others are read too.
     /// </summary>
     private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info, long offset)
     {
         await LoadAsync(slot, info, offset, additional: false);
         Result restored = await slot.Job.OpenAsync(_service.Threads, info);
-        if (!restored.IsOk && restored.Fault.Code == FaultCode.Unavailable)
+        if (restored.Fault is { Code: FaultCode.Unavailable or FaultCode.Corrupt })
         {
             await LoadAsync(slot, info, offset, additional: true);
             restored = await slot.Job.OpenAsync(_service.Threads, info);

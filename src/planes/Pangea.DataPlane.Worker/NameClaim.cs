@@ -29,7 +29,7 @@ internal sealed class NameClaims
 {
     private readonly Dictionary<string, (int Holders, long LastMs)> _held = new(StringComparer.Ordinal);
 
-    public bool IsHeld(ObjectName name) => _held.ContainsKey(name.Text);
+    public bool IsHeld(string name) => _held.ContainsKey(name);
 
     /// <param name="name">The name to be committed.</param>
     /// <param name="afterMs">The time of its newest known version or removal.</param>

@@ -44,10 +44,12 @@ internal static class ObjectReports
         return more ? result with { Next = entries[^1].Name.Text } : result;
     }
 
-    public static Result<ObjectRemoveResult> Remove(StorageService service, ObjectNameParameters call)
+    public static async ValueTask<Result<ObjectRemoveResult>> RemoveAsync(
+        StorageService service, ObjectNameParameters call)
     {
         Result<ObjectName> name = ObjectName.Parse(call.Name);
-        Result<CatalogEntry> removed = name.IsOk ? service.Remove(name.Value) : name.Fault;
+        Result<CatalogEntry> removed =
+            name.IsOk ? await ObjectRemoval.RunAsync(service, name.Value) : name.Fault;
         return removed.IsOk
             ? new ObjectRemoveResult
             {

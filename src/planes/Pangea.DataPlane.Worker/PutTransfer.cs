@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
@@ -36,6 +37,8 @@ internal sealed class PutTransfer
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private FileType _fileType;
     private CompressionLevel _level;
+    private long? _announced;
+    private long _read;
     private long _bytes;
     private long _sealed;
     private long _written;
@@ -95,9 +98,10 @@ internal sealed class PutTransfer
 
     private async ValueTask<Result<ObjectPutResult>> RunAsync(ObjectPutParameters call)
     {
+        _announced = call.Bytes;
         Result moved = await MoveStripesAsync();
-        Result drained = await DrainAsync();
-        Result outcome = !moved.IsOk ? moved : !drained.IsOk ? drained : CheckComplete(call);
+        Result drained = await DrainAsync(moved);
+        Result outcome = drained.IsOk ? CheckComplete(call) : drained;
         if (!outcome.IsOk)
         {
             _writer.Abort();
@@ -172,7 +176,10 @@ internal sealed class PutTransfer
         }
 
         slot.PlainBytes = (int)read.Value;
-        return Result.Ok;
+        _read += read.Value;
+        return _announced is { } announced && _read > announced
+            ? WrongLength(announced, $"more than {announced}")
+            : Result.Ok;
     }
 
     private void DetectType(StripeSlot first)
@@ -195,7 +202,8 @@ internal sealed class PutTransfer
         // The hash is taken while another thread compresses.
         _hash.AppendData(slot.Plain(slot.PlainBytes));
         _bytes += slot.PlainBytes;
-        return _sealed - _written >= Math.Max(1, _service.Threads.Count)
+        int aheadMax = Math.Clamp(_service.Threads.Count, 1, _slots.Count - 1);
+        return _sealed - _written >= aheadMax
             ? await WriteNextAsync()
             : Result.Ok;
     }
@@ -223,6 +231,7 @@ internal sealed class PutTransfer
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
     private async ValueTask<Result> WaitForSlotAsync(long stripe)
     {
+        Invariant.Check(stripe - _slots.Count < _written, "a slot is free once its stripe is being written");
         int turn = (int)(stripe % _slots.Count);
         if (!_writing[turn])
         {
@@ -234,18 +243,29 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Ends all that is under way, whatever came before.</summary>
-    private async ValueTask<Result> DrainAsync()
+    private async ValueTask<Result> DrainAsync(Result outcome)
     {
-        Result outcome = Result.Ok;
         while (_written < _sealed)
         {
-            Result written = await WriteNextAsync();
-            outcome = outcome.IsOk ? written : outcome;
+            if (outcome.IsOk)
+            {
+                outcome = await WriteNextAsync();
+            }
+            else
+            {
+                // A failed put only waits for the threads to let go of its slots.
+                int turn = (int)(_written++ % _slots.Count);
+                ValueTask<Result> job = _sealing[turn];
+                _sealing[turn] = default;
+                _ = await job;
+            }
         }
 
         for (int turn = 0; turn < _slots.Count; turn++)
         {
-            Result written = await WaitForSlotAsync(turn);
+            bool writing = _writing[turn];
+            _writing[turn] = false;
+            Result written = writing ? await _writes[turn] : Result.Ok;
             outcome = outcome.IsOk ? written : outcome;
         }
 
@@ -261,14 +281,16 @@ internal sealed class PutTransfer
 
         if (call.Bytes is { } expected && expected != _bytes)
         {
-            return new Fault(
-                FaultCode.BadDescriptor,
-                $"the descriptor gave {_bytes} bytes, the call announced {expected}",
-                "the file changed meanwhile, or its writer ended early; call again");
+            return WrongLength(expected, _bytes.ToString(CultureInfo.InvariantCulture));
         }
 
         return call.NoClobber && _service.IsTaken(_name) ? _service.NameTaken(_name) : Result.Ok;
     }
+
+    private static Fault WrongLength(long announced, string given) => new(
+        FaultCode.BadDescriptor,
+        $"the descriptor gave {given} bytes, the call announced {announced}",
+        "the file changed meanwhile, or its writer ended early; call again");
 
     private async ValueTask<Result<ObjectPutResult>> CommitAsync(ObjectPutParameters call)
     {

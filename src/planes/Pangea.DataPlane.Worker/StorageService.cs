@@ -18,6 +18,7 @@ internal sealed class StorageService : IDisposable
 
     private readonly NameClaims _claims = new();
     private readonly Dictionary<string, long> _removed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<ObjectEntry>> _passedOver = new(StringComparer.Ordinal);
 
     public StorageService(
         IReactor reactor, BufferPool pool, DeviceSet devices, KeyRing keys, ComputeThreads threads,
@@ -71,7 +72,7 @@ internal sealed class StorageService : IDisposable
         (int)ShardFile.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry));
 
     /// <summary>True where the name has an object or one is being committed.</summary>
-    public bool IsTaken(ObjectName name) => Catalog.Find(name) is not null || _claims.IsHeld(name);
+    public bool IsTaken(ObjectName name) => Catalog.Find(name) is not null || _claims.IsHeld(name.Text);
 
     public Fault NameTaken(ObjectName name) => new(
         FaultCode.Exists,
@@ -84,8 +85,12 @@ internal sealed class StorageService : IDisposable
     /// <summary>Takes the next place in the order of the name's versions.</summary>
     public NameClaim Claim(ObjectName name)
     {
-        long newest = Math.Max(
-            Catalog.Find(name)?.CreatedMs ?? 0, _removed.GetValueOrDefault(name.Text));
+        long newest = Math.Max(Catalog.Find(name)?.CreatedMs ?? 0, RemovedMs(name.Text));
+        foreach (ObjectEntry entry in _passedOver.GetValueOrDefault(name.Text) ?? [])
+        {
+            newest = Math.Max(newest, entry.CreatedMs);
+        }
+
         return _claims.Take(name, newest);
     }
 
@@ -111,34 +116,45 @@ internal sealed class StorageService : IDisposable
             Devices.RemoveObject(previous.Id);
         }
 
+        RemovePassedOver(entry.Name);
         return previous is not null;
     }
 
     /// <summary>
-    /// Removes the name. A tombstone is made durable first, so that a device that is away now cannot bring
-    /// the object back.
+    /// Notes a version that is on the devices beside the one in the catalog: an older one, or a newer one of
+    /// which too little is here. It goes with the next put or removal of its name.
     /// </summary>
-    public Result<ObjectEntry> Remove(ObjectName name)
+    public void PassOver(ObjectEntry entry)
     {
-        ObjectEntry? entry = Catalog.Find(name);
-        if (entry is null)
+        if (!_passedOver.TryGetValue(entry.Name.Text, out List<ObjectEntry>? entries))
         {
-            return NameUnknown(name);
+            _passedOver.Add(entry.Name.Text, entries = []);
         }
 
-        using NameClaim claim = Claim(name);
-        var tombstone = new Tombstone(name.Text, claim.CreatedMs);
-        Result buried = Bury(tombstone, entry);
-        if (!buried.IsOk)
+        entries.Add(entry);
+    }
+
+    /// <summary>The name is removed up to that time: it leaves the catalog and its files go.</summary>
+    public void Forget(ObjectName name, long removedMs)
+    {
+        NoteRemoved(new Tombstone(name.Text, removedMs));
+        if (Catalog.Find(name) is { } entry && entry.CreatedMs <= removedMs)
         {
-            return buried.Fault;
+            Catalog.Remove(name);
+            Devices.RemoveObject(entry.Id);
         }
 
-        _removed[name.Text] = tombstone.RemovedMs;
-        Catalog.Remove(name);
-        Devices.RemoveObject(entry.Id);
-        ForgetTombstone(tombstone);
-        return entry;
+        RemovePassedOver(name);
+    }
+
+    /// <summary>The tombstone has gone from every device: no version that it names is left anywhere.</summary>
+    public void ForgetTombstone(string name, long removedMs)
+    {
+        // While a put of the name is under way its place in the order still depends on the removal.
+        if (RemovedMs(name) == removedMs && !_claims.IsHeld(name))
+        {
+            _removed.Remove(name);
+        }
     }
 
     /// <summary>Notes a tombstone that was found on a device.</summary>
@@ -155,75 +171,14 @@ internal sealed class StorageService : IDisposable
         Keys.Dispose();
     }
 
-    /// <summary>
-    /// Writes the tombstone to every device; enough are needed that any k devices which still hold the
-    /// object include one that knows of its removal.
-    /// </summary>
-    private Result Bury(Tombstone tombstone, ObjectEntry entry)
+    private void RemovePassedOver(ObjectName name)
     {
-        int holders = 0;
-        int written = 0;
-        Fault? fault = null;
-        foreach (StorageDevice device in Devices.All)
+        if (_passedOver.Remove(name.Text, out List<ObjectEntry>? entries))
         {
-            bool holds = (entry.DeviceMask & (1UL << device.Index)) != 0;
-            holders += holds ? 1 : 0;
-            Result result = device.WriteTombstone(tombstone);
-            if (result.IsOk)
+            foreach (ObjectEntry entry in entries)
             {
-                written += holds ? 1 : 0;
+                Devices.RemoveObject(entry.Id);
             }
-            else
-            {
-                fault ??= result.Fault;
-                device.Report(result.Fault);
-            }
-        }
-
-        int needed = Math.Max(1, holders - Geometry.Redundancy.DataShards + 1);
-        if (written >= needed)
-        {
-            return Result.Ok;
-        }
-
-        foreach (StorageDevice device in Devices.All)
-        {
-            device.RemoveTombstone(tombstone.FileName);
-        }
-
-        return new Fault(
-            fault?.Code == FaultCode.NoSpace ? FaultCode.NoSpace : FaultCode.Unavailable,
-            $"the removal of \"{tombstone.Name}\" could be noted on {written} devices only, {needed} are needed"
-                + (fault is null ? string.Empty : $"; {fault.Message}"),
-            "bring the missing devices back; pangea status shows them");
-    }
-
-    /// <summary>A tombstone that no device can need any more goes at once.</summary>
-    private void ForgetTombstone(Tombstone tombstone)
-    {
-        bool allHere = true;
-        foreach (StorageDevice device in Devices.All)
-        {
-            allHere &= device.State == DeviceState.Ok;
-        }
-
-        if (!allHere)
-        {
-            return;
-        }
-
-        // The removals must be durable before what guards them goes.
-        foreach (StorageDevice device in Devices.All)
-        {
-            if (!device.SyncObjects().IsOk)
-            {
-                return;
-            }
-        }
-
-        foreach (StorageDevice device in Devices.All)
-        {
-            device.RemoveTombstone(tombstone.FileName);
         }
     }
 }

@@ -12,7 +12,8 @@ internal sealed class TransferWatch : IDisposable
 
     private readonly CancellationTokenSource _source = new();
     private readonly Action<long, long?>? _report;
-    private long _movedAt = Environment.TickCount64;
+    private long? _movedAt;
+    private long? _endedAt;
     private long _reportedAt;
     private bool _stalled;
 
@@ -29,27 +30,41 @@ internal sealed class TransferWatch : IDisposable
             "call again when its other end is ready")
         : new Fault(FaultCode.Canceled, "the caller withdrew the call or went away");
 
+    /// <summary>
+    /// Milliseconds since the transfer was told to end; null while it may go on. One that does not end
+    /// waits for a device that no longer answers.
+    /// </summary>
+    public long? EndingMs => Environment.TickCount64 - _endedAt;
+
+    /// <summary>The transfer has its permit: from now on it must move.</summary>
+    public void Start() => _movedAt = Environment.TickCount64;
+
     /// <summary>The caller withdrew the call.</summary>
-    public void Cancel() => _source.Cancel();
+    public void Cancel()
+    {
+        _endedAt ??= Environment.TickCount64;
+        _source.Cancel();
+    }
 
     /// <summary>Bytes moved; reports progress, at most ten times a second.</summary>
     public void Moved(long bytes, long? bytesTotal)
     {
-        _movedAt = Environment.TickCount64;
-        if (_report is not null && _movedAt - _reportedAt >= s_progressEvery.TotalMilliseconds)
+        long now = Environment.TickCount64;
+        _movedAt = now;
+        if (_report is not null && now - _reportedAt >= s_progressEvery.TotalMilliseconds)
         {
-            _reportedAt = _movedAt;
+            _reportedAt = now;
             _report(bytes, bytesTotal);
         }
     }
 
     /// <summary>Ends the transfer where it has moved nothing for too long. Called about once a second.</summary>
-    public void CheckIdle()
+    public void CheckIdle(TimeSpan idleMax)
     {
-        if (Environment.TickCount64 - _movedAt >= Limits.TransferIdleSecondsMax * 1000L)
+        if (_endedAt is null && Environment.TickCount64 - _movedAt >= idleMax.TotalMilliseconds)
         {
             _stalled = true;
-            _source.Cancel();
+            Cancel();
         }
     }
 

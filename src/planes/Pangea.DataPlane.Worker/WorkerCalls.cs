@@ -14,6 +14,7 @@ namespace Pangea.DataPlane.Worker;
 internal sealed class WorkerCalls : IRpcPeer
 {
     private static readonly TimeSpan s_idleCheckEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_endingMax = TimeSpan.FromSeconds(60);
 
     private readonly StorageService _service;
     private readonly Dictionary<long, TransferWatch> _transfers = [];
@@ -90,7 +91,7 @@ internal sealed class WorkerCalls : IRpcPeer
         }
         else if (call.Method == RpcMethods.ObjectRemove.Name)
         {
-            Reply(connection, call, RpcMethods.ObjectRemove, ObjectReports.Remove);
+            Remove(connection, call);
         }
         else if (call.Method == WorkerMethods.StorageStatus.Name)
         {
@@ -116,6 +117,15 @@ internal sealed class WorkerCalls : IRpcPeer
         Result<TResult> result =
             parameters.IsOk ? run(_service, parameters.Value) : parameters.Fault;
         Answer(connection, call, method, result);
+    }
+
+    private async void Remove(RpcConnection connection, RpcMessage call)
+    {
+        Result<ObjectNameParameters> parameters = RpcParameters.Read(RpcMethods.ObjectRemove, call);
+        Result<ObjectRemoveResult> result = parameters.IsOk
+            ? await ObjectReports.RemoveAsync(_service, parameters.Value)
+            : parameters.Fault;
+        Answer(connection, call, RpcMethods.ObjectRemove, result);
     }
 
     private async void Stat(RpcConnection connection, RpcMessage call)
@@ -154,11 +164,16 @@ internal sealed class WorkerCalls : IRpcPeer
             return;
         }
 
-        Result<TResult> result = watch.Ending;
+        Result<TResult> result;
         if (await _service.Transfers.EnterAsync(watch.Token))
         {
+            watch.Start();
             result = await run(parameters.Value, file, watch);
             _service.Transfers.Leave();
+        }
+        else
+        {
+            result = watch.Ending;
         }
 
         _transfers.Remove(id);
@@ -237,7 +252,14 @@ internal sealed class WorkerCalls : IRpcPeer
             await _service.Reactor.DelayAsync(s_idleCheckEvery);
             foreach (TransferWatch transfer in _transfers.Values.ToArray())
             {
-                transfer.CheckIdle();
+                transfer.CheckIdle(TimeSpan.FromSeconds(Limits.TransferIdleSecondsMax));
+                if (transfer.EndingMs > s_endingMax.TotalMilliseconds)
+                {
+                    // No call reaches an operation that the kernel does not give back. A fresh worker serves
+                    // the others, and shows the device as it finds it.
+                    Environment.FailFast(
+                        $"a transfer was told to end {transfer.EndingMs} ms ago and still waits for a device");
+                }
             }
         }
     }

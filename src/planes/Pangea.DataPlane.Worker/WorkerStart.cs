@@ -88,6 +88,7 @@ internal sealed class WorkerStart : IDisposable
         Ring = Reactor.Kind,
         RingReason = Reactor.Reason,
         ErasureKernel = ErasureKernels.Name(ErasureKernels.Active),
+        DevicesInUse = [.. Service.Devices.All.Where(device => device.IsOpen).Select(device => device.Path)],
         Remarks = remarks,
     };
 
@@ -164,7 +165,8 @@ internal sealed class WorkerStart : IDisposable
             }
 
             devices.Add(StorageDevice.Open(
-                devices.Count, device.Path, root, start.StateId, fault?.Message ?? device.Reason));
+                devices.Count, device.Path, root, start.StateId, fault?.Message ?? device.Reason,
+                device.MayFormat));
         }
 
         return new DeviceSet(devices);

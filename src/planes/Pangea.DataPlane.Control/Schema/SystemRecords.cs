@@ -50,7 +50,7 @@ public sealed record WorkerStatus
 
     public int? Core { get; init; }
 
-    public int? Uid { get; init; }
+    public long? Uid { get; init; }
 
     public required int Restarts { get; init; }
 

@@ -37,6 +37,8 @@ public static class WorkerMethods
                         "index into the call's descriptors; absent where there is none",
                         0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
                     new RpcField("reason", Text, "why there is no descriptor").Optional(),
+                    new RpcField("mayFormat", Flag, "whether an empty directory is a new device")
+                        .Optional(),
                 ],
             },
             new("keys", RecordList, "key files, open for reading")
@@ -64,10 +66,11 @@ public static class WorkerMethods
             new("ring", Text, "`io_uring` or `plain`"),
             new("ringReason", Text, "why that executor was chosen"),
             new("erasureKernel", Text, "Reed-Solomon kernel in use"),
+            new("devicesInUse", TextList, "paths of the devices taken into use"),
             new RpcField("remarks", TextList, "remarks for the log").Optional(),
         ],
         Errors = [FaultCode.BadState, FaultCode.BadDescriptor, FaultCode.Unavailable],
-        TimeoutSeconds = 60,
+        TimeoutSeconds = 0, // Bringing up a large catalog takes as long as the disks need.
         ParametersCode = () => ControlJson.Default.WorkerStartParameters,
         ResultCode = () => ControlJson.Default.WorkerStartResult,
         Example =

@@ -17,6 +17,11 @@ public sealed record StartDevice
     public int? Descriptor { get; init; }
 
     public string? Reason { get; init; }
+
+    /// <summary>
+    /// Whether an empty directory is a new device; false where one was in use here before.
+    /// </summary>
+    public bool MayFormat { get; init; }
 }
 
 /// <summary>
@@ -71,6 +76,9 @@ public sealed record WorkerStartResult
     public required string RingReason { get; init; }
 
     public required string ErasureKernel { get; init; }
+
+    /// <summary>Paths of the devices that were taken into use.</summary>
+    public required IReadOnlyList<string> DevicesInUse { get; init; }
 
     /// <summary>Remarks for the log, such as "device 3 was empty and is new".</summary>
     public IReadOnlyList<string>? Remarks { get; init; }

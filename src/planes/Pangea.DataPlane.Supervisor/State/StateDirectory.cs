@@ -14,16 +14,23 @@ public sealed class StateDirectory : IDisposable
 {
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
+    private const string DevicesFile = "devices";
     private const int KeyBytes = 32;
     private const int KeyIdBytes = 8;
 
     private readonly OwnedFd _lock;
+
+    private readonly HashSet<string> _devicesInUse;
 
     private StateDirectory(string path, string id, OwnedFd guard)
     {
         Path = path;
         Id = id;
         _lock = guard;
+        string devices = System.IO.Path.Combine(path, DevicesFile);
+        _devicesInUse = File.Exists(devices)
+            ? [.. File.ReadLines(devices).Where(line => line.Length > 0)]
+            : [];
     }
 
     /// <summary>Full path.</summary>
@@ -64,8 +71,10 @@ public sealed class StateDirectory : IDisposable
                 "stop it, or give this one a directory of its own with --state");
         }
 
-        Result<string> id = ReadOrMakeId(path);
-        Fault? fault = id.Fault ?? MakeKey(path);
+        // The key comes first: a state without one is a state whose key was lost.
+        Fault? fault = CheckKey(path) ?? MakeKey(path);
+        Result<string> id = fault is null ? ReadOrMakeId(path) : fault;
+        fault = id.Fault;
         if (fault is not null)
         {
             guard.Value.Dispose();
@@ -73,6 +82,25 @@ public sealed class StateDirectory : IDisposable
         }
 
         return new StateDirectory(path, id.Value, guard.Value);
+    }
+
+    /// <summary>
+    /// Paths at which devices were in use before, from the file <c>devices</c>, one a line. A directory at
+    /// one of them that is empty now is a disk that is not mounted, not a new device.
+    /// </summary>
+    public IReadOnlySet<string> DevicesInUse => _devicesInUse;
+
+    /// <summary>Adds to <see cref="DevicesInUse"/>, durable; the fault where that fails.</summary>
+    public Fault? NoteDevicesInUse(IReadOnlyList<string> paths)
+    {
+        if (_devicesInUse.IsSupersetOf(paths))
+        {
+            return null;
+        }
+
+        _devicesInUse.UnionWith(paths);
+        string text = string.Concat(_devicesInUse.Order(StringComparer.Ordinal).Select(path => path + "\n"));
+        return WriteNew(Path, DevicesFile, Encoding.UTF8.GetBytes(text), replace: true);
     }
 
     /// <summary>The key file, open for reading, for a worker.</summary>
@@ -141,6 +169,19 @@ public sealed class StateDirectory : IDisposable
         "restore it from a copy; its id is also in every device's pangea-device.json");
 
     /// <summary>
+    /// Devices that hold objects of a lost key must not silently get a new one: the old objects would be
+    /// unusable, and restoring the old file later would make the new ones so.
+    /// </summary>
+    private static Fault? CheckKey(string path) =>
+        File.Exists(System.IO.Path.Combine(path, "state.json")) && !File.Exists(KeyPathOf(path))
+            ? new Fault(
+                FaultCode.Corrupt,
+                $"the state {path} has lost its key file {KeyPathOf(path)}",
+                "restore the file from a copy; without it no object can be read. For a new, empty appliance "
+                    + "choose another state directory")
+            : null;
+
+    /// <summary>
     /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id
     /// is what the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
     /// </summary>
@@ -151,7 +192,6 @@ public sealed class StateDirectory : IDisposable
             return null;
         }
 
-        // Devices that hold objects of a lost key must not silently get a new one beside them.
         Span<byte> secret = stackalloc byte[KeyBytes];
         Span<byte> id = stackalloc byte[KeyIdBytes];
         RandomNumberGenerator.Fill(secret);
@@ -174,7 +214,8 @@ public sealed class StateDirectory : IDisposable
     /// Writes a file that is either whole and durable or not there: a key that is lost in a power
     /// cut after objects were sealed with it would take them along.
     /// </summary>
-    private static Fault? WriteNew(string directoryPath, string name, ReadOnlySpan<byte> content)
+    private static Fault? WriteNew(
+        string directoryPath, string name, ReadOnlySpan<byte> content, bool replace = false)
     {
         Result<DirectoryFd> opened = DirectoryFd.Open(directoryPath);
         if (!opened.IsOk)
@@ -195,7 +236,7 @@ public sealed class StateDirectory : IDisposable
         SysResult result = Files.WriteAt(fd, content, 0);
         result = result.IsOk ? Files.Sync(fd, dataOnly: false) : result;
         result = result.IsOk
-            ? directory.Rename(temporary, directory, name, replace: false)
+            ? directory.Rename(temporary, directory, name, replace)
             : result;
         result = result.IsOk ? directory.Sync() : result;
         return result.IsOk
