@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Pangea.DataPlane.Worker.Tests;
 
 /// <summary>
-/// A shard as someone would forge it who can write to a device but has no key: another payload, with every
-/// checksum made right again (docs/shard-format.md, the shard header).
+/// A shard as someone would forge it who can write to a device but has no key: another payload,
+/// with every checksum made right again (docs/shard-format.md, the shard header).
 /// </summary>
 internal static class ForgedShard
 {

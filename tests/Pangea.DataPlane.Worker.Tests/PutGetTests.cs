@@ -134,7 +134,8 @@ public sealed class PutGetTests
         }
 
         // Each device in turn forges its shard, whichever of them holds a data shard.
-        foreach (string file in options.FilesIn("objects").Where(path => path.EndsWith(".forged", StringComparison.Ordinal)))
+        foreach (string file in options.FilesIn(
+            "objects").Where(path => path.EndsWith(".forged", StringComparison.Ordinal)))
         {
             string original = file[..^".forged".Length];
             byte[] good = File.ReadAllBytes(original);
@@ -153,7 +154,8 @@ public sealed class PutGetTests
         using var rig = new StorageRig(options);
         using var watch = new TransferWatch(null);
         watch.CheckIdle(TimeSpan.Zero);
-        Assert.False(watch.Token.IsCancellationRequested, "one that waits for its permit is not idle");
+        Assert.False(
+            watch.Token.IsCancellationRequested, "one that waits for its permit is not idle");
 
         watch.Start();
         watch.CheckIdle(TimeSpan.FromHours(1));

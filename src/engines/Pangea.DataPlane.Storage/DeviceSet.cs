@@ -22,7 +22,9 @@ public sealed class DeviceSet : IDisposable
 
     public IReadOnlyList<StorageDevice> All => _devices;
 
-    /// <summary>The device of that identity; null where it is not here (missing, replaced).</summary>
+    /// <summary>
+    /// The device of that identity; null where it is not here (missing, replaced).
+    /// </summary>
     public StorageDevice? Find(DeviceId id)
     {
         foreach (StorageDevice device in _devices)
@@ -37,7 +39,8 @@ public sealed class DeviceSet : IDisposable
     }
 
     /// <summary>
-    /// Makes removals durable on every device; false where not every configured device is here and well.
+    /// Makes removals durable on every device; false where not every configured device is here and
+    /// well.
     /// </summary>
     public async ValueTask<bool> SyncAllAsync(IReactor reactor)
     {
@@ -61,7 +64,9 @@ public sealed class DeviceSet : IDisposable
         return synced;
     }
 
-    /// <summary>Removes an object's files everywhere; what cannot be removed now is found at the next start.</summary>
+    /// <summary>
+    /// Removes an object's files everywhere; what cannot be removed now is found at the next start.
+    /// </summary>
     public void RemoveObject(ObjectId id)
     {
         string name = ShardFile.NameOf(id);
@@ -75,7 +80,9 @@ public sealed class DeviceSet : IDisposable
         }
     }
 
-    /// <summary>Two directories with one identity: one is a copy, and writing to both would lose data.</summary>
+    /// <summary>
+    /// Two directories with one identity: one is a copy, and writing to both would lose data.
+    /// </summary>
     private void RefuseCopy(StorageDevice device)
     {
         StorageDevice? first = Find(device.Id);
@@ -83,7 +90,8 @@ public sealed class DeviceSet : IDisposable
         {
             device.Reject(new Fault(
                 FaultCode.Exists,
-                $"device {device.Index} ({device.Path}) is a copy of device {first.Index} ({first.Path})",
+                $"device {device.Index} ({device.Path}) is a copy of device {first.Index} "
+                    + $"({first.Path})",
                 "give this place an empty directory"));
         }
     }

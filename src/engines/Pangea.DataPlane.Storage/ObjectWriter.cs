@@ -10,14 +10,16 @@ namespace Pangea.DataPlane.Storage;
 /// <param name="DevicesCommitted">Devices that hold it, durable.</param>
 /// <param name="DevicesTotal">Positions it has, k+m.</param>
 /// <param name="DeviceMask">Bit i: device i holds it.</param>
-public readonly record struct CommitReceipt(int DevicesCommitted, int DevicesTotal, ulong DeviceMask);
+public readonly record struct CommitReceipt(
+    int DevicesCommitted, int DevicesTotal, ulong DeviceMask);
 
 /// <summary>
-/// Writes one new object version onto its devices, in two phases: every device gets the whole file under
-/// <c>tmp/</c> and makes it durable; only when a quorum has, the files are renamed into <c>objects/</c>.
-/// So a name in <c>objects/</c> on any device proves that the object is whole on a quorum, and recovery may
-/// finish the renames; a file only under <c>tmp/</c> was never acknowledged and is removed.
-/// A device that fails on the way is left out; the put goes on while a quorum remains.
+/// Writes one new object version onto its devices, in two phases: every device gets the whole file
+/// under <c>tmp/</c> and makes it durable; only when a quorum has, the files are renamed into
+/// <c>objects/</c>. So a name in <c>objects/</c> on any device proves that the object is whole on a
+/// quorum, and recovery may finish the renames; a file only under <c>tmp/</c> was never
+/// acknowledged and is removed. A device that fails on the way is left out; the put goes on while a
+/// quorum remains.
 /// </summary>
 public sealed class ObjectWriter
 {
@@ -52,7 +54,9 @@ public sealed class ObjectWriter
     /// <summary>Bytes of shard file written so far on each participating device.</summary>
     public long FileBytes => _offset;
 
-    /// <summary>Creates the files under <c>tmp/</c>; fails where fewer than a quorum can be made.</summary>
+    /// <summary>
+    /// Creates the files under <c>tmp/</c>; fails where fewer than a quorum can be made.
+    /// </summary>
     public static Result<ObjectWriter> Create(
         IReactor reactor, BufferPool pool, DeviceSet devices, Redundancy redundancy, ObjectId id)
     {
@@ -70,8 +74,9 @@ public sealed class ObjectWriter
     }
 
     /// <summary>
-    /// Appends one stripe: shard i of the image goes to its position's device. Calls may overlap: the place
-    /// of the stripe is taken when the call is made. The image's slab must stay untouched until completion.
+    /// Appends one stripe: shard i of the image goes to its position's device. Calls may overlap:
+    /// the place of the stripe is taken when the call is made. The image's slab must stay untouched
+    /// until completion.
     /// </summary>
     public ValueTask<Result> WriteStripeAsync(
         long stripeIndex, StripeImage image, ValueTask<SysResult>[] scratch)
@@ -82,8 +87,8 @@ public sealed class ObjectWriter
     }
 
     /// <summary>
-    /// Writes manifest and footer, makes all files durable, then renames them into place and makes that
-    /// durable. On failure nothing of the object stays visible.
+    /// Writes manifest and footer, makes all files durable, then renames them into place and makes
+    /// that durable. On failure nothing of the object stays visible.
     /// </summary>
     /// <param name="manifest">The encoded manifest, the same for every device.</param>
     /// <param name="lease">A slab of the pool to write from.</param>
@@ -91,9 +96,11 @@ public sealed class ObjectWriter
         ReadOnlyMemory<byte> manifest, BufferLease lease)
     {
         await WriteTailAsync(manifest, lease);
-        await ForEachParticipantAsync(position => _reactor.SyncAsync(_files[position]!, dataOnly: false), "flush");
         await ForEachParticipantAsync(
-            position => _reactor.SyncAsync(_devices[position]!.TemporaryDirectory, dataOnly: false), "flush");
+            position => _reactor.SyncAsync(_files[position]!, dataOnly: false), "flush");
+        await ForEachParticipantAsync(
+            position => _reactor.SyncAsync(_devices[position]!.TemporaryDirectory, dataOnly: false),
+            "flush");
         Result enough = CheckQuorum();
         if (!enough.IsOk)
         {
@@ -110,7 +117,8 @@ public sealed class ObjectWriter
         }
 
         await ForEachParticipantAsync(
-            position => _reactor.SyncAsync(_devices[position]!.ObjectsDirectory, dataOnly: false), "publish on");
+            position => _reactor.SyncAsync(_devices[position]!.ObjectsDirectory, dataOnly: false),
+            "publish on");
         enough = CheckQuorum();
         if (!enough.IsOk)
         {
@@ -122,7 +130,8 @@ public sealed class ObjectWriter
     }
 
     /// <summary>
-    /// Gives everything back; the object was not stored. Only with no write of this object under way.
+    /// Gives everything back; the object was not stored. Only with no write of this object under
+    /// way.
     /// </summary>
     public void Abort()
     {
@@ -176,8 +185,8 @@ public sealed class ObjectWriter
             }
         }
 
-        // Every started operation is awaited, whatever became of its device meanwhile: until then the
-        // slab is the kernel's.
+        // Every started operation is awaited, whatever became of its device meanwhile: until then
+        // the slab is the kernel's.
         int expected = ShardFile.BlockBytes + image.ShardBytes;
         for (int shard = 0; shard < total; shard++)
         {
@@ -284,7 +293,8 @@ public sealed class ObjectWriter
         return new SysResult(done);
     }
 
-    private async ValueTask ForEachParticipantAsync(Func<int, ValueTask<SysResult>> start, string what)
+    private async ValueTask ForEachParticipantAsync(
+        Func<int, ValueTask<SysResult>> start, string what)
     {
         var running = new ValueTask<SysResult>[_files.Length];
         var started = new bool[_files.Length];
@@ -351,7 +361,8 @@ public sealed class ObjectWriter
         }
 
         Fault? cause = _faults.FirstOrDefault(fault => fault?.Code == FaultCode.NoSpace)
-            ?? _faults.FirstOrDefault(fault => fault is not null && fault.Code != FaultCode.NotFound)
+            ?? _faults.FirstOrDefault(
+                fault => fault is not null && fault.Code != FaultCode.NotFound)
             ?? _faults.FirstOrDefault(fault => fault is not null);
         return new Fault(
             cause?.Code is FaultCode.NoSpace ? FaultCode.NoSpace : FaultCode.Unavailable,
@@ -359,8 +370,8 @@ public sealed class ObjectWriter
                 + (cause is null ? string.Empty : $"; {cause.Message}"),
             cause?.Code is FaultCode.NoSpace
                 ? "remove objects or give the devices more room"
-                : "bring the missing devices back; pangea status shows them, and one that was not there when the "
-                    + "appliance started needs a restart",
+                : "bring the missing devices back; pangea status shows them, and one that was not "
+                    + "there when the appliance started needs a restart",
             Errno: cause?.Errno ?? 0);
     }
 

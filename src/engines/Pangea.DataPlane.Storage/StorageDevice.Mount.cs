@@ -3,7 +3,8 @@ using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Storage;
 
-/// <content>Taking a directory into use: superblock, folders, what its file system can do.</content>
+/// <content>Taking a directory into use: superblock, folders, what its file system can
+/// do.</content>
 public sealed partial class StorageDevice
 {
     private Result Mount(string stateId, bool mayFormat)
@@ -23,9 +24,9 @@ public sealed partial class StorageDevice
         {
             return new Fault(
                 FaultCode.Denied,
-                $"device {Index} ({Path}) belongs to the appliance state {superblock.Value.StateId}, "
-                    + $"this one is {stateId}",
-                "give this appliance an empty directory, or start it with the state the device came from");
+                $"device {Index} ({Path}) belongs to the appliance state "
+                    + $"{superblock.Value.StateId}, this one is {stateId}",
+                "give this appliance an empty directory, or start it with the device's own state");
         }
 
         Id = superblock.Value.Device;
@@ -56,13 +57,14 @@ public sealed partial class StorageDevice
     }
 
     /// <summary>
-    /// A place that held a device before and is empty now is most likely a file system that is not mounted;
-    /// formatting the directory below it would hide shards on the wrong disk.
+    /// A place that held a device before and is empty now is most likely a file system that is not
+    /// mounted; formatting the directory below it would hide shards on the wrong disk.
     /// </summary>
     private Fault NotMounted() => new(
         FaultCode.NotFound,
         $"device {Index} ({Path}) was in use before and holds no {DeviceSuperblock.FileName} now",
-        $"mount it; for a new disk at the same place, take the line {Path} out of the state's file \"devices\"",
+        $"mount it; for a new disk at the same place, take the line {Path} out of the file "
+            + "\"devices\" in the state directory",
         Errno: Errno.ENOENT.Value);
 
     private Result<DeviceSuperblock> ReadSuperblock()
@@ -91,12 +93,14 @@ public sealed partial class StorageDevice
 
         // ext4 puts lost+found into every new file system.
         string? stranger = entries.Value.Select(entry => entry.Name)
-            .FirstOrDefault(name => name is not ("lost+found" or ReserveName) && !name.EndsWith(".tmp", StringComparison.Ordinal));
+            .FirstOrDefault(name => name is not ("lost+found" or ReserveName)
+                && !name.EndsWith(".tmp", StringComparison.Ordinal));
         if (stranger is not null)
         {
             return new Fault(
                 FaultCode.Exists,
-                $"device {Index} ({Path}) has no {DeviceSuperblock.FileName} but holds \"{stranger}\"",
+                $"device {Index} ({Path}) has no {DeviceSuperblock.FileName} "
+                    + $"but holds \"{stranger}\"",
                 "a new device must be an empty directory");
         }
 
@@ -128,7 +132,8 @@ public sealed partial class StorageDevice
         {
             // Reading goes on, so the directories stay open; the state keeps new objects away.
             Fault fault = Describe(file.Fault, "write");
-            SetState(StateOf(fault) == DeviceState.Failed ? DeviceState.ReadOnly : StateOf(fault), fault);
+            DeviceState state = StateOf(fault);
+            SetState(state == DeviceState.Failed ? DeviceState.ReadOnly : state, fault);
             return Result.Ok;
         }
 

@@ -5,15 +5,17 @@ using Pangea.DataPlane.Reactor;
 namespace Pangea.DataPlane.Storage;
 
 /// <content>
-/// Tombstones and other small files. A full device must still take a tombstone, or nothing could ever be
-/// removed from it; a reserve of a few blocks is given up for that.
+/// Tombstones and other small files. A full device must still take a tombstone, or nothing could
+/// ever be removed from it; a reserve of a few blocks is given up for that.
 /// </content>
 public sealed partial class StorageDevice
 {
     private const string ReserveName = "reserve";
     private const int ReserveBytes = 64 * 1024;
 
-    /// <summary>Makes a tombstone durable here. Waits for the disk on the reactor, not on its thread.</summary>
+    /// <summary>
+    /// Makes a tombstone durable here. Waits for the disk on the reactor, not on its thread.
+    /// </summary>
     public async ValueTask<Result> WriteTombstoneAsync(Tombstone tombstone, IReactor reactor)
     {
         if (_tombstones is null)
@@ -21,7 +23,8 @@ public sealed partial class StorageDevice
             return new Fault(FaultCode.NotFound, $"device {Index} is not available: {Reason}");
         }
 
-        // A new file under a temporary name, so that a crash leaves the old one or the new one, never half.
+        // A new file under a temporary name, so that a crash leaves the old one or the new one,
+        // never half.
         string temporary = tombstone.FileName + ".tmp";
         Result<OwnedFd> file = WriteSmallFile(_tombstones, temporary, tombstone.Encode());
         if (file.Fault?.Code == FaultCode.NoSpace)
@@ -61,8 +64,8 @@ public sealed partial class StorageDevice
     }
 
     /// <summary>
-    /// All tombstones. One that was not finished is removed; one that cannot be read now stays where it is,
-    /// and <paramref name="complete"/> is false.
+    /// All tombstones. One that was not finished is removed; one that cannot be read now stays
+    /// where it is, and <paramref name="complete"/> is false.
     /// </summary>
     public List<Tombstone> ListTombstones(out bool complete)
     {
@@ -113,7 +116,8 @@ public sealed partial class StorageDevice
     }
 
     /// <summary>Writes a whole file, not yet durable; the caller closes it.</summary>
-    private static Result<OwnedFd> WriteSmallFile(DirectoryFd directory, string name, ReadOnlySpan<byte> bytes)
+    private static Result<OwnedFd> WriteSmallFile(
+        DirectoryFd directory, string name, ReadOnlySpan<byte> bytes)
     {
         Result<OwnedFd> file = directory.OpenFile(
             name, OpenFlags.Write | OpenFlags.Create | OpenFlags.Truncate);

@@ -4,9 +4,9 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// One device: a directory that holds shard files. The supervisor opened it; this class needs nothing but
-/// the descriptor. A device that fails is reported, left alone for a short time and then tried again, so
-/// that one that comes back is used again without a restart.
+/// One device: a directory that holds shard files. The supervisor opened it; this class needs
+/// nothing but the descriptor. A device that fails is reported, left alone for a short time and
+/// then tried again, so that one that comes back is used again without a restart.
 /// </summary>
 public sealed partial class StorageDevice : IDisposable
 {
@@ -14,7 +14,9 @@ public sealed partial class StorageDevice : IDisposable
     private const string TemporaryName = "tmp";
     private const string TombstonesName = "tombstones";
 
-    /// <summary>How long a failed device is left alone before the next put tries it again.</summary>
+    /// <summary>
+    /// How long a failed device is left alone before the next put tries it again.
+    /// </summary>
     private static readonly TimeSpan s_retryAfter = TimeSpan.FromSeconds(5);
 
     private readonly DirectoryFd? _root;
@@ -52,20 +54,24 @@ public sealed partial class StorageDevice : IDisposable
     /// <summary>Whether a new object should be placed here now.</summary>
     public bool TakesWrites => IsOpen && (State == DeviceState.Ok || MayRetry);
 
-    /// <summary>True where its directories are open; reading may work even when writing does not.</summary>
+    /// <summary>
+    /// True where its directories are open; reading may work even when writing does not.
+    /// </summary>
     public bool IsOpen => _objects is not null;
 
     /// <summary>For making renames into it durable. Only on a device that is open.</summary>
     public OwnedFd ObjectsDirectory => _objects!.Fd;
 
-    /// <summary>For making names of unfinished files durable. Only on a device that is open.</summary>
+    /// <summary>
+    /// For making names of unfinished files durable. Only on a device that is open.
+    /// </summary>
     public OwnedFd TemporaryDirectory => _temporary!.Fd;
 
     private bool MayRetry => Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds;
 
     /// <summary>
-    /// Takes a device directory into use: reads its superblock, or formats it when it is empty. A device
-    /// that cannot be used is returned all the same, with its state and reason.
+    /// Takes a device directory into use: reads its superblock, or formats it when it is empty. A
+    /// device that cannot be used is returned all the same, with its state and reason.
     /// </summary>
     /// <param name="index">Place in the configuration.</param>
     /// <param name="path">As configured, for messages.</param>
@@ -106,7 +112,9 @@ public sealed partial class StorageDevice : IDisposable
         return device;
     }
 
-    /// <summary>Free and total bytes of the file system; null where the device is not there.</summary>
+    /// <summary>
+    /// Free and total bytes of the file system; null where the device is not there.
+    /// </summary>
     public FileSystemSpace? Space()
     {
         if (_root is null)
@@ -119,8 +127,8 @@ public sealed partial class StorageDevice : IDisposable
     }
 
     /// <summary>
-    /// Looks whether the directory is still there, so that a status report never shows yesterday's state. A
-    /// full or read-only device becomes Ok again only by a write that succeeds.
+    /// Looks whether the directory is still there, so that a status report never shows yesterday's
+    /// state. A full or read-only device becomes Ok again only by a write that succeeds.
     /// </summary>
     public void Refresh()
     {
@@ -140,7 +148,9 @@ public sealed partial class StorageDevice : IDisposable
         }
     }
 
-    /// <summary>Everything of an object was made durable here: whatever was wrong is over.</summary>
+    /// <summary>
+    /// Everything of an object was made durable here: whatever was wrong is over.
+    /// </summary>
     public void ReportSuccess()
     {
         if (State != DeviceState.Ok)
@@ -182,7 +192,9 @@ public sealed partial class StorageDevice : IDisposable
     public Result Publish(string name)
     {
         SysResult renamed = _temporary!.Rename(name, _objects!, name, replace: false);
-        return renamed.IsOk ? Result.Ok : renamed.Errno.ToFault($"publish a shard file on device {Index}");
+        return renamed.IsOk
+            ? Result.Ok
+            : renamed.Errno.ToFault($"publish a shard file on device {Index}");
     }
 
     /// <summary>Removes the file wherever it stands; nothing happens where it is not.</summary>
@@ -211,8 +223,8 @@ public sealed partial class StorageDevice : IDisposable
     }
 
     /// <summary>
-    /// Finishes on this device what a crash interrupted: files of objects that some device has published are
-    /// published here too, all other temporary files are removed.
+    /// Finishes on this device what a crash interrupted: files of objects that some device has
+    /// published are published here too, all other temporary files are removed.
     /// </summary>
     /// <param name="isPublished">Whether any device has the object under <c>objects/</c>.</param>
     /// <returns>The objects that were published.</returns>
@@ -239,15 +251,20 @@ public sealed partial class StorageDevice : IDisposable
             }
             else if (Publish(entry.Name).IsOk)
             {
-                published.Add(id); // Otherwise the file stays for the next start: it is a good shard.
+                // Otherwise the file stays for the next start: it is a good shard.
+                published.Add(id);
             }
         }
 
         SysResult synced = published.Count > 0 ? SyncObjects() : default;
-        return synced.IsOk ? published : synced.Errno.ToFault($"publish shard files on device {Index}");
+        return synced.IsOk
+            ? published
+            : synced.Errno.ToFault($"publish shard files on device {Index}");
     }
 
-    /// <summary>The objects that have a file here. Names that are not ours are left alone.</summary>
+    /// <summary>
+    /// The objects that have a file here. Names that are not ours are left alone.
+    /// </summary>
     public Result<List<ObjectId>> ListObjects()
     {
         if (_objects is null)
@@ -315,10 +332,12 @@ public sealed partial class StorageDevice : IDisposable
     {
         if (fault.Code == FaultCode.NotFound && _objects is not null && !CheckAlive().IsOk)
         {
-            return new Fault(FaultCode.Io, $"device {Index} is gone: {Path} was removed", Errno: fault.Errno);
+            return new Fault(
+                FaultCode.Io, $"device {Index} is gone: {Path} was removed", Errno: fault.Errno);
         }
 
-        return fault with { Message = $"cannot {what} on device {Index} ({Path}): {fault.Message}" };
+        string message = $"cannot {what} on device {Index} ({Path}): {fault.Message}";
+        return fault with { Message = message };
     }
 
     private static DeviceState StateOf(Fault fault) => fault.Errno switch

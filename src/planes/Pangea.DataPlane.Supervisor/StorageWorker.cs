@@ -218,7 +218,8 @@ internal sealed class StorageWorker : IRpcPeer
                 State = device.State,
                 Descriptor = device.Directory is null ? null : descriptors.Count,
                 Reason = device.Reason,
-                MayFormat = _configuration.CreatesDevices || !_state.DevicesInUse.Contains(device.Path),
+                MayFormat = _configuration.CreatesDevices
+                    || !_state.DevicesInUse.Contains(device.Path),
             });
             if (device.Directory is not null)
             {

@@ -96,12 +96,13 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
             return;
         }
 
-        // Only as many as the method takes: what else came is closed, not kept for as long as calls wait.
+        // Only as many as the method takes: what else came is closed, not kept for as long as calls
+        // wait.
         int wanted = Math.Min(descriptors.Count, RpcMethods.Find(message.Method)?.Descriptors ?? 0);
         if (wanted > 0)
         {
             call.Descriptors = new DescriptorSet(
-                Enumerable.Range(0, wanted).Select(index => descriptors.Take(index).Value).ToArray());
+                Enumerable.Range(0, wanted).Select(i => descriptors.Take(i).Value).ToArray());
         }
 
         if (_open)
@@ -136,7 +137,8 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
         long id = ++_lastId;
         byte[] line = RpcWriter.Request(RpcIds.Write(id), method, parameters);
 
-        // Not counted against the clients' bound: a full house must not keep a worker from starting.
+        // Not counted against the clients' bound: a full house must not keep a worker from
+        // starting.
         if (_channel is null || !_channel.TrySend(line, descriptors))
         {
             descriptors?.Dispose();

@@ -10,13 +10,12 @@ using ShardState = Pangea.DataPlane.Ces.ShardState;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// One get: shards of k devices -> CES -> the caller's file. Data shards are asked first; where one is
-/// missing or damaged, parity shards of the same stripe take its place.
+/// One get: shards of k devices -> CES -> the caller's file. Data shards are asked first; where one
+/// is missing or damaged, parity shards of the same stripe take its place.
 /// </summary>
 /// <remarks>
-/// Up to <see cref="StripeSlots.PerTransfer"/> stripes are being read and restored ahead of the one that is
-/// being delivered.
-/// No byte reaches the caller before its stripe was authenticated.
+/// Up to <see cref="StripeSlots.PerTransfer"/> stripes are being read and restored ahead of the one
+/// that is being delivered. No byte reaches the caller before its stripe was authenticated.
 /// </remarks>
 internal sealed class GetTransfer
 {
@@ -51,7 +50,8 @@ internal sealed class GetTransfer
         StorageService service, ObjectEntry entry, CallerFile target, TransferWatch watch)
     {
         using var reader = ObjectReader.Open(service.Reactor, service.Devices, entry.Id);
-        Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(service, reader, entry.Id);
+        Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(
+            service, reader, entry.Id);
         if (!manifest.IsOk)
         {
             return manifest.Fault;
@@ -78,8 +78,11 @@ internal sealed class GetTransfer
         return moved.IsOk ? transfer.Describe() : moved.Fault;
     }
 
-    /// <summary>Finds out before the first byte whether the object can be restored here at all.</summary>
-    private static Result CheckPossible(StorageService service, Manifest manifest, ObjectReader reader)
+    /// <summary>
+    /// Finds out before the first byte whether the object can be restored here at all.
+    /// </summary>
+    private static Result CheckPossible(
+        StorageService service, Manifest manifest, ObjectReader reader)
     {
         int needed = manifest.Geometry.Redundancy.DataShards;
         int total = manifest.Geometry.Redundancy.TotalShards;
@@ -96,8 +99,8 @@ internal sealed class GetTransfer
             ? Result.Ok
             : new Fault(
                 FaultCode.Unsupported,
-                $"object \"{manifest.Name}\" has stripes of {manifest.Geometry.StripeBytes} bytes in "
-                    + $"{manifest.Geometry.Redundancy}, more than this worker's buffers hold",
+                $"object \"{manifest.Name}\" has stripes of "
+                    + $"{manifest.Geometry.StripeBytes} bytes in {manifest.Geometry.Redundancy}, more than this worker's buffers hold",
                 "set storage.stripeBytes at least that high and restart the appliance");
     }
 
@@ -152,8 +155,8 @@ internal sealed class GetTransfer
     }
 
     /// <summary>
-    /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of them is
-    /// forged so that only the authentication notices, all others are read too.
+    /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of
+    /// them is forged so that only the authentication notices, all others are read too.
     /// </summary>
     private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info, long offset)
     {
@@ -170,10 +173,12 @@ internal sealed class GetTransfer
     }
 
     /// <summary>
-    /// Reads shards into the slot: at first as many as restoring needs, data shards before parity; with
+    /// Reads shards into the slot: at first as many as restoring needs, data shards before parity;
+    /// with
     /// <paramref name="additional"/> all that were not tried yet.
     /// </summary>
-    private async ValueTask LoadAsync(StripeSlot slot, StripeInfo info, long offset, bool additional)
+    private async ValueTask LoadAsync(
+        StripeSlot slot, StripeInfo info, long offset, bool additional)
     {
         int needed = _manifest.Geometry.Redundancy.DataShards;
         StripeImage image = slot.Image(info.ShardBytes);
@@ -208,7 +213,7 @@ internal sealed class GetTransfer
         for (int shard = 0; shard < slot.Shards.Length; shard++)
         {
             bool usable = slot.Shards[shard] is ShardState.Ok or ShardState.Read;
-            bool damaged = slot.Shards[shard] is not (ShardState.Ok or ShardState.Read or ShardState.Missing);
+            bool damaged = !usable && slot.Shards[shard] != ShardState.Missing;
             if (damaged || (!usable && !_reader.Has(DeviceOf(info, shard))))
             {
                 _shardsLost++;

@@ -3,8 +3,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// A put's place in the order of a name's versions, held while its commit is under way: no other put or
-/// removal of the name gets the same or an earlier time. Dispose when the commit has ended.
+/// A put's place in the order of a name's versions, held while its commit is under way: no other
+/// put or removal of the name gets the same or an earlier time. Dispose when the commit has ended.
 /// </summary>
 internal readonly struct NameClaim : IDisposable
 {
@@ -27,7 +27,8 @@ internal readonly struct NameClaim : IDisposable
 /// <summary>All claims of a worker. Loop thread only.</summary>
 internal sealed class NameClaims
 {
-    private readonly Dictionary<string, (int Holders, long LastMs)> _held = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (int Holders, long LastMs)> _held =
+        new(StringComparer.Ordinal);
 
     public bool IsHeld(string name) => _held.ContainsKey(name);
 

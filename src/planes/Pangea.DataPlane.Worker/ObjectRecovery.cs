@@ -7,12 +7,13 @@ using Pangea.DataPlane.Storage;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// Brings the catalog up from the devices when a worker starts, and finishes what a crash interrupted:
+/// Brings the catalog up from the devices when a worker starts, and finishes what a crash
+/// interrupted:
 /// <list type="number">
-/// <item>what some device has published is published on the others that have it ready; what none has
-/// published was never acknowledged and goes;</item>
-/// <item>of several versions of a name the newest restorable one counts; an older one goes once that is
-/// whole;</item>
+/// <item>what some device has published is published on the others that have it ready; what none
+/// has published was never acknowledged and goes;</item>
+/// <item>of several versions of a name the newest restorable one counts; an older one goes once
+/// that is whole;</item>
 /// <item>what a tombstone names goes; a tombstone goes when every device is here.</item>
 /// </list>
 /// Nothing is ever deleted on the ground that too little of it was found.
@@ -22,7 +23,9 @@ internal sealed class ObjectRecovery
     /// <summary>Manifests read at once: enough to keep twelve disks seeking.</summary>
     private const int ReadersMax = 16;
 
-    /// <summary>Remarks that are worth a line each; a worker's first answer must fit one line.</summary>
+    /// <summary>
+    /// Remarks that are worth a line each; a worker's first answer must fit one line.
+    /// </summary>
     private const int RemarksMax = 50;
 
     private readonly StorageService _service;
@@ -129,7 +132,9 @@ internal sealed class ObjectRecovery
         await Task.WhenAll(readers);
     }
 
-    /// <summary>One of several readers that take objects from a common list; all on the loop's thread.</summary>
+    /// <summary>
+    /// One of several readers that take objects from a common list; all on the loop's thread.
+    /// </summary>
     private async Task ReadAsync(Queue<ObjectId> objects)
     {
         while (objects.TryDequeue(out ObjectId id))
@@ -167,13 +172,15 @@ internal sealed class ObjectRecovery
         }
 
         versions.Add(new Version(
-            entry, shardsAvailable >= redundancy.DataShards, shardsAvailable >= redundancy.CommitQuorum));
+            entry,
+            shardsAvailable >= redundancy.DataShards,
+            shardsAvailable >= redundancy.CommitQuorum));
     }
 
     /// <summary>
-    /// Of several versions of a name the newest that can be restored counts, or the newest where none can. A
-    /// newer one of which too little is here was either never acknowledged or its devices are away: it stays
-    /// until they are back or its name is written again.
+    /// Of several versions of a name the newest that can be restored counts, or the newest where
+    /// none can. A newer one of which too little is here was either never acknowledged or its
+    /// devices are away: it stays until they are back or its name is written again.
     /// </summary>
     private void FillCatalog()
     {
@@ -188,12 +195,12 @@ internal sealed class ObjectRecovery
                 if (i > chosen && versions[chosen].IsWhole)
                 {
                     _service.Devices.RemoveObject(versions[i].Entry.Id);
-                    Remark($"object \"{entry.Name}\": version {versions[i].Entry.Id} was replaced earlier");
+                    Remark($"object \"{entry.Name}\": {versions[i].Entry.Id} was replaced earlier");
                 }
                 else if (i != chosen)
                 {
                     _service.PassOver(versions[i].Entry);
-                    Remark($"object \"{entry.Name}\": version {versions[i].Entry.Id} was passed over");
+                    Remark($"object \"{entry.Name}\": {versions[i].Entry.Id} was passed over");
                 }
             }
         }
@@ -201,8 +208,8 @@ internal sealed class ObjectRecovery
 
     private async ValueTask ForgetTombstonesAsync()
     {
-        // A device that is away, or an object that could not be read, may be a version that only its
-        // tombstone tells from a live one.
+        // A device that is away, or an object that could not be read, may be a version that only
+        // its tombstone tells from a live one.
         if (!_complete || !await _service.Devices.SyncAllAsync(_service.Reactor))
         {
             return;

@@ -5,12 +5,14 @@ using Pangea.DataPlane.Storage;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// Removes a name. A tombstone is made durable first, so that a device that is away now cannot bring the
-/// object back; then the files go; and where every device took part, the tombstone goes too.
+/// Removes a name. A tombstone is made durable first, so that a device that is away now cannot
+/// bring the object back; then the files go; and where every device took part, the tombstone goes
+/// too.
 /// </summary>
 internal static class ObjectRemoval
 {
-    public static async ValueTask<Result<ObjectEntry>> RunAsync(StorageService service, ObjectName name)
+    public static async ValueTask<Result<ObjectEntry>> RunAsync(
+        StorageService service, ObjectName name)
     {
         if (service.Catalog.Find(name) is not { } entry)
         {
@@ -35,8 +37,8 @@ internal static class ObjectRemoval
     }
 
     /// <summary>
-    /// Writes the tombstone to every device; enough are needed that any k devices which still hold the
-    /// object include one that knows of its removal.
+    /// Writes the tombstone to every device; enough are needed that any k devices which still hold
+    /// the object include one that knows of its removal.
     /// </summary>
     private static async ValueTask<Result> BuryAsync(
         StorageService service, Tombstone tombstone, ObjectEntry entry)
@@ -73,11 +75,12 @@ internal static class ObjectRemoval
 
         return new Fault(
             fault?.Code == FaultCode.NoSpace ? FaultCode.NoSpace : FaultCode.Unavailable,
-            $"the removal of \"{tombstone.Name}\" could be noted on {written} devices only, {needed} are needed"
+            $"the removal of \"{tombstone.Name}\" could be noted on {written} devices only, "
+                + $"{needed} are needed"
                 + (fault is null ? string.Empty : $"; {fault.Message}"),
             fault?.Code == FaultCode.NoSpace
                 ? "give the devices' file systems a little room"
-                : "bring the missing devices back and restart the appliance; pangea status shows them");
+                : "bring the missing devices back and restart; pangea status shows them");
     }
 
     private static async ValueTask ForgetTombstoneAsync(StorageService service, Tombstone tombstone)

@@ -79,7 +79,8 @@ internal static class ObjectReports
             }
 
             using var reader = ObjectReader.Open(service.Reactor, service.Devices, entry.Id);
-            Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(service, reader, entry.Id);
+            Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(
+                service, reader, entry.Id);
             return manifest.IsOk
                 ? Describe(service, entry, manifest.Value, reader)
                 : manifest.Fault;
@@ -126,7 +127,8 @@ internal static class ObjectReports
         ulong mask = reader.DeviceMask;
         for (int position = 0; position < manifest.Devices.Length; position++)
         {
-            StorageDevice? device = service.Devices.Find(new DeviceId(new ObjectId(manifest.Devices[position])));
+            StorageDevice? device = service.Devices.Find(
+                new DeviceId(new ObjectId(manifest.Devices[position])));
             bool here = device is not null && (mask & (1UL << device.Index)) != 0;
             devices.Add(new ObjectDevice
             {

@@ -15,9 +15,9 @@ namespace Pangea.DataPlane.Worker;
 /// One put: caller's file -> stripes -> CES -> shards on devices -> manifest -> catalog.
 /// </summary>
 /// <remarks>
-/// Per 1 MiB stripe of 8+4 that does not compress: 1 read of 1 MiB, 12 writes of 132 KiB, SHA-256 and
-/// ChaCha20 over 1 MiB each, one parity pass. While stripes are computed the next is being read and those
-/// before them are being written.
+/// Per 1 MiB stripe of 8+4 that does not compress: 1 read of 1 MiB, 12 writes of 132 KiB, SHA-256
+/// and ChaCha20 over 1 MiB each, one parity pass. While stripes are computed the next is being read
+/// and those before them are being written.
 /// </remarks>
 internal sealed class PutTransfer
 {
@@ -190,13 +190,15 @@ internal sealed class PutTransfer
     }
 
     /// <summary>
-    /// Starts computing the stripe's shards. Stripes are written in their order, so the one that has been
-    /// computed longest is waited for first, once as many are under way as there are threads.
+    /// Starts computing the stripe's shards. Stripes are written in their order, so the one that
+    /// has been computed longest is waited for first, once as many are under way as there are
+    /// threads.
     /// </summary>
     private async ValueTask<Result> SealAsync(long stripe, bool isLast)
     {
         StripeSlot slot = _slots[stripe];
-        _sealing[stripe % _slots.Count] = slot.Job.SealAsync(_service.Threads, stripe, isLast, _level);
+        _sealing[stripe % _slots.Count] = slot.Job.SealAsync(
+            _service.Threads, stripe, isLast, _level);
         _sealed = stripe + 1;
 
         // The hash is taken while another thread compresses.
@@ -231,7 +233,8 @@ internal sealed class PutTransfer
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
     private async ValueTask<Result> WaitForSlotAsync(long stripe)
     {
-        Invariant.Check(stripe - _slots.Count < _written, "a slot is free once its stripe is being written");
+        Invariant.Check(
+            stripe - _slots.Count < _written, "a slot is free once its stripe is being written");
         int turn = (int)(stripe % _slots.Count);
         if (!_writing[turn])
         {

@@ -8,8 +8,8 @@ using Pangea.DataPlane.Storage;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// What a storage worker consists of, and the rules by which a name's versions follow each other. One
-/// thread, the loop's. Here, and only here, the engines meet.
+/// What a storage worker consists of, and the rules by which a name's versions follow each other.
+/// One thread, the loop's. Here, and only here, the engines meet.
 /// </summary>
 internal sealed class StorageService : IDisposable
 {
@@ -18,7 +18,8 @@ internal sealed class StorageService : IDisposable
 
     private readonly NameClaims _claims = new();
     private readonly Dictionary<string, long> _removed = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<ObjectEntry>> _passedOver = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<ObjectEntry>> _passedOver =
+        new(StringComparer.Ordinal);
 
     public StorageService(
         IReactor reactor, BufferPool pool, DeviceSet devices, KeyRing keys, ComputeThreads threads,
@@ -66,13 +67,15 @@ internal sealed class StorageService : IDisposable
     /// Slabs of the pool: every transfer's slots, plus one for each manifest that is read outside a
     /// transfer. A full pool therefore means that a permit was not taken.
     /// </summary>
-    public static int SlabsNeeded => (Limits.TransfersMax * StripeSlots.PerTransfer) + StatReadersMax;
+    public static int SlabsNeeded =>
+        (Limits.TransfersMax * StripeSlots.PerTransfer) + StatReadersMax;
 
     public static int SlabBytesFor(in StripeGeometry geometry) =>
         (int)ShardFile.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry));
 
     /// <summary>True where the name has an object or one is being committed.</summary>
-    public bool IsTaken(ObjectName name) => Catalog.Find(name) is not null || _claims.IsHeld(name.Text);
+    public bool IsTaken(ObjectName name) =>
+        Catalog.Find(name) is not null || _claims.IsHeld(name.Text);
 
     public Fault NameTaken(ObjectName name) => new(
         FaultCode.Exists,
@@ -95,8 +98,8 @@ internal sealed class StorageService : IDisposable
     }
 
     /// <summary>
-    /// Makes a durable object visible and gives back what it replaces. Where a later version or removal
-    /// came first, the new object is the one that is given back.
+    /// Makes a durable object visible and gives back what it replaces. Where a later version or
+    /// removal came first, the new object is the one that is given back.
     /// </summary>
     /// <returns>True where it replaced an earlier version.</returns>
     public bool Publish(ObjectEntry entry)
@@ -121,8 +124,8 @@ internal sealed class StorageService : IDisposable
     }
 
     /// <summary>
-    /// Notes a version that is on the devices beside the one in the catalog: an older one, or a newer one of
-    /// which too little is here. It goes with the next put or removal of its name.
+    /// Notes a version that is on the devices beside the one in the catalog: an older one, or a
+    /// newer one of which too little is here. It goes with the next put or removal of its name.
     /// </summary>
     public void PassOver(ObjectEntry entry)
     {
@@ -134,7 +137,9 @@ internal sealed class StorageService : IDisposable
         entries.Add(entry);
     }
 
-    /// <summary>The name is removed up to that time: it leaves the catalog and its files go.</summary>
+    /// <summary>
+    /// The name is removed up to that time: it leaves the catalog and its files go.
+    /// </summary>
     public void Forget(ObjectName name, long removedMs)
     {
         NoteRemoved(new Tombstone(name.Text, removedMs));
@@ -147,7 +152,9 @@ internal sealed class StorageService : IDisposable
         RemovePassedOver(name);
     }
 
-    /// <summary>The tombstone has gone from every device: no version that it names is left anywhere.</summary>
+    /// <summary>
+    /// The tombstone has gone from every device: no version that it names is left anywhere.
+    /// </summary>
     public void ForgetTombstone(string name, long removedMs)
     {
         // While a put of the name is under way its place in the order still depends on the removal.
@@ -161,7 +168,9 @@ internal sealed class StorageService : IDisposable
     public void NoteRemoved(Tombstone tombstone) => _removed[tombstone.Name] = Math.Max(
         _removed.GetValueOrDefault(tombstone.Name), tombstone.RemovedMs);
 
-    /// <summary>Milliseconds since 1970 up to which versions of the name are removed; 0 for none.</summary>
+    /// <summary>
+    /// Milliseconds since 1970 up to which versions of the name are removed; 0 for none.
+    /// </summary>
     public long RemovedMs(string name) => _removed.GetValueOrDefault(name);
 
     public void Dispose()

@@ -3,8 +3,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// One call that moves an object's bytes: who can end it (the caller withdrew it, or its other end moves
-/// nothing for too long), and how far it is. Loop thread only.
+/// One call that moves an object's bytes: who can end it (the caller withdrew it, or its other end
+/// moves nothing for too long), and how far it is. Loop thread only.
 /// </summary>
 internal sealed class TransferWatch : IDisposable
 {
@@ -17,7 +17,9 @@ internal sealed class TransferWatch : IDisposable
     private long _reportedAt;
     private bool _stalled;
 
-    /// <param name="report">Takes bytes done and bytes in all; null where the caller wants no progress.</param>
+    /// <param name="report">
+    /// Takes bytes done and bytes in all; null where the caller wants no progress.
+    /// </param>
     public TransferWatch(Action<long, long?>? report) => _report = report;
 
     public CancellationToken Token => _source.Token;
@@ -31,8 +33,8 @@ internal sealed class TransferWatch : IDisposable
         : new Fault(FaultCode.Canceled, "the caller withdrew the call or went away");
 
     /// <summary>
-    /// Milliseconds since the transfer was told to end; null while it may go on. One that does not end
-    /// waits for a device that no longer answers.
+    /// Milliseconds since the transfer was told to end; null while it may go on. One that does not
+    /// end waits for a device that no longer answers.
     /// </summary>
     public long? EndingMs => Environment.TickCount64 - _endedAt;
 
@@ -58,7 +60,9 @@ internal sealed class TransferWatch : IDisposable
         }
     }
 
-    /// <summary>Ends the transfer where it has moved nothing for too long. Called about once a second.</summary>
+    /// <summary>
+    /// Ends the transfer where it has moved nothing for too long. Called about once a second.
+    /// </summary>
     public void CheckIdle(TimeSpan idleMax)
     {
         if (_endedAt is null && Environment.TickCount64 - _movedAt >= idleMax.TotalMilliseconds)

@@ -8,8 +8,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The calls on a storage worker's channel: decodes each, runs it, answers it. Transfers run side by side,
-/// each an async method on the loop; everything else is answered at once.
+/// The calls on a storage worker's channel: decodes each, runs it, answers it. Transfers run side
+/// by side, each an async method on the loop; everything else is answered at once.
 /// </summary>
 internal sealed class WorkerCalls : IRpcPeer
 {
@@ -41,7 +41,8 @@ internal sealed class WorkerCalls : IRpcPeer
 
     public void OnRefused(RpcConnection connection, RpcRefusal refusal)
     {
-        // Only the supervisor is at the other end; a line of its that is none means that one of us is broken.
+        // Only the supervisor is at the other end; a line of its that is none means that one of us
+        // is broken.
         Console.Error.WriteLine($"worker.refused reason=\"{refusal.Fault.Message}\"");
     }
 
@@ -95,7 +96,9 @@ internal sealed class WorkerCalls : IRpcPeer
         }
         else if (call.Method == WorkerMethods.StorageStatus.Name)
         {
-            Reply(connection, call, WorkerMethods.StorageStatus, (service, _) => ObjectReports.Status(service));
+            Reply(
+                connection, call, WorkerMethods.StorageStatus,
+                (service, _) => ObjectReports.Status(service));
         }
         else if (call.Method == WorkerMethods.Ping.Name)
         {
@@ -137,7 +140,9 @@ internal sealed class WorkerCalls : IRpcPeer
         Answer(connection, call, RpcMethods.ObjectStat, result);
     }
 
-    /// <summary>Runs a put or a get: waits for its permit, moves bytes, answers, cleans up.</summary>
+    /// <summary>
+    /// Runs a put or a get: waits for its permit, moves bytes, answers, cleans up.
+    /// </summary>
     private async void Transfer<TParameters, TResult>(
         RpcConnection connection,
         RpcMessage call,
@@ -160,7 +165,8 @@ internal sealed class WorkerCalls : IRpcPeer
             : null);
         if (!_transfers.TryAdd(id, watch))
         {
-            connection.Answer(call, new Fault(FaultCode.InvalidRequest, $"call {id} is under way already"));
+            connection.Answer(
+                call, new Fault(FaultCode.InvalidRequest, $"call {id} is under way already"));
             return;
         }
 
@@ -216,7 +222,8 @@ internal sealed class WorkerCalls : IRpcPeer
         _ => false,
     };
 
-    private static void ReportProgress(RpcConnection connection, long id, long bytes, long? total) =>
+    private static void ReportProgress(
+        RpcConnection connection, long id, long bytes, long? total) =>
         connection.TrySend(RpcWriter.Notification(
             WorkerMethods.Progress,
             new ObjectProgress { Id = id, Bytes = bytes, BytesTotal = total },
@@ -255,10 +262,11 @@ internal sealed class WorkerCalls : IRpcPeer
                 transfer.CheckIdle(TimeSpan.FromSeconds(Limits.TransferIdleSecondsMax));
                 if (transfer.EndingMs > s_endingMax.TotalMilliseconds)
                 {
-                    // No call reaches an operation that the kernel does not give back. A fresh worker serves
-                    // the others, and shows the device as it finds it.
+                    // No call reaches an operation that the kernel does not give back. A fresh
+                    // worker serves the others, and shows the device as it finds it.
                     Environment.FailFast(
-                        $"a transfer was told to end {transfer.EndingMs} ms ago and still waits for a device");
+                        $"a transfer that was told to end {transfer.EndingMs} ms ago "
+                            + "still waits for a device");
                 }
             }
         }

@@ -88,7 +88,8 @@ internal sealed class WorkerStart : IDisposable
         Ring = Reactor.Kind,
         RingReason = Reactor.Reason,
         ErasureKernel = ErasureKernels.Name(ErasureKernels.Active),
-        DevicesInUse = [.. Service.Devices.All.Where(device => device.IsOpen).Select(device => device.Path)],
+        DevicesInUse =
+            [.. Service.Devices.All.Where(device => device.IsOpen).Select(device => device.Path)],
         Remarks = remarks,
     };
 

@@ -85,8 +85,8 @@ public sealed class StateDirectory : IDisposable
     }
 
     /// <summary>
-    /// Paths at which devices were in use before, from the file <c>devices</c>, one a line. A directory at
-    /// one of them that is empty now is a disk that is not mounted, not a new device.
+    /// Paths at which devices were in use before, from the file <c>devices</c>, one a line. A
+    /// directory at one of them that is empty now is a disk that is not mounted, not a new device.
     /// </summary>
     public IReadOnlySet<string> DevicesInUse => _devicesInUse;
 
@@ -99,7 +99,8 @@ public sealed class StateDirectory : IDisposable
         }
 
         _devicesInUse.UnionWith(paths);
-        string text = string.Concat(_devicesInUse.Order(StringComparer.Ordinal).Select(path => path + "\n"));
+        string text = string.Concat(
+            _devicesInUse.Order(StringComparer.Ordinal).Select(path => path + "\n"));
         return WriteNew(Path, DevicesFile, Encoding.UTF8.GetBytes(text), replace: true);
     }
 
@@ -169,16 +170,16 @@ public sealed class StateDirectory : IDisposable
         "restore it from a copy; its id is also in every device's pangea-device.json");
 
     /// <summary>
-    /// Devices that hold objects of a lost key must not silently get a new one: the old objects would be
-    /// unusable, and restoring the old file later would make the new ones so.
+    /// Devices that hold objects of a lost key must not silently get a new one: the old objects
+    /// would be unusable, and restoring the old file later would make the new ones so.
     /// </summary>
     private static Fault? CheckKey(string path) =>
         File.Exists(System.IO.Path.Combine(path, "state.json")) && !File.Exists(KeyPathOf(path))
             ? new Fault(
                 FaultCode.Corrupt,
                 $"the state {path} has lost its key file {KeyPathOf(path)}",
-                "restore the file from a copy; without it no object can be read. For a new, empty appliance "
-                    + "choose another state directory")
+                "restore the file from a copy; without it no object can be read. For a new, "
+                    + "empty appliance choose another state directory")
             : null;
 
     /// <summary>
