@@ -215,14 +215,16 @@ public sealed class CrashAndFaultTests
             Assert.True(rig.Put("a", first).IsOk);
             foreach (string file in options.FilesIn("objects"))
             {
-                string device = Path.GetFileName(Path.GetDirectoryName(Path.GetDirectoryName(file))!);
+                string device = Path.GetFileName(
+                    Path.GetDirectoryName(Path.GetDirectoryName(file))!);
                 File.Copy(file, Path.Combine(kept, $"{device}-{Path.GetFileName(file)}"));
             }
 
             Assert.True(rig.Put("a", PutGetTests.Mixed(50_000)).IsOk);
         }
 
-        // A put that was refused, whose files could not be removed on two devices, beside the old version.
+        // A put that was refused, whose files could not be removed on two devices, beside the old
+        // version.
         foreach (string file in options.FilesIn("objects").Skip(2))
         {
             File.Delete(file);
@@ -231,13 +233,15 @@ public sealed class CrashAndFaultTests
         foreach (string file in Directory.GetFiles(kept))
         {
             string[] parts = Path.GetFileName(file).Split('-');
-            File.Copy(file, Path.Combine(options.Scratch, "..", "devices", parts[0], "objects", parts[1]));
+            File.Copy(file,
+                Path.Combine(options.Scratch, "..", "devices", parts[0], "objects", parts[1]));
         }
 
         using (var rig = new StorageRig(options))
         {
             Assert.Equal(first, rig.Get("a").Content);
-            Assert.Equal(14, options.FilesIn("objects").Length); // Its other devices might come back.
+            // Its other devices might come back.
+            Assert.Equal(14, options.FilesIn("objects").Length);
             Assert.True(rig.Remove("a").IsOk);
             Assert.Empty(options.FilesIn("objects"));
         }
@@ -277,7 +281,8 @@ public sealed class CrashAndFaultTests
         for (int i = 0; i < 200; i++)
         {
             File.WriteAllBytes(
-                Path.Combine(options.DevicePaths[0], "objects", ObjectId.New().ToString()), new byte[8192]);
+                Path.Combine(options.DevicePaths[0], "objects", ObjectId.New().ToString()),
+                new byte[8192]);
         }
 
         using var rig = new StorageRig(options);
@@ -302,7 +307,8 @@ public sealed class CrashAndFaultTests
         using (var rig = new StorageRig(options))
         {
             Assert.Equal(Storage.DeviceState.Missing, rig.Service.Devices.All[4].State);
-            Assert.Contains("in use before", rig.Service.Devices.All[4].Reason, StringComparison.Ordinal);
+            Assert.Contains(
+                "in use before", rig.Service.Devices.All[4].Reason, StringComparison.Ordinal);
             Assert.Empty(Directory.GetFileSystemEntries(options.DevicePaths[4]));
             Assert.Equal(11, rig.Put("b", [4]).Value.DevicesCommitted);
         }
@@ -322,7 +328,8 @@ public sealed class CrashAndFaultTests
             overwrite: true);
         using var rig = new StorageRig(options);
 
-        Assert.Contains("is a copy of device 3", rig.Service.Devices.All[8].Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "is a copy of device 3", rig.Service.Devices.All[8].Reason, StringComparison.Ordinal);
         Assert.Equal(11, rig.Put("a", [1]).Value.DevicesCommitted);
     }
 

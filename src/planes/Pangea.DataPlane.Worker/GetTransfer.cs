@@ -99,8 +99,8 @@ internal sealed class GetTransfer
             ? Result.Ok
             : new Fault(
                 FaultCode.Unsupported,
-                $"object \"{manifest.Name}\" has stripes of "
-                    + $"{manifest.Geometry.StripeBytes} bytes in {manifest.Geometry.Redundancy}, more than this worker's buffers hold",
+                $"object \"{manifest.Name}\" has stripes of {manifest.Geometry.StripeBytes} "
+                    + $"bytes in {manifest.Geometry.Redundancy}, too large for the buffers",
                 "set storage.stripeBytes at least that high and restart the appliance");
     }
 
