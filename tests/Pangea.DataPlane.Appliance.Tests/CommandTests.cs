@@ -103,7 +103,14 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
         Assert.True(put.WaitForExit(s_timeMax));
         Assert.Equal(130, put.ExitCode);
         Assert.Equal("\npangea: interrupted\n", put.StandardError.ReadToEnd());
-        put.StandardInput.Close();
+
+        // The pipe breaks once the worker has let go of it. Closing it before would look like the
+        // end of the input, which no reader can tell from an interrupted writer.
+        _appliance.WaitFor("withdrawn put", () => Record.Exception(() =>
+        {
+            put.StandardInput.BaseStream.WriteByte(0);
+            put.StandardInput.BaseStream.Flush();
+        }) is IOException);
         Assert.Equal(3, _appliance.Run("stat", "interrupted").ExitCode);
     }
 

@@ -25,12 +25,15 @@ internal sealed class Interruption : IDisposable
         ];
     }
 
-    /// <summary>Sets what an interruption has to undo; null when nothing is left to undo.</summary>
-    public void Undo(Action? cleanUp)
+    /// <summary>
+    /// Runs a step that an interruption may come before or after, but not into; it returns what is
+    /// to be undone from then on, or null when nothing is.
+    /// </summary>
+    public void Step(Func<Action?> step)
     {
         lock (_lock)
         {
-            _cleanUp = cleanUp;
+            _cleanUp = step();
         }
     }
 

@@ -46,15 +46,19 @@ internal static class GetCommand
             return ExitCodes.NotReachable;
         }
 
-        Result<LocalTarget> opened = LocalTarget.Open(output, name);
+        using var interruption = new Interruption(context.Err);
+        Result<LocalTarget> opened = default;
+        interruption.Step(() =>
+        {
+            opened = LocalTarget.Open(output, name);
+            return opened.IsOk ? opened.Value.Abandon : null;
+        });
         if (!opened.IsOk)
         {
             return context.FailFile(opened.Fault);
         }
 
         using LocalTarget target = opened.Value;
-        using var interruption = new Interruption(context.Err);
-        interruption.Undo(target.Abandon);
         long started = Stopwatch.GetTimestamp();
         bool progress = TransferProgress.IsShown(context);
         var parameters = new ObjectGetParameters { Name = name, Progress = progress };
@@ -65,11 +69,19 @@ internal static class GetCommand
             onNotification => client.Call(
                 RpcMethods.ObjectGet, parameters, [target.File], onNotification));
         TimeSpan time = Stopwatch.GetElapsedTime(started);
-        Fault? localFault = result.IsOk ? target.Commit() : null;
-        interruption.Undo(null);
+        Fault? localFault = null;
+        interruption.Step(() =>
+        {
+            localFault = result.IsOk ? target.Commit() : null;
+            if (!result.IsOk || localFault is not null)
+            {
+                target.Abandon();
+            }
+
+            return null;
+        });
         if (!result.IsOk || localFault is not null)
         {
-            target.Abandon();
             return result.IsOk ? context.FailFile(localFault!) : context.Fail(result.Fault);
         }
 
