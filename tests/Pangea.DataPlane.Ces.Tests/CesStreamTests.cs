@@ -58,6 +58,34 @@ public sealed class CesStreamTests
     }
 
     [Fact]
+    public async Task Stripes_may_be_longer_than_a_pipe_holds()
+    {
+        // A default pipe stops its writer at 64 KiB; a stripe has 1 MiB.
+        byte[] content = StripeFixture.Random(2_500_000, 8);
+        using KeyRing keys = KeyRing.Of(MasterKey.Generate());
+        var source = new Pipe();
+        MemoryStream[] shards = [.. Enumerable.Range(0, 12).Select(_ => new MemoryStream())];
+        using CesEncoder encoder = CesEncoder.Create(keys).Value;
+        Task<Result<Manifest>> encoding = encoder.EncodeAsync(
+            source.Reader, [.. shards.Select(shard => PipeWriter.Create(shard))]);
+        await source.Writer.WriteAsync(content);
+        await source.Writer.CompleteAsync();
+
+        Assert.True((await encoding).IsOk);
+        var output = new Pipe();
+        using var decoder = new CesDecoder(keys);
+        Task<Result<Manifest>> decoding = decoder.DecodeAsync(
+            [.. shards.Select(shard => new MemoryStream(shard.ToArray()))], output.Writer);
+        var restored = new MemoryStream();
+        Task reading = output.Reader.CopyToAsync(restored);
+
+        Assert.True((await decoding).IsOk);
+        await output.Writer.CompleteAsync();
+        await reading;
+        Assert.Equal(content, restored.ToArray());
+    }
+
+    [Fact]
     public async Task Mends_damage_and_says_when_it_cannot()
     {
         byte[] content = StripeFixture.Random(100_000, 4);

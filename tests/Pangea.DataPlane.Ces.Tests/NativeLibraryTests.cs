@@ -11,6 +11,9 @@ public sealed class NativeLibraryTests : IDisposable
     private readonly string _folder =
         Directory.CreateTempSubdirectory("pangea-native-").FullName;
 
+    private static string BuildScript => Path.GetFullPath(Path.Combine(
+        Tests, "../../src/engines/Pangea.DataPlane.Ces/native/build"));
+
     private static string Tests =>
         Path.GetDirectoryName(Path.GetDirectoryName(GoldenObjects.Folder("x")))!;
 
@@ -27,6 +30,31 @@ public sealed class NativeLibraryTests : IDisposable
             $"-Wl,-rpath,{_folder}");
 
         Assert.Equal("ok", Run(program).Trim());
+    }
+
+    [SkippableFact]
+    public void The_c_side_compiles_for_nativeaot_too()
+    {
+        // Linking needs the NativeAOT pack; what is checked is that both sides name the same
+        // exports.
+        Build();
+        string source = Path.Combine(
+            Path.GetDirectoryName(BuildScript)!, "pangea_ces.c");
+        string target = Path.Combine(_folder, "aot.o");
+        Run(
+            "cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-DCES_NATIVE_AOT", "-c", "-o", target,
+            source);
+
+        string exports = File.ReadAllText(Path.Combine(
+            Path.GetDirectoryName(BuildScript)!, "../Abi/CesExports.cs"));
+        string[] wanted =
+        [
+            .. Run("nm", "--undefined-only", target).Split('\n')
+                .Select(line => line.Trim().Split(' ')[^1])
+                .Where(symbol => symbol.StartsWith("pangea_ces_", StringComparison.Ordinal)),
+        ];
+        Assert.Equal(6, wanted.Length);
+        Assert.All(wanted, symbol => Assert.Contains($"\"{symbol}\"", exports));
     }
 
     [SkippableFact]
@@ -84,11 +112,8 @@ public sealed class NativeLibraryTests : IDisposable
     private void Build()
     {
         Run("cc", "--version");
-        string source = Path.GetFullPath(Path.Combine(
-            Tests, "../../src/engines/Pangea.DataPlane.Ces/native/build"));
-
         // The engine that this test was built with lies beside it; a deps file of its own is not
         // needed.
-        Run("bash", source, _folder, AppContext.BaseDirectory);
+        Run("bash", BuildScript, _folder, AppContext.BaseDirectory);
     }
 }

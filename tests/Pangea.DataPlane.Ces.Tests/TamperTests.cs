@@ -113,6 +113,25 @@ public sealed class TamperTests
         Assert.Equal(plain, restored);
     }
 
+    [Theory]
+    [InlineData(0, 11)]
+    [InlineData(9, 3)]
+    public void Healing_does_not_spread_a_forged_shard(int forged, int lost)
+    {
+        using var stripe =
+            new StripeFixture(StripeFixture.Random(60_000, 5), CompressionLevel.Skip);
+        stripe.Lose(lost);
+        stripe.Shard(forged)[77] ^= 1;
+        MendPayload(stripe, forged);
+
+        Result rebuilt = stripe.Codec.Rebuild(
+            stripe.Cipher.ObjectId, stripe.Key.Id, stripe.Geometry, stripe.Info, stripe.Headers,
+            StripeFixture.HeaderStride, stripe.Payload, stripe.Shards);
+
+        Assert.Equal(FaultCode.Corrupt, rebuilt.Fault!.Code);
+        Assert.NotEqual(ShardState.Ok, stripe.Shards[lost]);
+    }
+
     [Fact]
     public void A_forged_shard_among_exactly_k_is_corrupt_and_shows_nothing()
     {

@@ -133,7 +133,8 @@ public static class ParallelFiles
         {
             work();
         }
-        catch (IOException failure)
+        catch (Exception failure)
+            when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             // RandomAccess reports what the kernel says only as an exception.
             order.Fail(new Fault(FaultCode.Io, failure.Message));

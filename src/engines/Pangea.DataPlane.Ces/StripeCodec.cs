@@ -139,7 +139,9 @@ public sealed partial class StripeCodec : IDisposable
     /// <summary>
     /// Makes the shards anew that are not usable, header and payload, exactly as they were first
     /// written, from any k others and without the key (decision A10). Afterwards every state is Ok.
-    /// Faults: Unavailable.
+    /// Faults: Unavailable; Corrupt where more than k were usable and they contradict each other,
+    /// which without the key is the only sign of a forged one. On a fault nothing may be written
+    /// back.
     /// </summary>
     public Result Rebuild(
         ObjectId objectId,
@@ -161,6 +163,16 @@ public sealed partial class StripeCodec : IDisposable
         }
 
         Reconstruct(geometry, expected, payload, shards, dataOnly: false);
+        if (shards.Count(ShardState.Ok) > geometry.Redundancy.DataShards
+            && !IsConsistent(geometry.Redundancy, expected, payload))
+        {
+            return new Fault(
+                FaultCode.Corrupt,
+                $"the shards of stripe {expected.StripeIndex} of object {objectId} contradict each "
+                    + "other although their checksums fit",
+                "one was forged; reading the object with its key finds out which");
+        }
+
         Span<byte> tag = stackalloc byte[ObjectCipher.TagBytes];
         ShardHeader.Tag(headers[(shards.IndexOf(ShardState.Ok) * headerStride)..]).CopyTo(tag);
         for (int i = 0; i < shards.Length; i++)
@@ -180,6 +192,15 @@ public sealed partial class StripeCodec : IDisposable
     {
         _zstd.Dispose();
         CryptographicOperations.ZeroMemory(_scratch);
+    }
+
+    private bool IsConsistent(
+        Redundancy redundancy, in StripeInfo stripe, ReadOnlySpan<byte> payload)
+    {
+        int dataBytes = redundancy.DataShards * stripe.ShardBytes;
+        int allBytes = redundancy.TotalShards * stripe.ShardBytes;
+        return Erasure(redundancy)
+            .Verify(payload[..dataBytes], payload[dataBytes..allBytes], stripe.ShardBytes);
     }
 
     private static Span<byte> Shard(Span<byte> payload, in StripeInfo stripe, int index) =>

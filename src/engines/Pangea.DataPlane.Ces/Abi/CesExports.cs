@@ -18,7 +18,8 @@ internal static unsafe class CesExports
     private static ulong s_lastHandle;
 
     /// <summary>A null key asks for a random one.</summary>
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(
+        EntryPoint = "pangea_ces_new", CallConvs = [typeof(CallConvCdecl)])]
     internal static int New(
         CesNativeOptions* options, byte* key, ulong* handle, byte* message, int messageBytes)
     {
@@ -43,7 +44,8 @@ internal static unsafe class CesExports
         return 0;
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(
+        EntryPoint = "pangea_ces_key", CallConvs = [typeof(CallConvCdecl)])]
     internal static int Key(ulong handle, byte* key, byte* message, int messageBytes)
     {
         CesInstance? instance = Find(handle);
@@ -57,7 +59,8 @@ internal static unsafe class CesExports
         return 0;
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(
+        EntryPoint = "pangea_ces_process", CallConvs = [typeof(CallConvCdecl)])]
     internal static int Process(
         ulong handle,
         byte* data,
@@ -87,7 +90,8 @@ internal static unsafe class CesExports
         return 0;
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(
+        EntryPoint = "pangea_ces_reconstruct", CallConvs = [typeof(CallConvCdecl)])]
     internal static int Reconstruct(
         ulong handle,
         CesNativeShard* shards,
@@ -129,10 +133,12 @@ internal static unsafe class CesExports
         return 0;
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(
+        EntryPoint = "pangea_ces_free_memory", CallConvs = [typeof(CallConvCdecl)])]
     internal static void FreeMemory(void* memory) => NativeMemory.Free(memory);
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(
+        EntryPoint = "pangea_ces_free_handle", CallConvs = [typeof(CallConvCdecl)])]
     internal static void Free(ulong handle)
     {
         CesInstance? instance;

@@ -1,6 +1,7 @@
 /* Forwards the C interface to the exports of Pangea.DataPlane.Ces.dll, which it loads into a .NET runtime
- * through hostfxr on the first call. Where NativeAOT is at hand the same exports are built natively and this
- * file is not needed. The managed side writes messages into this file's thread-local buffer. */
+ * through hostfxr on the first call. With -DCES_NATIVE_AOT it forwards to the same exports of an engine that
+ * NativeAOT compiled (dotnet publish -p:PublishAot=true -p:NativeLib=Shared), to be linked with it, and needs no
+ * runtime. The managed side writes messages into this file's thread-local buffer. */
 #define _GNU_SOURCE
 #include "pangea_ces.h"
 
@@ -46,6 +47,31 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int ready;
 static char start_error[MESSAGE_BYTES] = "the .NET runtime did not start";
 static _Thread_local char message[MESSAGE_BYTES];
+
+#ifdef CES_NATIVE_AOT
+
+extern int32_t pangea_ces_new(
+    const ces_options *, const uint8_t *, ces_handle *, char *, int32_t);
+extern int32_t pangea_ces_key(ces_handle, uint8_t *, char *, int32_t);
+extern int32_t pangea_ces_process(
+    ces_handle, const uint8_t *, size_t, ces_shard **, size_t *, char *, int32_t);
+extern int32_t pangea_ces_reconstruct(
+    ces_handle, const ces_shard *, size_t, uint8_t **, size_t *, char *, int32_t);
+extern void pangea_ces_free_memory(void *);
+extern void pangea_ces_free_handle(ces_handle);
+
+static void start(void)
+{
+    managed.create = pangea_ces_new;
+    managed.key = pangea_ces_key;
+    managed.process = pangea_ces_process;
+    managed.reconstruct = pangea_ces_reconstruct;
+    managed.free_memory = pangea_ces_free_memory;
+    managed.free_handle = pangea_ces_free_handle;
+    ready = 1;
+}
+
+#else
 
 /* The highest version under root/host/fxr; versions are compared number by number. */
 static int find_hostfxr(const char *root, char *path)
@@ -156,6 +182,8 @@ static void start(void)
         && bind((load_fn)load, assembly, "Free", (void **)&managed.free_handle);
     close_context(context);
 }
+
+#endif
 
 static int32_t begin(void)
 {
