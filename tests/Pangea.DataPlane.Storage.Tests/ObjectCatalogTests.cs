@@ -11,7 +11,7 @@ namespace Pangea.DataPlane.Storage.Tests;
 public sealed class ObjectCatalogTests
 {
     private static ObjectEntry Entry(string name, long bytes = 1, long createdMs = 1) => new(
-        ObjectName.Parse(name).Value, ObjectId.New(), createdMs, bytes, 2 * bytes, 0xFFF);
+        ObjectName.Parse(name).Value, ObjectId.New(), createdMs, bytes, 2 * bytes, 8, 0xFFF);
 
     [Fact]
     public void Lists_every_prefix_and_page_as_a_sorted_list_does()

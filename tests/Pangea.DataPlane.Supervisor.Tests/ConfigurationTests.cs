@@ -29,14 +29,14 @@ public sealed class ConfigurationTests : IDisposable
         string file =
             Write(
                 "user: 7\nstate: from-file\nsocket: from-file.sock\n"
-                + "storage:\n  compression: \"off\"\n");
+                + "storage:\n  compression: none\n");
         ApplianceConfiguration configuration = Load(
             ["--state", "/from-flag", $"--config={file}"],
             ("PANGEA_STATE", "/from-environment"),
             ("PANGEA_SOCKET", "/from-environment.sock")).Value;
         Assert.Equal("/from-flag", configuration.StateDirectory);
         Assert.Equal("/from-environment.sock", configuration.SocketPath);
-        Assert.Equal("off", configuration.Compression);
+        Assert.Equal("none", configuration.Compression);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class ConfigurationTests : IDisposable
         string devices = string.Concat(Enumerable.Range(0, 3).Select(i => $"    - /srv/{i}\n"));
         string file = Write(
             $"state: st\nsocket: /s.sock\nstorage:\n  devices:\n{devices}  redundancy: 2+1\n"
-            + "  stripeMiB: 2\n  compression: auto\nworkers:\n  storage:\n    core: 0\n");
+            + "  stripeMiB: 2\n  compression: balanced\nworkers:\n  storage:\n    core: 0\n");
         Result<ConfigurationValues> read = ConfigurationFile.Read(file);
         Assert.True(read.IsOk, read.Fault?.ToString());
         Assert.Equal(Path.Combine(_directory.FullName, "st"), read.Value.StateDirectory);
@@ -100,6 +100,10 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("state: \"a", ":1:")]
     [InlineData("state: a\n---\nstate: b", "second document")]
     [InlineData("? [a]\n: b", "unknown key")]
+    [InlineData("storage:\n  classes:\n    default:\n      redundancy: 4+2", "no name for a class")]
+    [InlineData("storage:\n  classes:\n    a:\n      colour: red", "unknown key \"colour\"")]
+    [InlineData("storage:\n  classes:\n    a:\n      compression: lots", "none of none")]
+    [InlineData("storage:\n  classes: a", "mapping")]
     public void A_wrong_file_is_refused(string text, string message) =>
         Assert.Contains(message, Refused(Write(text)).Message);
 

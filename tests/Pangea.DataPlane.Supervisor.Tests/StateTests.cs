@@ -18,6 +18,64 @@ public sealed class StateTests : IDisposable
     public void Dispose() => _directory.Delete(recursive: true);
 
     [Fact]
+    public void A_known_state_without_its_key_is_refused_and_gets_no_new_one()
+    {
+        StateDirectory.Open(StatePath).Value.Dispose();
+        File.Delete(Path.Combine(StatePath, "keys", "master.key"));
+
+        Result<StateDirectory> opened = StateDirectory.Open(StatePath);
+
+        Assert.Equal(FaultCode.Corrupt, opened.Fault!.Code);
+        Assert.Contains("restore", opened.Fault.Hint, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(Path.Combine(StatePath, "keys")));
+    }
+
+    [Fact]
+    public void A_second_key_stands_behind_the_first_in_a_private_file()
+    {
+        using StateDirectory state = StateDirectory.Open(StatePath).Value;
+        string first = Assert.Single(state.KeyIds().Value);
+
+        string second = state.AddKey().Value;
+
+        Assert.Equal([first, second], state.KeyIds().Value);
+        Assert.Equal(PrivateFile, File.GetUnixFileMode(state.KeyPath));
+        Assert.Equal(["master.key"], Directory.GetFiles(
+            Path.Combine(StatePath, "keys")).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Devices_in_use_are_remembered()
+    {
+        using (StateDirectory state = StateDirectory.Open(StatePath).Value)
+        {
+            Assert.Empty(state.DevicesInUse);
+            Assert.Null(state.NoteDevicesInUse(["/b", "/a"]));
+            Assert.Null(state.NoteDevicesInUse(["/a"]));
+        }
+
+        using StateDirectory again = StateDirectory.Open(StatePath).Value;
+        Assert.Equal(["/a", "/b"], again.DevicesInUse.Order());
+    }
+
+    [Fact]
+    public void Geometries_of_every_configuration_are_remembered()
+    {
+        using (StateDirectory state = StateDirectory.Open(StatePath).Value)
+        {
+            Assert.Null(state.NoteGeometries(Configuration("--redundancy", "6+6")));
+            Assert.Null(state.NoteGeometries(Configuration("--stripe-bytes", "4096")));
+        }
+
+        File.AppendAllText(Path.Combine(StatePath, "geometries"), "a line that is none\n");
+        using StateDirectory again = StateDirectory.Open(StatePath).Value;
+        Assert.Equal(
+            ["6+6 1048576", "8+4 4096"],
+            again.Geometries.Select(known => $"{known.Redundancy.DataShards}+"
+                + $"{known.Redundancy.ParityShards} {known.StripeBytes}").Order());
+    }
+
+    [Fact]
     public void The_first_start_makes_a_private_key_and_an_identity_and_the_next_keeps_them()
     {
         string id;
@@ -160,7 +218,7 @@ public sealed class StateTests : IDisposable
             line);
     }
 
-    private static ApplianceConfiguration Configuration(string[] arguments) =>
+    private static ApplianceConfiguration Configuration(params string[] arguments) =>
         ConfigurationSources.Load(arguments, _ => null).Value;
 
     private static void Close(List<DeviceDirectory> devices, int expectedOpen)

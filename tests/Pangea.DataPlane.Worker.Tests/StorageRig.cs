@@ -25,10 +25,12 @@ internal sealed class StorageRig : IDisposable
     public StorageRig(StorageRigOptions options)
     {
         _options = options;
-        StripeGeometry geometry = StripeGeometry.Create(
-            options.Redundancy, options.StripeBytes, ShardFile.BlockBytes).Value;
-        _pool = BufferPool.Create(
-            StorageService.SlabBytesFor(geometry), StorageService.SlabsNeeded).Value;
+        Dictionary<string, ObjectClass> classes = new(options.Classes, StringComparer.Ordinal)
+        {
+            [ObjectClass.DefaultName] = ClassOf(options.Redundancy, options.StripeBytes),
+        };
+        int slabBytes = StorageService.SlabBytesFor(classes.Values.Select(kind => kind.Geometry));
+        _pool = BufferPool.Create(slabBytes, StorageService.SlabsNeeded).Value;
         IReactor inner = Reactors.Create(
             _pool, new ReactorOptions { Choice = options.Reactor }).Value;
         _reactor = new FaultInjectingReactor(
@@ -42,30 +44,36 @@ internal sealed class StorageRig : IDisposable
             mayFormat: options.MayFormat));
         Service = new StorageService(
             _reactor, _pool, new DeviceSet(devices), KeyRing.Parse(options.KeyText).Value,
-            ComputeThreads.Start(options.ComputeThreads).Value, geometry, CompressionMode.Balanced);
+            ComputeThreads.Start(options.ComputeThreads).Value, classes, slabBytes);
         _loop.Start();
         Remarks = OnLoop(async () => await ObjectRecovery.RunAsync(Service));
     }
 
     public StorageService Service { get; }
 
+    public static ObjectClass ClassOf(
+        Redundancy redundancy, int stripeBytes, CompressionMode mode = CompressionMode.Balanced) =>
+        new(StripeGeometry.Create(redundancy, stripeBytes, ShardFile.BlockBytes).Value, mode);
+
     /// <summary>What recovery said at the start.</summary>
     public IReadOnlyList<string> Remarks { get; }
 
     public Result<ObjectPutResult> Put(
-        string name, byte[] content, bool noClobber = false, long? announced = null)
+        string name, byte[] content, bool noClobber = false, long? announced = null,
+        string? kind = null)
     {
         string path = Path.Combine(_options.Scratch, Guid.NewGuid().ToString("n"));
         File.WriteAllBytes(path, content);
         using OwnedFd file = Files.Open(path, OpenFlags.Read).Value;
-        Result<ObjectPutResult> result = PutDescriptor(name, file, noClobber, announced);
+        Result<ObjectPutResult> result = PutDescriptor(
+            name, file, noClobber, announced, kind: kind);
         File.Delete(path);
         return result;
     }
 
     public Result<ObjectPutResult> PutDescriptor(
         string name, OwnedFd file, bool noClobber = false, long? announced = null,
-        TransferWatch? watch = null) => OnLoop(async () =>
+        TransferWatch? watch = null, string? kind = null) => OnLoop(async () =>
     {
         Result<CallerFile> source = CallerFile.ForReading(file, _reactor);
         if (!source.IsOk)
@@ -76,7 +84,13 @@ internal sealed class StorageRig : IDisposable
         using var own = new TransferWatch(null);
         return await PutTransfer.RunAsync(
             Service,
-            new ObjectPutParameters { Name = name, NoClobber = noClobber, Bytes = announced },
+            new ObjectPutParameters
+            {
+                Name = name,
+                NoClobber = noClobber,
+                Bytes = announced,
+                Class = kind,
+            },
             source.Value,
             watch ?? own);
     });
@@ -169,6 +183,9 @@ internal sealed class StorageRigOptions : IDisposable
     public int ComputeThreads { get; init; }
 
     public bool MayFormat { get; set; } = true;
+
+    /// <summary>Object classes beside the default one.</summary>
+    public Dictionary<string, ObjectClass> Classes { get; init; } = [];
 
     public string StateId { get; } = "rig";
 

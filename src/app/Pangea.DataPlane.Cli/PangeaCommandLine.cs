@@ -74,6 +74,7 @@ public static class PangeaCommandLine
                 ObjectCommands.CreateRemove(options),
                 StatusCommands.CreateStatus(options),
                 StatusCommands.CreateWorker(options),
+                KeyCommands.Create(options),
                 CapabilitiesCommand.Create(options),
                 SystemCommands.CreateVersion(options),
                 SystemCommands.CreateRpc(options),

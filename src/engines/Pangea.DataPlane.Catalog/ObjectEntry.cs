@@ -13,6 +13,13 @@ namespace Pangea.DataPlane.Catalog;
 /// <param name="Bytes">Length of the content.</param>
 /// <param name="StoredBytes">What all its shards occupy on the devices, headers and padding
 /// included.</param>
+/// <param name="DataShards">k: how many devices suffice to restore it.</param>
 /// <param name="DeviceMask">Bit i: device i holds its shard file.</param>
 public sealed record ObjectEntry(
-    ObjectName Name, ObjectId Id, long CreatedMs, long Bytes, long StoredBytes, ulong DeviceMask);
+    ObjectName Name,
+    ObjectId Id,
+    long CreatedMs,
+    long Bytes,
+    long StoredBytes,
+    int DataShards,
+    ulong DeviceMask);

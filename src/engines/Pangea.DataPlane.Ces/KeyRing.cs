@@ -69,6 +69,30 @@ public sealed class KeyRing : IDisposable
         return Result.Ok;
     }
 
+    /// <summary>
+    /// Takes the keys that <paramref name="newer"/> has and this ring has not, in their order, so
+    /// that the last of them becomes the current one. Keys that are here stay the same objects:
+    /// whoever uses one goes on. The other ring is used up.
+    /// </summary>
+    public Result Merge(KeyRing newer)
+    {
+        Result outcome = Result.Ok;
+        foreach (MasterKey key in newer._keys)
+        {
+            if (!outcome.IsOk || _keys.Exists(known => known.Id == key.Id))
+            {
+                key.Dispose();
+            }
+            else
+            {
+                outcome = Rotate(key);
+            }
+        }
+
+        newer._keys.Clear();
+        return outcome;
+    }
+
     public Result<MasterKey> Find(KeyId id)
     {
         foreach (MasterKey key in _keys)

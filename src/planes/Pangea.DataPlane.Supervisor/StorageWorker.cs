@@ -240,6 +240,8 @@ internal sealed class StorageWorker : IRpcPeer
             },
             StripeBytes = _configuration.StripeBytes,
             Compression = _configuration.Compression,
+            Classes = _configuration.Classes,
+            EarlierGeometries = _state.Geometries,
             Threads = _configuration.StorageThreads,
             Devices = devices,
             Keys = [new StartKey { Descriptor = descriptors.Count }],
@@ -252,6 +254,33 @@ internal sealed class StorageWorker : IRpcPeer
             new DescriptorSet(descriptors),
             Timeout.InfiniteTimeSpan,
             result => OnStarted(child, result));
+    }
+
+    /// <summary>
+    /// Hands the worker the key file anew. The callback gets null when the worker has taken it, or
+    /// will when it starts.
+    /// </summary>
+    public void ReloadKeys(Action<Fault?> onDone)
+    {
+        if (State != WorkerState.Ready)
+        {
+            onDone(null);
+            return;
+        }
+
+        Result<OwnedFd> key = _state.OpenKey();
+        if (!key.IsOk)
+        {
+            onDone(key.Fault);
+            return;
+        }
+
+        Calls.Call(
+            WorkerMethods.Keys,
+            new WorkerKeysParameters { Keys = [new StartKey { Descriptor = 0 }] },
+            new DescriptorSet([key.Value]),
+            TimeSpan.FromSeconds(WorkerMethods.Keys.TimeoutSeconds),
+            result => onDone(result.Fault));
     }
 
     private void OnStarted(ChildProcess child, Result<WorkerStartResult> result)

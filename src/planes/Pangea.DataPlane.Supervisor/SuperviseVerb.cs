@@ -25,7 +25,7 @@ public static class SuperviseVerb
         ("--user NAME|UID:GID", "whom workers run as under root (PANGEA_USER; default pangea)"),
         ("--redundancy K+M", "data and parity shards (default 8+4)"),
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
-        ("--compression auto|off", "whether stripes are compressed (default auto)"),
+        ("--compression MODE", "none, balanced (default), archive or adaptive"),
         ("--core N", "core of the storage worker (default: the last available one)"),
         ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
     ];
@@ -50,6 +50,11 @@ public static class SuperviseVerb
         }
 
         using StateDirectory held = state.Value;
+        if (held.NoteGeometries(configuration.Value) is { } notNoted)
+        {
+            return Report(notNoted);
+        }
+
         Result<ControlSocket> socket = ControlSocket.Listen(configuration.Value.SocketPath);
         if (!socket.IsOk)
         {

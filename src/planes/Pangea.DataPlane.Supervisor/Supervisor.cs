@@ -23,6 +23,7 @@ public sealed class Supervisor : IRpcPeer
 
     private readonly IReactor _reactor;
     private readonly ApplianceConfiguration _configuration;
+    private readonly StateDirectory _state;
     private readonly ControlSocket _socket;
     private readonly StorageWorker _worker;
     private readonly HashSet<RpcConnection> _clients = [];
@@ -38,6 +39,7 @@ public sealed class Supervisor : IRpcPeer
     {
         _reactor = reactor;
         _configuration = configuration;
+        _state = state;
         _socket = socket;
         _worker = new StorageWorker(reactor, configuration, state);
     }
@@ -199,6 +201,14 @@ public sealed class Supervisor : IRpcPeer
         {
             AnswerStatus(connection, message);
         }
+        else if (method == RpcMethods.KeyList)
+        {
+            AnswerKeys(connection, message, RpcMethods.KeyList, _state.KeyIds());
+        }
+        else if (method == RpcMethods.KeyRotate)
+        {
+            RotateKey(connection, message);
+        }
         else
         {
             connection.Answer(
@@ -224,6 +234,50 @@ public sealed class Supervisor : IRpcPeer
             null,
             s_statusTimeMax,
             storage => Reply(storage.IsOk ? storage.Value : null));
+    }
+
+    /// <summary>
+    /// The key is durable in the file before the worker hears of it; a worker that does not answer
+    /// reads it when it starts again.
+    /// </summary>
+    private void RotateKey(RpcConnection connection, RpcMessage message)
+    {
+        Result<string> added = _state.AddKey();
+        if (!added.IsOk)
+        {
+            connection.Answer(message, added.Fault);
+            return;
+        }
+
+        EventLog.Write("key.rotated", ("id", added.Value));
+        _worker.ReloadKeys(fault =>
+        {
+            if (fault is { Code: not FaultCode.WorkerLost })
+            {
+                connection.Answer(message, fault);
+            }
+            else
+            {
+                AnswerKeys(connection, message, RpcMethods.KeyRotate, _state.KeyIds());
+            }
+        });
+    }
+
+    private static void AnswerKeys(
+        RpcConnection connection,
+        RpcMessage message,
+        RpcMethod<Nothing, KeyListResult> method,
+        Result<IReadOnlyList<string>> ids)
+    {
+        if (ids.IsOk)
+        {
+            var result = new KeyListResult { Current = ids.Value[^1], Keys = ids.Value };
+            connection.Answer(RpcWriter.Result(message.Id.Span, method, result));
+        }
+        else
+        {
+            connection.Answer(message, ids.Fault);
+        }
     }
 
     private static SystemVersionResult DescribeVersion()

@@ -162,10 +162,11 @@ internal sealed class ObjectRecovery
             return;
         }
 
+        Redundancy redundancy = manifest.Geometry.Redundancy;
         var entry = new ObjectEntry(
             manifest.Name, manifest.ObjectId, createdMs, manifest.Bytes,
-            ObjectLocator.FileBytes(manifest) * BitOperations.PopCount(mask), mask);
-        Redundancy redundancy = manifest.Geometry.Redundancy;
+            ObjectLocator.FileBytes(manifest) * BitOperations.PopCount(mask),
+            redundancy.DataShards, mask);
         if (!_versions.TryGetValue(manifest.Name.Text, out List<Version>? versions))
         {
             _versions.Add(manifest.Name.Text, versions = new List<Version>(1));

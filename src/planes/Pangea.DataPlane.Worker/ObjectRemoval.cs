@@ -62,7 +62,7 @@ internal static class ObjectRemoval
             fault ??= devices[i].IsOpen ? result.Fault : null;
         }
 
-        int needed = Math.Max(1, holders - service.Geometry.Redundancy.DataShards + 1);
+        int needed = Math.Max(1, holders - entry.DataShards + 1);
         if (written >= needed)
         {
             return Result.Ok;

@@ -28,7 +28,9 @@ internal sealed class PutTransfer
     private readonly StripeGeometry _geometry;
     private readonly StripeSlots _slots;
     private readonly ObjectId _id;
-    private readonly KeyId _keyId;
+    private readonly MasterKey _key;
+    private readonly CompressionMode _compression;
+    private readonly CompressionGovernor? _governor;
     private readonly ObjectWriter _writer;
     private readonly StripeTable _table = new();
     private readonly ValueTask<Result>[] _writes;
@@ -45,16 +47,18 @@ internal sealed class PutTransfer
 
     private PutTransfer(
         StorageService service, ObjectName name, CallerFile source, TransferWatch watch,
-        ObjectId id, StripeSlots slots, ObjectWriter writer)
+        ObjectClass kind, MasterKey key, ObjectId id, StripeSlots slots, ObjectWriter writer)
     {
         _service = service;
         _name = name;
         _source = source;
         _watch = watch;
-        _geometry = service.Geometry;
+        _geometry = kind.Geometry;
+        _compression = kind.Compression;
+        _governor = _compression == CompressionMode.Adaptive ? new CompressionGovernor() : null;
         _slots = slots;
         _id = id;
-        _keyId = service.Keys.Current.Id;
+        _key = key;
         _writer = writer;
         _writes = new ValueTask<Result>[slots.Count];
         _writing = new bool[slots.Count];
@@ -78,18 +82,25 @@ internal sealed class PutTransfer
             return service.NameTaken(name.Value);
         }
 
+        Result<ObjectClass> kind = service.ClassOf(call.Class);
+        if (!kind.IsOk)
+        {
+            return kind.Fault;
+        }
+
+        StripeGeometry geometry = kind.Value.Geometry;
+        MasterKey key = service.Keys.Current; // A rotation meanwhile is for the next put.
         var id = ObjectId.New();
         Result<ObjectWriter> writer = ObjectWriter.Create(
-            service.Reactor, service.Pool, service.Devices, service.Geometry.Redundancy, id);
+            service.Reactor, service.Pool, service.Devices, geometry.Redundancy, id);
         if (!writer.IsOk)
         {
             return writer.Fault;
         }
 
-        using StripeSlots slots = StripeSlots.Rent(
-            service, service.Geometry, service.Keys.Current, id);
+        using StripeSlots slots = StripeSlots.Rent(service, geometry, key, id);
         var transfer = new PutTransfer(
-            service, name.Value, source, watch, id, slots, writer.Value);
+            service, name.Value, source, watch, kind.Value, key, id, slots, writer.Value);
         using (transfer._hash)
         {
             return await transfer.RunAsync(call);
@@ -186,7 +197,7 @@ internal sealed class PutTransfer
     {
         int head = Math.Min(first.PlainBytes, FileTypeDetector.HeadBytesMax);
         _fileType = FileTypeDetector.Detect(first.Plain(head), _name.Text);
-        _level = CompressionPolicy.Choose(_service.Compression, _fileType);
+        _level = CompressionPolicy.Choose(_compression, _fileType);
     }
 
     /// <summary>
@@ -198,7 +209,7 @@ internal sealed class PutTransfer
     {
         StripeSlot slot = _slots[stripe];
         _sealing[stripe % _slots.Count] = slot.Job.SealAsync(
-            _service.Threads, stripe, isLast, _level);
+            _service.Threads, stripe, isLast, _governor?.Limit(_level) ?? _level);
         _sealed = stripe + 1;
 
         // The hash is taken while another thread compresses.
@@ -217,7 +228,11 @@ internal sealed class PutTransfer
         int turn = (int)(stripe % _slots.Count);
         ValueTask<Result> job = _sealing[turn];
         _sealing[turn] = default;
+
+        // The next stripe has been read by now: whoever waits here waits for the compressor.
+        bool inputWaits = _service.Threads.Count == 0 || !job.IsCompleted;
         Result made = await job;
+        _governor?.Observe(inputWaits, IsOutputIdle());
         StripeSlot slot = _slots[stripe];
         made = made.IsOk ? _table.Add(slot.Job.Stripe) : made;
         if (made.IsOk)
@@ -228,6 +243,19 @@ internal sealed class PutTransfer
         }
 
         return made;
+    }
+
+    private bool IsOutputIdle()
+    {
+        for (int turn = 0; turn < _slots.Count; turn++)
+        {
+            if (_writing[turn] && !_writes[turn].IsCompleted)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
@@ -299,7 +327,7 @@ internal sealed class PutTransfer
     {
         using NameClaim claim = _service.Claim(_name);
         Manifest manifest = DescribeObject(claim.CreatedMs);
-        byte[] encoded = ManifestCodec.Encode(manifest, _service.Keys.Current);
+        byte[] encoded = ManifestCodec.Encode(manifest, _key);
         Result<CommitReceipt> receipt = await _writer.CommitAsync(encoded, _slots[0].Lease);
         if (!receipt.IsOk)
         {
@@ -308,7 +336,8 @@ internal sealed class PutTransfer
 
         long storedBytes = _writer.FileBytes * receipt.Value.DevicesCommitted;
         var entry = new ObjectEntry(
-            _name, _id, claim.CreatedMs, _bytes, storedBytes, receipt.Value.DeviceMask);
+            _name, _id, claim.CreatedMs, _bytes, storedBytes, _geometry.Redundancy.DataShards,
+            receipt.Value.DeviceMask);
         bool replaced = _service.Publish(entry);
         _source.AdvancePosition();
         return new ObjectPutResult
@@ -338,7 +367,7 @@ internal sealed class PutTransfer
         {
             Name = _name,
             ObjectId = _id,
-            KeyId = _keyId,
+            KeyId = _key.Id,
             Created = DateTimeOffset.FromUnixTimeMilliseconds(createdMs),
             Bytes = _bytes,
             ContentHash = [.. _hash.GetHashAndReset()],

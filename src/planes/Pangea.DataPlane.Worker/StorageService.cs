@@ -23,16 +23,15 @@ internal sealed class StorageService : IDisposable
 
     public StorageService(
         IReactor reactor, BufferPool pool, DeviceSet devices, KeyRing keys, ComputeThreads threads,
-        in StripeGeometry geometry, CompressionMode compression)
+        IReadOnlyDictionary<string, ObjectClass> classes, int slabBytes)
     {
         Reactor = reactor;
         Pool = pool;
         Devices = devices;
         Keys = keys;
         Threads = threads;
-        Geometry = geometry;
-        Compression = compression;
-        SlabBytes = SlabBytesFor(geometry);
+        Classes = classes;
+        SlabBytes = slabBytes;
         Transfers = new LoopSemaphore(reactor, Limits.TransfersMax);
         StatReaders = new LoopSemaphore(reactor, StatReadersMax);
     }
@@ -47,10 +46,10 @@ internal sealed class StorageService : IDisposable
 
     public ComputeThreads Threads { get; }
 
-    /// <summary>How new objects are cut; old ones keep what their manifests say.</summary>
-    public StripeGeometry Geometry { get; }
-
-    public CompressionMode Compression { get; }
+    /// <summary>
+    /// Object classes by name; <see cref="ObjectClass.DefaultName"/> is always there.
+    /// </summary>
+    public IReadOnlyDictionary<string, ObjectClass> Classes { get; }
 
     /// <summary>Bytes of each slab of the pool.</summary>
     public int SlabBytes { get; }
@@ -70,12 +69,25 @@ internal sealed class StorageService : IDisposable
     public static int SlabsNeeded =>
         (Limits.TransfersMax * StripeSlots.PerTransfer) + StatReadersMax;
 
-    public static int SlabBytesFor(in StripeGeometry geometry) =>
-        (int)ShardFile.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry));
+    /// <summary>Room for a stripe of the geometry that needs most.</summary>
+    public static int SlabBytesFor(IEnumerable<StripeGeometry> geometries) => (int)geometries.Max(
+        geometry => ShardFile.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry)));
 
     /// <summary>True where the name has an object or one is being committed.</summary>
     public bool IsTaken(ObjectName name) =>
         Catalog.Find(name) is not null || _claims.IsHeld(name.Text);
+
+    public Result<ObjectClass> ClassOf(string? name)
+    {
+        name ??= ObjectClass.DefaultName;
+        string known = string.Join(", ", Classes.Keys.Order(StringComparer.Ordinal));
+        return Classes.TryGetValue(name, out ObjectClass? found)
+            ? found
+            : Fault.InvalidParameter(
+                "class",
+                $"there is no object class \"{name}\"",
+                $"the configuration has {known}");
+    }
 
     public Fault NameTaken(ObjectName name) => new(
         FaultCode.Exists,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Control.Wire;
@@ -99,6 +100,12 @@ internal sealed class WorkerCalls : IRpcPeer
             Reply(
                 connection, call, WorkerMethods.StorageStatus,
                 (service, _) => ObjectReports.Status(service));
+        }
+        else if (call.Method == WorkerMethods.Keys.Name)
+        {
+            Reply(
+                connection, call, WorkerMethods.Keys,
+                (service, parameters) => MergeKeys(service, parameters, descriptors));
         }
         else if (call.Method == WorkerMethods.Ping.Name)
         {
@@ -251,6 +258,16 @@ internal sealed class WorkerCalls : IRpcPeer
         RssBytes = Environment.WorkingSet,
         Calls = connection.CallsOpen,
     };
+
+    private static Result<WorkerKeysResult> MergeKeys(
+        StorageService service, WorkerKeysParameters parameters, DescriptorSet descriptors)
+    {
+        Result<KeyRing> newer = WorkerStart.ReadKeys(parameters.Keys, descriptors);
+        Result merged = newer.IsOk ? service.Keys.Merge(newer.Value) : newer.Fault;
+        return merged.IsOk
+            ? new WorkerKeysResult { Current = service.Keys.Current.Id.ToString() }
+            : merged.Fault;
+    }
 
     private async void CheckIdleTransfers()
     {

@@ -48,8 +48,10 @@ internal sealed class WorkerStart : IDisposable
         }
 
         WorkerStartParameters start = read.Value;
-        Result<StripeGeometry> geometry = GeometryOf(start);
-        Result<KeyRing> keys = geometry.IsOk ? ReadKeys(start, descriptors) : geometry.Fault;
+        Result<Dictionary<string, ObjectClass>> classes = ReadClasses(start);
+        Result<int> slabBytes = classes.IsOk ? SlabBytesFor(start, classes.Value) : classes.Fault;
+        Result<KeyRing> keys =
+            slabBytes.IsOk ? ReadKeys(start.Keys, descriptors) : slabBytes.Fault;
         Result<ComputeThreads> threads =
             keys.IsOk ? ComputeThreads.Start(start.Threads ?? 0) : keys.Fault;
         if (!threads.IsOk)
@@ -63,7 +65,7 @@ internal sealed class WorkerStart : IDisposable
         }
 
         Result<BufferPool> pool = BufferPool.Create(
-            StorageService.SlabBytesFor(geometry.Value), StorageService.SlabsNeeded);
+            slabBytes.Value, StorageService.SlabsNeeded);
         if (!pool.IsOk)
         {
             return pool.Fault;
@@ -77,8 +79,8 @@ internal sealed class WorkerStart : IDisposable
 
         var devices = OpenDevices(start, descriptors);
         var service = new StorageService(
-            reactor.Value, pool.Value, devices, keys.Value, threads.Value, geometry.Value,
-            start.Compression == "off" ? CompressionMode.None : CompressionMode.Balanced);
+            reactor.Value, pool.Value, devices, keys.Value, threads.Value, classes.Value,
+            slabBytes.Value);
         return new WorkerStart(pool.Value, reactor.Value, service);
     }
 
@@ -100,37 +102,94 @@ internal sealed class WorkerStart : IDisposable
         Pool.Dispose();
     }
 
-    private static Result<StripeGeometry> GeometryOf(WorkerStartParameters start)
+    private static Result<Dictionary<string, ObjectClass>> ReadClasses(WorkerStartParameters start)
     {
-        Result<Redundancy> redundancy = Redundancy.Create(
-            start.Redundancy.DataShards, start.Redundancy.ParityShards);
-        if (!redundancy.IsOk)
+        var classes = new Dictionary<string, ObjectClass>(StringComparer.Ordinal);
+        var defaults = new StartClass
         {
-            return redundancy.Fault;
+            Name = ObjectClass.DefaultName,
+            Redundancy = start.Redundancy,
+            StripeBytes = start.StripeBytes,
+            Compression = start.Compression,
+        };
+        foreach (StartClass each in (start.Classes ?? []).Prepend(defaults))
+        {
+            Result<ObjectClass> kind = ReadClass(each, start.Devices.Count);
+            if (!kind.IsOk)
+            {
+                return kind.Fault;
+            }
+
+            if (!classes.TryAdd(each.Name, kind.Value))
+            {
+                return Fault.InvalidParameter("classes", $"class \"{each.Name}\" is named twice");
+            }
         }
 
-        int devices = start.Devices.Count;
-        if (devices < redundancy.Value.TotalShards || devices > Limits.DevicesMax)
+        return classes;
+    }
+
+    /// <summary>Room for a stripe of whichever class or earlier geometry needs most.</summary>
+    private static Result<int> SlabBytesFor(
+        WorkerStartParameters start, Dictionary<string, ObjectClass> classes)
+    {
+        int bytes = StorageService.SlabBytesFor(classes.Values.Select(kind => kind.Geometry));
+        foreach (StartGeometry earlier in start.EarlierGeometries ?? [])
+        {
+            Result<StripeGeometry> geometry = GeometryOf(earlier.Redundancy, earlier.StripeBytes);
+            if (!geometry.IsOk)
+            {
+                return geometry.Fault;
+            }
+
+            bytes = Math.Max(bytes, StorageService.SlabBytesFor([geometry.Value]));
+        }
+
+        return bytes;
+    }
+
+    private static Result<StripeGeometry> GeometryOf(RedundancyRecord record, int stripeBytes)
+    {
+        Result<Redundancy> redundancy = Redundancy.Create(record.DataShards, record.ParityShards);
+        return redundancy.IsOk
+            ? StripeGeometry.Create(redundancy.Value, stripeBytes, ShardFile.BlockBytes)
+            : redundancy.Fault;
+    }
+
+    private static Result<ObjectClass> ReadClass(StartClass start, int devices)
+    {
+        Result<StripeGeometry> geometry = GeometryOf(start.Redundancy, start.StripeBytes);
+        if (!geometry.IsOk)
+        {
+            return geometry.Fault;
+        }
+
+        Redundancy redundancy = geometry.Value.Redundancy;
+        if (devices < redundancy.TotalShards || devices > Limits.DevicesMax)
         {
             return Fault.InvalidParameter(
                 "devices",
-                $"{redundancy.Value} needs {redundancy.Value.TotalShards} devices at least, "
-                    + $"and {Limits.DevicesMax} are possible; {devices} are configured",
+                $"class \"{start.Name}\" with {redundancy} needs {redundancy.TotalShards} devices "
+                    + $"at least, and {Limits.DevicesMax} are possible; {devices} are configured",
                 "add devices or choose a smaller redundancy");
         }
 
-        return StripeGeometry.Create(redundancy.Value, start.StripeBytes, ShardFile.BlockBytes);
+        Result<CompressionMode> compression = CompressionPolicy.Parse(start.Compression);
+        return compression.IsOk
+            ? new ObjectClass(geometry.Value, compression.Value)
+            : compression.Fault;
     }
 
-    private static Result<KeyRing> ReadKeys(WorkerStartParameters start, DescriptorSet descriptors)
+    /// <summary>Reads the one key file that came with a call.</summary>
+    public static Result<KeyRing> ReadKeys(
+        IReadOnlyList<StartKey> files, DescriptorSet descriptors)
     {
-        if (start.Keys.Count != 1)
+        if (files.Count != 1)
         {
-            return Fault.InvalidParameter(
-                "keys", $"one key file is needed, {start.Keys.Count} came");
+            return Fault.InvalidParameter("keys", $"one key file is needed, {files.Count} came");
         }
 
-        Result<OwnedFd> descriptor = descriptors.Take(start.Keys[0].Descriptor);
+        Result<OwnedFd> descriptor = descriptors.Take(files[0].Descriptor);
         if (!descriptor.IsOk)
         {
             return descriptor.Fault;

@@ -28,24 +28,42 @@ internal static class PutCommand
         {
             Description = "Refuse when the name is taken instead of replacing the object",
         };
+        var kind = new Option<string?>("--class", "-c")
+        {
+            Description = "Object class of the configuration (default: default)",
+            HelpName = "CLASS",
+        };
+        var bytes = new Option<long?>("--bytes")
+        {
+            Description = "Exact length expected; a pipe that ends early is refused",
+            HelpName = "N",
+        };
         return new Verb("put", "Store a file as an object")
         {
             Arguments = { file },
-            Options = { name, noClobber },
+            Options = { name, noClobber, kind, bytes },
             Examples =
             [
                 "pangea put report.pdf",
                 "pangea put report.pdf --name 2026/report.pdf --no-clobber",
                 "tar -c photos | pangea put - --name photos.tar",
+                "pangea put logs.tar --class archive",
             ],
         }.WithFormat(options).Does(options, context => Run(
             context,
             context.Parsed.GetRequiredValue(file),
             context.Parsed.GetValue(name),
-            context.Parsed.GetValue(noClobber)));
+            new ObjectPutParameters
+            {
+                Name = string.Empty,
+                NoClobber = context.Parsed.GetValue(noClobber),
+                Class = context.Parsed.GetValue(kind),
+                Bytes = context.Parsed.GetValue(bytes),
+            }));
     }
 
-    private static int Run(CommandContext context, string path, string? name, bool noClobber)
+    private static int Run(
+        CommandContext context, string path, string? name, ObjectPutParameters asked)
     {
         name ??= path == "-" ? null : Path.GetFileName(path);
         if (string.IsNullOrEmpty(name))
@@ -68,12 +86,7 @@ internal static class PutCommand
         }
 
         bool progress = TransferProgress.IsShown(context);
-        var parameters = new ObjectPutParameters
-        {
-            Name = name,
-            NoClobber = noClobber,
-            Progress = progress,
-        };
+        ObjectPutParameters parameters = asked with { Name = name, Progress = progress };
         long started = Stopwatch.GetTimestamp();
         Result<ObjectPutResult> result = TransferProgress.Run(
             progress,

@@ -31,5 +31,8 @@ namespace Pangea.DataPlane.Control.Schema;
 [JsonSerializable(typeof(WorkerPingResult))]
 [JsonSerializable(typeof(StorageStatusResult))]
 [JsonSerializable(typeof(CallCancelParameters))]
+[JsonSerializable(typeof(KeyListResult))]
+[JsonSerializable(typeof(WorkerKeysParameters))]
+[JsonSerializable(typeof(WorkerKeysResult))]
 [JsonSerializable(typeof(System.Text.Json.JsonElement))]
 public sealed partial class ControlJson : JsonSerializerContext;

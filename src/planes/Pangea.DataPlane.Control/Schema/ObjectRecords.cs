@@ -27,6 +27,11 @@ public sealed record ObjectPutParameters
     public bool NoClobber { get; init; }
 
     /// <summary>
+    /// Object class of the configuration, which says redundancy, stripe and compression.
+    /// </summary>
+    public string? Class { get; init; }
+
+    /// <summary>
     /// The exact length expected; null where the caller does not know it (a pipe).
     /// </summary>
     public long? Bytes { get; init; }

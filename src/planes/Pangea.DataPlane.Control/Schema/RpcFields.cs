@@ -50,6 +50,10 @@ internal static class RpcFields
     public static readonly RpcField StateOfDevice = Choice(
         "state", "what the device is good for", "ok", "missing", "readOnly", "full", "failed");
 
+    public static readonly RpcField Compression = Choice(
+        "compression", "how hard stripes are compressed",
+        "none", "balanced", "archive", "adaptive");
+
     public static readonly RpcField[] DeviceStatusFields =
     [
         DeviceIndex,

@@ -95,6 +95,8 @@ public static class RpcMethods
         [
             Name,
             new RpcField("noClobber", Flag, "refuse when the name is taken").Optional(),
+            new RpcField("class", Text, "object class of the configuration; absent: `default`")
+                .Optional(),
             Number("bytes", "exact length expected; another length is refused").Optional(),
             Progress,
         ],
@@ -240,10 +242,45 @@ public static class RpcMethods
     /// <summary>
     /// Every method of the control socket, in the order of the reference document.
     /// </summary>
+    public static readonly RpcMethod<Nothing, KeyListResult> KeyList = new()
+    {
+        Name = "key.list",
+        Summary = "Names the master keys of the appliance; never their secrets.",
+        Scope = RpcScope.Supervisor,
+        Parameters = [],
+        Result =
+        [
+            new("current", Text, "id of the key that new objects use"),
+            new("keys", TextList, "ids of all keys, oldest first"),
+        ],
+        Errors = [FaultCode.Io, FaultCode.Corrupt],
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.KeyListResult,
+    };
+
+    public static readonly RpcMethod<Nothing, KeyListResult> KeyRotate = new()
+    {
+        Name = "key.rotate",
+        Summary =
+            "Makes a new master key for new objects; old objects keep theirs and stay readable.",
+        Scope = RpcScope.Supervisor,
+        Parameters = [],
+        Result =
+        [
+            new("current", Text, "id of the new key"),
+            new("keys", TextList, "ids of all keys, oldest first"),
+        ],
+        Errors = [FaultCode.Io, FaultCode.NoSpace, FaultCode.Corrupt, FaultCode.TooLarge],
+        TimeoutSeconds = 30,
+        ParametersCode = () => ControlJson.Default.Nothing,
+        ResultCode = () => ControlJson.Default.KeyListResult,
+    };
+
     public static readonly IReadOnlyList<RpcMethod> All =
     [
         SystemVersion, SystemStatus, WorkerList, RpcDiscover,
         ObjectPut, ObjectGet, ObjectList, ObjectStat, ObjectRemove,
+        KeyList, KeyRotate,
     ];
 
     private static readonly Dictionary<string, RpcMethod> s_byName = All.ToDictionary(m => m.Name);

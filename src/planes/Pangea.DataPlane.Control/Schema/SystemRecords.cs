@@ -100,6 +100,16 @@ public sealed record SystemStatusResult
     public required IReadOnlyList<WorkerStatus> Workers { get; init; }
 }
 
+/// <summary>Result of <c>key.list</c> and <c>key.rotate</c>.</summary>
+public sealed record KeyListResult
+{
+    /// <summary>Id of the key that new objects use.</summary>
+    public required string Current { get; init; }
+
+    /// <summary>Ids of all keys, oldest first.</summary>
+    public required IReadOnlyList<string> Keys { get; init; }
+}
+
 /// <summary>Result of <c>worker.list</c>.</summary>
 public sealed record WorkerListResult
 {

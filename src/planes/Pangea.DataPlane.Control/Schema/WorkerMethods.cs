@@ -10,6 +10,22 @@ namespace Pangea.DataPlane.Control.Schema;
 /// </summary>
 public static class WorkerMethods
 {
+    private static readonly RpcField s_stripeBytes = Number(
+        "stripeBytes",
+            "plain bytes of a full stripe", Limits.StripeBytesMin, Limits.StripeBytesMax);
+
+    private static readonly RpcField s_classes = new RpcField(
+        "classes", RecordList, "object classes beside the default").Optional() with
+    {
+        Fields = [new("name", Text, "what a put names it by"), Spread, s_stripeBytes, Compression],
+    };
+
+    private static readonly RpcField s_earlierGeometries = new RpcField(
+        "earlierGeometries", RecordList, "how older objects may be cut").Optional() with
+    {
+        Fields = [Spread, s_stripeBytes],
+    };
+
     public static readonly RpcMethod<WorkerStartParameters, WorkerStartResult> Start = new()
     {
         Name = "worker.start",
@@ -22,9 +38,10 @@ public static class WorkerMethods
             Number("core", "CPU its loop pins itself to").Optional(),
             new("stateId", Text, "identity of the appliance's state"),
             Spread,
-            Number("stripeBytes", "plain bytes of a full stripe",
-                Limits.StripeBytesMin, Limits.StripeBytesMax),
-            Choice("compression", "whether stripes are compressed", "auto", "off"),
+            s_stripeBytes,
+            Compression,
+            s_classes,
+            s_earlierGeometries,
             new("devices", RecordList, "every configured device")
             {
                 Fields =
@@ -77,7 +94,8 @@ public static class WorkerMethods
             """
             {"role":"storage","index":0,"stateId":"00",
             "redundancy":{"dataShards":8,"parityShards":4},"stripeBytes":1048576,
-            "compression":"auto","devices":[{"index":0,"path":"/d","state":"ok","descriptor":0}],
+            "compression":"balanced","devices":[
+                {"index":0,"path":"/d","state":"ok","descriptor":0}],
             "keys":[{"descriptor":1}]}
             """,
     };
@@ -128,6 +146,31 @@ public static class WorkerMethods
         ResultCode = () => ControlJson.Default.Nothing,
     };
 
+    public static readonly RpcMethod<WorkerKeysParameters, WorkerKeysResult> Keys = new()
+    {
+        Name = "worker.keys",
+        Summary = "Hands the worker the key file anew; keys it had stay in use.",
+        Scope = RpcScope.Worker,
+        Parameters =
+        [
+            new("keys", RecordList, "key files, open for reading")
+            {
+                Fields =
+                [
+                    Number("descriptor", "index into the call's descriptors",
+                        0, Limits.RpcDescriptorsMax - 1),
+                ],
+            },
+        ],
+        Descriptors = 1,
+        DescriptorDoc = "the key file",
+        Result = [new("current", Text, "id of the key that new objects use from now on")],
+        Errors = [FaultCode.BadDescriptor],
+        Example = """{"keys":[{"descriptor":0}]}""",
+        ParametersCode = () => ControlJson.Default.WorkerKeysParameters,
+        ResultCode = () => ControlJson.Default.WorkerKeysResult,
+    };
+
     /// <summary>
     /// Notification from a worker, and from the supervisor to the caller, who sees their own id in
     /// it.
@@ -135,7 +178,8 @@ public static class WorkerMethods
     public const string Progress = "object.progress";
 
     /// <summary>The methods of a worker's channel that are not public.</summary>
-    public static readonly IReadOnlyList<RpcMethod> Private = [Start, Ping, StorageStatus, Cancel];
+    public static readonly IReadOnlyList<RpcMethod> Private =
+        [Start, Ping, StorageStatus, Keys, Cancel];
 
     private static readonly Dictionary<string, RpcMethod> s_byName =
         Private.Concat(RpcMethods.All.Where(m => m.Scope == RpcScope.Forwarded))

@@ -33,6 +33,40 @@ public sealed record StartKey
     public required int Descriptor { get; init; }
 }
 
+/// <summary>How the objects of one class are kept.</summary>
+public sealed record StartClass
+{
+    public required string Name { get; init; }
+
+    public required RedundancyRecord Redundancy { get; init; }
+
+    public required int StripeBytes { get; init; }
+
+    /// <summary>"none", "balanced", "archive" or "adaptive".</summary>
+    public required string Compression { get; init; }
+}
+
+/// <summary>How an object may be cut.</summary>
+public sealed record StartGeometry
+{
+    public required RedundancyRecord Redundancy { get; init; }
+
+    public required int StripeBytes { get; init; }
+}
+
+/// <summary>Parameters of <c>worker.keys</c>.</summary>
+public sealed record WorkerKeysParameters
+{
+    public required IReadOnlyList<StartKey> Keys { get; init; }
+}
+
+/// <summary>Result of <c>worker.keys</c>.</summary>
+public sealed record WorkerKeysResult
+{
+    /// <summary>Id of the key that new objects use from now on.</summary>
+    public required string Current { get; init; }
+}
+
 /// <summary>Parameters of <c>worker.start</c>, the first line on a worker's channel.</summary>
 public sealed record WorkerStartParameters
 {
@@ -50,8 +84,19 @@ public sealed record WorkerStartParameters
 
     public required int StripeBytes { get; init; }
 
-    /// <summary>"auto" or "off".</summary>
+    /// <summary>"none", "balanced", "archive" or "adaptive".</summary>
     public required string Compression { get; init; }
+
+    /// <summary>
+    /// Object classes beside the default one, which is what stands above.
+    /// </summary>
+    public IReadOnlyList<StartClass>? Classes { get; init; }
+
+    /// <summary>
+    /// How objects may be cut that were stored under an earlier configuration; buffers must hold
+    /// their stripes too.
+    /// </summary>
+    public IReadOnlyList<StartGeometry>? EarlierGeometries { get; init; }
 
     public required IReadOnlyList<StartDevice> Devices { get; init; }
 

@@ -1,3 +1,4 @@
+using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 
@@ -50,6 +51,9 @@ public sealed record ApplianceConfiguration
 
     public required string Compression { get; init; }
 
+    /// <summary>Object classes beside the default one, complete.</summary>
+    public required IReadOnlyList<StartClass> Classes { get; init; }
+
     /// <summary>Core of the storage worker's loop.</summary>
     public required int StorageCore { get; init; }
 
@@ -78,6 +82,13 @@ public sealed record ApplianceConfiguration
                 $"redundancy {redundancy} needs {redundancy.TotalShards} devices, "
                     + $"there are {devices.Count} (at most {Limits.DevicesMax})",
                 "name more devices or choose a smaller redundancy");
+        }
+
+        Result<IReadOnlyList<StartClass>> classes = CompleteClasses(
+            values, redundancy, devices.Count);
+        if (!classes.IsOk)
+        {
+            return classes.Fault;
         }
 
         Result<IReadOnlyList<int>> cores = CoreAffinity.Get();
@@ -111,11 +122,41 @@ public sealed record ApplianceConfiguration
             CreatesDevices = values.Devices is null,
             Redundancy = redundancy,
             StripeBytes = values.StripeBytes ?? Limits.StripeBytesDefault,
-            Compression = values.Compression ?? "auto",
+            Compression = values.Compression ?? "balanced",
+            Classes = classes.Value,
             StorageCore = core,
             StorageThreads = values.StorageThreads ?? (core == cores.Value[0] ? 0 : ThreadsDefault),
             HousekeepingCore = cores.Value[0],
         };
+    }
+
+    private static Result<IReadOnlyList<StartClass>> CompleteClasses(
+        ConfigurationValues values, Redundancy defaultRedundancy, int devices)
+    {
+        var classes = new List<StartClass>();
+        foreach (ObjectClassValues each in values.Classes ?? [])
+        {
+            Redundancy redundancy = each.Redundancy ?? defaultRedundancy;
+            if (redundancy.TotalShards > devices)
+            {
+                return Fault.InvalidParameter(
+                    "classes",
+                    $"class {each.Name} with {redundancy} needs {redundancy.TotalShards} devices, "
+                        + $"there are {devices}",
+                    "name more devices or choose a smaller redundancy");
+            }
+
+            classes.Add(new StartClass
+            {
+                Name = each.Name,
+                Redundancy = RedundancyRecord.From(redundancy),
+                StripeBytes = each.StripeBytes
+                    ?? values.StripeBytes ?? Limits.StripeBytesDefault,
+                Compression = each.Compression ?? values.Compression ?? "balanced",
+            });
+        }
+
+        return classes;
     }
 
     private static Result<UserAccount?> ChooseUser(string? name)

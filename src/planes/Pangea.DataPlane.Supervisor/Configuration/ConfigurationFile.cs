@@ -186,9 +186,52 @@ public sealed class ConfigurationFile
                 ReadParsed(value, key, ConfigurationValues.ParseCompression, parsed =>
                     _values = _values with { Compression = parsed });
                 return true;
+            case "classes":
+                ReadMapping(value, "storage.classes", ReadClass);
+                return true;
             default:
                 return false;
         }
+    }
+
+    private bool ReadClass(string name, YamlNode value)
+    {
+        if (name is "default" or "" || name.Length > ObjectClassValues.NameCharactersMax)
+        {
+            Error(
+                value,
+                $"\"{name}\" is no name for a class: 1 to {ObjectClassValues.NameCharactersMax} "
+                    + "characters, and default is what storage itself says");
+            return true;
+        }
+
+        var kind = new ObjectClassValues { Name = name };
+        ReadMapping(value, $"storage.classes.{name}", (key, node) =>
+        {
+            switch (key)
+            {
+                case "redundancy":
+                    ReadParsed(node, key, ConfigurationValues.ParseRedundancy, parsed =>
+                        kind = kind with { Redundancy = parsed });
+                    return true;
+                case "stripeBytes" or "stripeMiB":
+                    int unit = key == "stripeMiB" ? 1024 * 1024 : 1;
+                    ReadParsed(
+                        node,
+                        key,
+                        text => ConfigurationValues.ParseStripeBytes(text, unit),
+                        parsed => kind = kind with { StripeBytes = parsed });
+                    return true;
+                case "compression":
+                    ReadParsed(node, key, ConfigurationValues.ParseCompression, parsed =>
+                        kind = kind with { Compression = parsed });
+                    return true;
+                default:
+                    return false;
+            }
+        });
+        _values = _values with { Classes = [.. _values.Classes ?? [], kind] };
+        return true;
     }
 
     private bool ReadWorkers(string key, YamlNode value)

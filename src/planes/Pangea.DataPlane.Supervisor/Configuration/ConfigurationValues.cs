@@ -21,8 +21,11 @@ public sealed record ConfigurationValues
 
     public int? StripeBytes { get; init; }
 
-    /// <summary>"auto" or "off".</summary>
+    /// <summary>"none", "balanced", "archive" or "adaptive".</summary>
     public string? Compression { get; init; }
+
+    /// <summary>Object classes beside the default, in the order of the file.</summary>
+    public IReadOnlyList<ObjectClassValues>? Classes { get; init; }
 
     /// <summary>Core of the storage worker's loop.</summary>
     public int? StorageCore { get; init; }
@@ -40,6 +43,7 @@ public sealed record ConfigurationValues
         Redundancy = Redundancy ?? other.Redundancy,
         StripeBytes = StripeBytes ?? other.StripeBytes,
         Compression = Compression ?? other.Compression,
+        Classes = Classes ?? other.Classes,
         StorageCore = StorageCore ?? other.StorageCore,
         StorageThreads = StorageThreads ?? other.StorageThreads,
     };
@@ -74,9 +78,10 @@ public sealed record ConfigurationValues
     }
 
     public static Result<string> ParseCompression(string text) =>
-        text is "auto" or "off"
+        text is "none" or "balanced" or "archive" or "adaptive"
             ? text
-            : Fault.InvalidParameter("compression", $"\"{text}\" is neither auto nor off");
+            : Fault.InvalidParameter(
+                "compression", $"\"{text}\" is none of none, balanced, archive, adaptive");
 
     public static Result<int> ParseCore(string text) =>
         TryNumber(text, out int core) && core < 1024

@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Supervisor.Configuration;
 
 namespace Pangea.DataPlane.Supervisor.State;
 
@@ -15,22 +17,24 @@ public sealed class StateDirectory : IDisposable
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
     private const string DevicesFile = "devices";
+    private const string GeometriesFile = "geometries";
+    private const string KeyLinePrefix = "pangea-key-v1";
     private const int KeyBytes = 32;
     private const int KeyIdBytes = 8;
 
     private readonly OwnedFd _lock;
 
     private readonly HashSet<string> _devicesInUse;
+    private readonly HashSet<string> _geometries;
 
     private StateDirectory(string path, string id, OwnedFd guard)
     {
         Path = path;
         Id = id;
         _lock = guard;
-        string devices = System.IO.Path.Combine(path, DevicesFile);
-        _devicesInUse = File.Exists(devices)
-            ? [.. File.ReadLines(devices).Where(line => line.Length > 0)]
-            : [];
+        _devicesInUse = ReadLines(
+            System.IO.Path.Combine(path, DevicesFile), line => line.Length > 0);
+        _geometries = ReadLines(System.IO.Path.Combine(path, GeometriesFile), IsGeometry);
     }
 
     /// <summary>Full path.</summary>
@@ -99,15 +103,116 @@ public sealed class StateDirectory : IDisposable
         }
 
         _devicesInUse.UnionWith(paths);
-        string text = string.Concat(
-            _devicesInUse.Order(StringComparer.Ordinal).Select(path => path + "\n"));
-        return WriteNew(Path, DevicesFile, Encoding.UTF8.GetBytes(text), replace: true);
+        return WriteLines(DevicesFile, _devicesInUse);
+    }
+
+    /// <summary>
+    /// How objects were cut under every configuration so far, from the file <c>geometries</c>, one
+    /// a line: <c>8+4 1048576</c>.
+    /// </summary>
+    public IReadOnlyList<StartGeometry> Geometries =>
+    [
+        .. _geometries.Select(line => line.Split(' ')).Select(parts => new StartGeometry
+        {
+            Redundancy = RedundancyRecord.From(ConfigurationValues.ParseRedundancy(parts[0]).Value),
+            StripeBytes = ConfigurationValues.ParseStripeBytes(parts[1], 1).Value,
+        }),
+    ];
+
+    /// <summary>
+    /// Adds what a configuration has to <see cref="Geometries"/>, durable before any object is cut
+    /// so.
+    /// </summary>
+    public Fault? NoteGeometries(ApplianceConfiguration configuration)
+    {
+        var lines = new List<string> { $"{configuration.Redundancy} {configuration.StripeBytes}" };
+        lines.AddRange(configuration.Classes.Select(kind =>
+            $"{kind.Redundancy.DataShards}+{kind.Redundancy.ParityShards} {kind.StripeBytes}"));
+        if (_geometries.IsSupersetOf(lines))
+        {
+            return null;
+        }
+
+        _geometries.UnionWith(lines);
+        return WriteLines(GeometriesFile, _geometries);
+    }
+
+    /// <summary>
+    /// Ids of the keys in the key file, oldest first; the last is the current one.
+    /// </summary>
+    public Result<IReadOnlyList<string>> KeyIds()
+    {
+        try
+        {
+            var ids = new List<string>();
+            foreach (string line in File.ReadLines(KeyPath))
+            {
+                string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (fields is [KeyLinePrefix, { } id, _])
+                {
+                    ids.Add(id);
+                }
+            }
+
+            return ids.Count > 0
+                ? ids
+                : new Fault(FaultCode.Corrupt, $"{KeyPath} holds no key", "restore it from a copy");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(FaultCode.Io, $"cannot read {KeyPath}: {e.Message}");
+        }
+    }
+
+    /// <summary>
+    /// Appends a new key, which is the current one from then on. The file is replaced as a whole:
+    /// after a crash it is the old one or the new one.
+    /// </summary>
+    public Result<string> AddKey()
+    {
+        byte[] known;
+        try
+        {
+            known = File.ReadAllBytes(KeyPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(FaultCode.Io, $"cannot read {KeyPath}: {e.Message}");
+        }
+
+        (string id, byte[] line) = NewKeyLine();
+        byte[] separator = known is [.., not (byte)'\n'] ? [(byte)'\n'] : [];
+        byte[] all = [.. known, .. separator, .. line];
+        Fault? fault = WriteNew(
+            System.IO.Path.Combine(Path, "keys"), "master.key", all, replace: true);
+        CryptographicOperations.ZeroMemory(known);
+        CryptographicOperations.ZeroMemory(line);
+        CryptographicOperations.ZeroMemory(all);
+        return fault is null ? id : fault;
     }
 
     /// <summary>The key file, open for reading, for a worker.</summary>
     public Result<OwnedFd> OpenKey() => Files.Open(KeyPath, OpenFlags.Read);
 
     public void Dispose() => _lock.Dispose();
+
+    private Fault? WriteLines(string file, IEnumerable<string> lines)
+    {
+        string text = string.Concat(
+            lines.Order(StringComparer.Ordinal).Select(line => line + "\n"));
+        return WriteNew(Path, file, Encoding.UTF8.GetBytes(text), replace: true);
+    }
+
+    private static HashSet<string> ReadLines(string path, Func<string, bool> isValid) =>
+        File.Exists(path) ? [.. File.ReadLines(path).Where(isValid)] : [];
+
+    private static bool IsGeometry(string line)
+    {
+        string[] parts = line.Split(' ');
+        return parts.Length == 2
+            && ConfigurationValues.ParseRedundancy(parts[0]).IsOk
+            && ConfigurationValues.ParseStripeBytes(parts[1], 1).IsOk;
+    }
 
     private static string KeyPathOf(string path) =>
         System.IO.Path.Combine(path, "keys", "master.key");
@@ -182,10 +287,6 @@ public sealed class StateDirectory : IDisposable
                     + "empty appliance choose another state directory")
             : null;
 
-    /// <summary>
-    /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id
-    /// is what the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
-    /// </summary>
     private static Fault? MakeKey(string path)
     {
         if (File.Exists(KeyPathOf(path)))
@@ -193,22 +294,32 @@ public sealed class StateDirectory : IDisposable
             return null;
         }
 
+        (string id, byte[] line) = NewKeyLine();
+        Fault? fault = WriteNew(System.IO.Path.Combine(path, "keys"), "master.key", line);
+        CryptographicOperations.ZeroMemory(line);
+        if (fault is null)
+        {
+            EventLog.Write("key.made", ("id", id), ("path", KeyPathOf(path)));
+        }
+
+        return fault;
+    }
+
+    /// <summary>
+    /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id
+    /// is what the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
+    /// </summary>
+    private static (string Id, byte[] Line) NewKeyLine()
+    {
         Span<byte> secret = stackalloc byte[KeyBytes];
         Span<byte> id = stackalloc byte[KeyIdBytes];
         RandomNumberGenerator.Fill(secret);
         HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, id, default, "pangea key id v1"u8);
+        string name = Convert.ToHexStringLower(id);
         byte[] line = Encoding.ASCII.GetBytes(
-            $"pangea-key-v1 {Convert.ToHexStringLower(id)} {Convert.ToHexStringLower(secret)}\n");
-        Fault? fault = WriteNew(System.IO.Path.Combine(path, "keys"), "master.key", line);
+            $"{KeyLinePrefix} {name} {Convert.ToHexStringLower(secret)}\n");
         CryptographicOperations.ZeroMemory(secret);
-        CryptographicOperations.ZeroMemory(line);
-        if (fault is null)
-        {
-            EventLog.Write(
-                "key.made", ("id", Convert.ToHexStringLower(id)), ("path", KeyPathOf(path)));
-        }
-
-        return fault;
+        return (name, line);
     }
 
     /// <summary>
