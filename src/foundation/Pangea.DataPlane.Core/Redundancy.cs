@@ -21,7 +21,9 @@ public readonly record struct Redundancy(int DataShards, int ParityShards)
 
     public static Result<Redundancy> Create(int dataShards, int parityShards)
     {
-        if (dataShards < 1 || parityShards < 1 || dataShards + parityShards > Limits.ShardsMax)
+        if (dataShards is < 1 or > Limits.ShardsMax
+            || parityShards < 1
+            || parityShards > Limits.ShardsMax - dataShards)
         {
             return Fault.InvalidParameter(
                 "redundancy",

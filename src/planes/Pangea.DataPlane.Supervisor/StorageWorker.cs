@@ -142,6 +142,7 @@ internal sealed class StorageWorker : IRpcPeer
             Ring = ready ? _ready?.Ring : null,
             RingReason = ready ? _ready?.RingReason : null,
             ErasureKernel = ready ? _ready?.ErasureKernel : null,
+            ErasureKernelReason = ready ? _ready?.ErasureKernelReason : null,
             Isolation = facts?.Isolation(UserAccount.IsRoot),
         };
     }

@@ -47,6 +47,15 @@ internal sealed class WorkerStart : IDisposable
             return read.Fault;
         }
 
+        // Asked for here, where a name that this CPU cannot serve is a fault and not a crash.
+        string? forced = Environment.GetEnvironmentVariable(ErasureKernels.Variable);
+        if (!ErasureKernels.TrySelect(forced, out _, out string? error))
+        {
+            return new Fault(
+                FaultCode.Unsupported,
+                    error!, $"unset {ErasureKernels.Variable} or choose another");
+        }
+
         WorkerStartParameters start = read.Value;
         Result<Dictionary<string, ObjectClass>> classes = ReadClasses(start);
         Result<int> slabBytes = classes.IsOk ? SlabBytesFor(start, classes.Value) : classes.Fault;
@@ -90,6 +99,7 @@ internal sealed class WorkerStart : IDisposable
         Ring = Reactor.Kind,
         RingReason = Reactor.Reason,
         ErasureKernel = ErasureKernels.Name(ErasureKernels.Active),
+        ErasureKernelReason = ErasureKernels.ActiveReason,
         DevicesInUse =
             [.. Service.Devices.All.Where(device => device.IsOpen).Select(device => device.Path)],
         Remarks = remarks,

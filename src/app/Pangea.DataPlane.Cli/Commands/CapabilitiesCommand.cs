@@ -6,6 +6,8 @@ using Pangea.DataPlane.Cli.Text;
 using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Erasure;
+using Pangea.DataPlane.Linux;
 using Spectre.Console;
 
 namespace Pangea.DataPlane.Cli.Commands;
@@ -62,17 +64,36 @@ internal static class CapabilitiesCommand
 
     private static IEnumerable<Capability> Machine()
     {
-        yield return new("machine", "kernel", BuildIdentity.Kernel, null);
         yield return new("machine", "runtime", BuildIdentity.Runtime, null);
-        yield return new("machine", "cores", Environment.ProcessorCount.ToString(), null);
         yield return new("machine", "vector instructions", string.Join(' ', Vectors()), null);
-        string? forbidden = Read("/proc/sys/kernel/io_uring_disabled");
-        yield return forbidden switch
+        foreach (ErasureKernel kernel in ErasureKernels.All.ToArray())
         {
-            null => new("machine", "io_uring switch", "absent", "only kernels from 6.6 have it"),
-            "0" => new("machine", "io_uring switch", "allowed", "kernel.io_uring_disabled = 0"),
-            _ => new("machine", "io_uring switch", "restricted", $"its value is {forbidden}"),
-        };
+            string? missing = ErasureKernels.MissingFeature(kernel);
+            yield return new(
+                "machine",
+                $"erasure {ErasureKernels.Name(kernel)}",
+                missing is null ? "yes" : "no",
+                missing is null ? null : $"this CPU has no {missing}");
+        }
+
+        string? forcedKernel = Environment.GetEnvironmentVariable(ErasureKernels.Variable);
+        bool usable = ErasureKernels.TrySelect(
+            forcedKernel, out ErasureKernel chosen, out string? error);
+        yield return new(
+            "machine",
+            "erasure kernel",
+            usable ? ErasureKernels.Name(chosen) : "none",
+            usable && !string.IsNullOrEmpty(forcedKernel) ? $"forced by {ErasureKernels.Variable}"
+                : error ?? "fastest this CPU has");
+        foreach (Linux.Capability probe in Probes.Run())
+        {
+            yield return new(
+                "machine",
+                probe.Name,
+                probe.IsAvailable ? "yes" : "no",
+                probe.Hint is null ? probe.Detail : $"{probe.Detail}; {probe.Hint}");
+        }
+
         if (Environment.GetEnvironmentVariable("PANGEA_RING") is { Length: > 0 } forced)
         {
             yield return new("machine", "ring forced", forced, "PANGEA_RING of this shell");
@@ -83,7 +104,8 @@ internal static class CapabilitiesCommand
     {
         string where = $"worker {worker.Index}";
         yield return new(where, "ring", worker.Ring ?? "-", worker.RingReason);
-        yield return new(where, "erasure kernel", worker.ErasureKernel ?? "-", null);
+        yield return new(
+            where, "erasure kernel", worker.ErasureKernel ?? "-", worker.ErasureKernelReason);
         yield return new(where, "isolation", worker.Isolation ?? "-", null);
     }
 
@@ -96,17 +118,5 @@ internal static class CapabilitiesCommand
             (AdvSimd.IsSupported, "neon"),
         ];
         return known.Where(k => k.Has).Select(k => k.Name).DefaultIfEmpty("none");
-    }
-
-    private static string? Read(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path).Trim();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 }

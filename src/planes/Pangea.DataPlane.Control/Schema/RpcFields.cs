@@ -80,6 +80,7 @@ internal static class RpcFields
         new RpcField("ring", Text, "`io_uring` or `plain`").Optional(),
         new RpcField("ringReason", Text, "why that executor was chosen").Optional(),
         new RpcField("erasureKernel", Text, "Reed-Solomon kernel in use").Optional(),
+        new RpcField("erasureKernelReason", Text, "why that one").Optional(),
         new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
     ];
 

@@ -65,6 +65,9 @@ public sealed record WorkerStatus
 
     public string? ErasureKernel { get; init; }
 
+    /// <summary>Why that kernel was chosen.</summary>
+    public string? ErasureKernelReason { get; init; }
+
     /// <summary>How its privileges were dropped, or why they were not.</summary>
     public string? Isolation { get; init; }
 }

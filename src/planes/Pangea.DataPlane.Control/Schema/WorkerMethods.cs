@@ -14,6 +14,19 @@ public static class WorkerMethods
         "stripeBytes",
             "plain bytes of a full stripe", Limits.StripeBytesMin, Limits.StripeBytesMax);
 
+    private static readonly RpcField s_keys = new(
+        "keys", RecordList, "key files, open for reading")
+    {
+        Fields =
+        [
+            Number(
+                "descriptor",
+                "index into the call's descriptors",
+                0,
+                Limits.RpcDescriptorsMax - 1),
+        ],
+    };
+
     private static readonly RpcField s_classes = new RpcField(
         "classes", RecordList, "object classes beside the default").Optional() with
     {
@@ -58,14 +71,7 @@ public static class WorkerMethods
                         .Optional(),
                 ],
             },
-            new("keys", RecordList, "key files, open for reading")
-            {
-                Fields =
-                [
-                    Number("descriptor", "index into the call's descriptors",
-                        0, Limits.RpcDescriptorsMax - 1),
-                ],
-            },
+            s_keys,
             Number(
                 "threads",
                 "threads that compute stripes beside the loop",
@@ -83,6 +89,7 @@ public static class WorkerMethods
             new("ring", Text, "`io_uring` or `plain`"),
             new("ringReason", Text, "why that executor was chosen"),
             new("erasureKernel", Text, "Reed-Solomon kernel in use"),
+            new RpcField("erasureKernelReason", Text, "why that one").Optional(),
             new("devicesInUse", TextList, "paths of the devices taken into use"),
             new RpcField("remarks", TextList, "remarks for the log").Optional(),
         ],
@@ -153,14 +160,7 @@ public static class WorkerMethods
         Scope = RpcScope.Worker,
         Parameters =
         [
-            new("keys", RecordList, "key files, open for reading")
-            {
-                Fields =
-                [
-                    Number("descriptor", "index into the call's descriptors",
-                        0, Limits.RpcDescriptorsMax - 1),
-                ],
-            },
+            s_keys,
         ],
         Descriptors = 1,
         DescriptorDoc = "the key file",

@@ -122,6 +122,9 @@ public sealed record WorkerStartResult
 
     public required string ErasureKernel { get; init; }
 
+    /// <summary>Why that kernel was chosen.</summary>
+    public string? ErasureKernelReason { get; init; }
+
     /// <summary>Paths of the devices that were taken into use.</summary>
     public required IReadOnlyList<string> DevicesInUse { get; init; }
 

@@ -309,6 +309,10 @@ public sealed class StateDirectory : IDisposable
     /// One line <c>pangea-key-v1 ID SECRET</c>, the form of the storage engine's key ring. The id
     /// is what the secret implies (8 bytes of HKDF-SHA256) and so guards the line against damage.
     /// </summary>
+    /// <remarks>
+    /// The secret is never a string: strings cannot be wiped. The line is pinned, so that the
+    /// collector leaves no copy behind; the caller wipes it.
+    /// </remarks>
     private static (string Id, byte[] Line) NewKeyLine()
     {
         Span<byte> secret = stackalloc byte[KeyBytes];
@@ -316,8 +320,13 @@ public sealed class StateDirectory : IDisposable
         RandomNumberGenerator.Fill(secret);
         HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, id, default, "pangea key id v1"u8);
         string name = Convert.ToHexStringLower(id);
-        byte[] line = Encoding.ASCII.GetBytes(
-            $"{KeyLinePrefix} {name} {Convert.ToHexStringLower(secret)}\n");
+        byte[] head = Encoding.ASCII.GetBytes($"{KeyLinePrefix} {name} ");
+        byte[] line = GC.AllocateUninitializedArray<byte>(
+            head.Length + (2 * KeyBytes) + 1, pinned: true);
+        head.CopyTo(line, 0);
+        bool written = Convert.TryToHexStringLower(secret, line.AsSpan(head.Length), out _);
+        Invariant.Check(written);
+        line[^1] = (byte)'\n';
         CryptographicOperations.ZeroMemory(secret);
         return (name, line);
     }
