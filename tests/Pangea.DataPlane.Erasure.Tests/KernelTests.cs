@@ -155,6 +155,40 @@ public sealed unsafe class KernelTests
     }
 
     /// <summary>
+    /// The first output of a chain is also the sum of the others: for the scalar kernel, which does
+    /// not chain, a first row that is the sum of all rows.
+    /// </summary>
+    [SkippableTheory]
+    [InlineData(ErasureKernel.Avx2)]
+    [InlineData(ErasureKernel.Gfni256)]
+    [InlineData(ErasureKernel.Gfni512)]
+    public void Chains_as_if_the_first_row_were_the_sum(ErasureKernel kernel)
+    {
+        SkipIfMissing(kernel);
+        KernelShape shape = ErasureKernels.Implementation(kernel).Shape;
+        Assert.True(shape.CanChain);
+        ProductMode[] modes =
+        [
+            ProductMode.Write,
+            ProductMode.Accumulate,
+            ProductMode.Stream,
+            ProductMode.Stream | ProductMode.StreamHalf,
+        ];
+        foreach (ProductMode mode in modes)
+        {
+            ProductMode chained = mode | ProductMode.PlainFirst | ProductMode.Chained;
+            for (int outputs = 1; outputs <= shape.OutputsMax; outputs++)
+            {
+                for (int inputs = 1; inputs <= 30; inputs++)
+                {
+                    Compare(kernel, inputs, outputs, 64 * 9 + 5, 0, 0, chained, inputs);
+                    Compare(kernel, inputs, outputs, 64 * 4 + 33, 1, 3, chained, 7 * inputs);
+                }
+            }
+        }
+    }
+
+    /// <summary>
     /// Codes with random coefficients in buffers at the given offsets from 64-byte alignment, with
     /// guard bytes around every output, on the kernel and on the scalar one.
     /// </summary>
@@ -193,11 +227,19 @@ public sealed unsafe class KernelTests
             CodingKernel implementation = ErasureKernels.Implementation(with);
             byte[] memory = GC.AllocateUninitializedArray<byte>(before.Length + 64, pinned: true);
             byte[] table = new byte[implementation.TableBytes(inputs, outputs)];
+            ProductMode how = mode;
+            byte[] factors = coefficients;
+            if (with == ErasureKernel.Scalar && (mode & ProductMode.Chained) != 0)
+            {
+                how &= ~(ProductMode.Chained | ProductMode.PlainFirst);
+                factors = SumIntoFirstRow(coefficients, inputs);
+            }
+
             byte** sources = stackalloc byte*[inputs];
             byte** targets = stackalloc byte*[outputs];
             fixed (byte* unaligned = memory)
             fixed (byte* entries = table)
-            fixed (byte* matrix = coefficients)
+            fixed (byte* matrix = factors)
             {
                 byte* start = (byte*)(((nuint)unaligned + 63) & ~(nuint)63);
                 var region = new Span<byte>(start, before.Length);
@@ -225,12 +267,23 @@ public sealed unsafe class KernelTests
                     Outputs = targets,
                     OutputCount = outputs,
                     To = (nuint)bytes,
-                    Mode = mode,
+                    Mode = how,
                     PlainInputs = plainInputs,
                 });
                 return region.ToArray();
             }
         }
+    }
+
+    private static byte[] SumIntoFirstRow(byte[] coefficients, int columns)
+    {
+        byte[] sum = [.. coefficients];
+        for (int at = columns; at < sum.Length; at++)
+        {
+            sum[at % columns] ^= sum[at];
+        }
+
+        return sum;
     }
 
     private static void SkipIfMissing(ErasureKernel kernel) =>

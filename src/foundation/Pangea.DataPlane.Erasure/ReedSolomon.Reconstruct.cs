@@ -20,13 +20,14 @@ public sealed unsafe partial class ReedSolomon
     /// <param name="present">Shards whose bytes are right.</param>
     /// <param name="wanted">Shards to write, data or parity, none of them present; may be
     /// empty.</param>
-    /// <param name="caching">Where the wanted shards should end up.</param>
+    /// <param name="caching">Where the wanted shards should end up; in the cache unless told
+    /// otherwise, because who asks for lost shards reads them next.</param>
     public ErasureStatus Reconstruct(
         Span<byte> shards,
         int shardBytes,
         ShardSet present,
         ShardSet wanted,
-        OutputCaching caching = OutputCaching.Auto)
+        OutputCaching caching = OutputCaching.Keep)
     {
         CheckLength(shards.Length, TotalShards, shardBytes, nameof(shards));
         CheckSets(present, wanted);
@@ -64,13 +65,14 @@ public sealed unsafe partial class ReedSolomon
     /// <param name="present">Their bytes, in the same order.</param>
     /// <param name="wantedIndices">Which shards to write, none of them present.</param>
     /// <param name="wanted">Where to write them; they overlap nothing.</param>
-    /// <param name="caching">Where the wanted shards should end up.</param>
+    /// <param name="caching">Where the wanted shards should end up; in the cache unless told
+    /// otherwise, because who asks for lost shards reads them next.</param>
     public ErasureStatus Reconstruct(
         ReadOnlySpan<int> presentIndices,
         ReadOnlySpan<ShardPointer> present,
         ReadOnlySpan<int> wantedIndices,
         ReadOnlySpan<ShardPointer> wanted,
-        OutputCaching caching = OutputCaching.Auto)
+        OutputCaching caching = OutputCaching.Keep)
     {
         CheckCount(present.Length, presentIndices.Length, nameof(present));
         CheckCount(wanted.Length, wantedIndices.Length, nameof(wanted));
