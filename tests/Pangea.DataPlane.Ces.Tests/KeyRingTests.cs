@@ -32,6 +32,22 @@ public sealed class KeyRingTests
     }
 
     [Fact]
+    public void Whoever_reads_the_ring_while_it_changes_sees_it_as_it_was()
+    {
+        using KeyRing ring = KeyRing.Of(MasterKey.Generate());
+        var seen = new List<KeyId>();
+        foreach (KeyId id in ring.Ids)
+        {
+            seen.Add(id);
+            Assert.True(ring.Rotate(MasterKey.Generate()).IsOk);
+            Assert.True(ring.Merge(KeyRing.Of(MasterKey.Generate())).IsOk);
+        }
+
+        Assert.Single(seen);
+        Assert.Equal(3, ring.Count);
+    }
+
+    [Fact]
     public void An_unknown_key_is_named()
     {
         using KeyRing ring = KeyRing.Of(MasterKey.Generate());

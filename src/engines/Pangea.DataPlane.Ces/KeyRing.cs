@@ -24,14 +24,20 @@ public sealed class KeyRing : IDisposable
     private const string LinePrefix = "pangea-key-v1";
     private const int LineFields = 3;
 
-    private readonly List<MasterKey> _keys;
+    // Never changed but replaced: whoever looks a key up while another thread rotates sees the ring
+    // as it was or as it is.
+    private readonly Lock _changing = new();
+    private volatile MasterKey[] _keys;
 
-    private KeyRing(List<MasterKey> keys) => _keys = keys;
+    private KeyRing(MasterKey[] keys) => _keys = keys;
 
-    /// <summary>The key for new objects.</summary>
+    /// <summary>
+    /// The key for new objects. A rotation may change it at any time, so an object's key is asked
+    /// for once.
+    /// </summary>
     public MasterKey Current => _keys[^1];
 
-    public int Count => _keys.Count;
+    public int Count => _keys.Length;
 
     /// <summary>Ids from the oldest to the current key.</summary>
     public IEnumerable<KeyId> Ids
@@ -52,21 +58,26 @@ public sealed class KeyRing : IDisposable
     /// on.</summary>
     public Result Rotate(MasterKey key)
     {
-        if (_keys.Count >= KeysMax)
+        lock (_changing)
         {
-            return new Fault(
-                FaultCode.TooLarge,
-                $"the key ring holds {KeysMax} keys already",
-                "remove the lines of keys that no object uses any more");
-        }
+            MasterKey[] keys = _keys;
+            if (keys.Length >= KeysMax)
+            {
+                return new Fault(
+                    FaultCode.TooLarge,
+                    $"the key ring holds {KeysMax} keys already",
+                    "remove the lines of keys that no object uses any more");
+            }
 
-        if (_keys.Exists(known => known.Id == key.Id))
-        {
-            return new Fault(FaultCode.Exists, $"the key ring holds the key {key.Id} already");
-        }
+            if (Has(key.Id))
+            {
+                return new Fault(
+                    FaultCode.Exists, $"the key ring holds the key {key.Id} already");
+            }
 
-        _keys.Add(key);
-        return Result.Ok;
+            _keys = [.. keys, key];
+            return Result.Ok;
+        }
     }
 
     /// <summary>
@@ -77,25 +88,30 @@ public sealed class KeyRing : IDisposable
     public Result Merge(KeyRing newer)
     {
         Result outcome = Result.Ok;
-        foreach (MasterKey key in newer._keys)
+        MasterKey[] taken = newer._keys;
+        newer._keys = [];
+        foreach (MasterKey key in taken)
         {
-            if (!outcome.IsOk || _keys.Exists(known => known.Id == key.Id))
+            if (!outcome.IsOk || Has(key.Id))
+            {
+                key.Dispose();
+                continue;
+            }
+
+            outcome = Rotate(key);
+            if (!outcome.IsOk)
             {
                 key.Dispose();
             }
-            else
-            {
-                outcome = Rotate(key);
-            }
         }
 
-        newer._keys.Clear();
         return outcome;
     }
 
     public Result<MasterKey> Find(KeyId id)
     {
-        foreach (MasterKey key in _keys)
+        MasterKey[] keys = _keys;
+        foreach (MasterKey key in keys)
         {
             if (key.Id == id)
             {
@@ -105,7 +121,7 @@ public sealed class KeyRing : IDisposable
 
         return new Fault(
             FaultCode.Denied,
-            $"the key {id} is not among the {_keys.Count} keys of this appliance",
+            $"the key {id} is not among the {keys.Length} keys of this appliance",
             "add the line of that key to the key file, above the current one");
     }
 
@@ -134,12 +150,17 @@ public sealed class KeyRing : IDisposable
             Result added = key.IsOk ? ring.Rotate(key.Value) : key.Fault;
             if (!added.IsOk)
             {
+                if (key.IsOk)
+                {
+                    key.Value.Dispose(); // The ring did not take it.
+                }
+
                 ring.Dispose();
                 return added.Fault;
             }
         }
 
-        return ring._keys.Count > 0
+        return ring.Count > 0
             ? ring
             : Fault.InvalidParameter(
                 "keys", "the key file holds no key", $"a line reads: {LinePrefix} ID SECRET");
@@ -148,7 +169,7 @@ public sealed class KeyRing : IDisposable
     /// <summary>The text form, secrets included: only for the key file.</summary>
     public string FormatSecrets()
     {
-        var text = new StringBuilder(_keys.Count * 96);
+        var text = new StringBuilder(Count * 96);
         foreach (MasterKey key in _keys)
         {
             text.Append(CultureInfo.InvariantCulture, $"{LinePrefix} {key.Id} ");
@@ -158,7 +179,7 @@ public sealed class KeyRing : IDisposable
         return text.ToString();
     }
 
-    public override string ToString() => $"{_keys.Count} keys, current {Current.Id}";
+    public override string ToString() => $"{Count} keys, current {Current.Id}";
 
     public void Dispose()
     {
@@ -167,6 +188,8 @@ public sealed class KeyRing : IDisposable
             key.Dispose();
         }
     }
+
+    private bool Has(KeyId id) => Array.Exists(_keys, known => known.Id == id);
 
     private static Result<MasterKey> ParseLine(ReadOnlySpan<char> line, int lineNumber)
     {

@@ -78,6 +78,10 @@ internal sealed class ManifestDraft : IDisposable
         return Describe();
     }
 
+    /// <summary>With the key that the stripes were sealed with, whatever key is current by
+    /// now.</summary>
+    public byte[] Encode(Manifest manifest) => ManifestCodec.Encode(manifest, _key);
+
     public void Dispose()
     {
         Cipher.Dispose();

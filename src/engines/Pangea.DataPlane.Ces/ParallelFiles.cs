@@ -48,13 +48,15 @@ public static class ParallelFiles
         }
 
         Manifest manifest = draft.Finish();
-        byte[] encoded = ManifestCodec.Encode(manifest, keys.Current);
-        foreach (SafeFileHandle shard in shards)
+        byte[] encoded = draft.Encode(manifest);
+        Guard(encoding.Order, () =>
         {
-            RandomAccess.Write(shard, encoded, encoding.RecordsEnd);
-        }
-
-        return manifest;
+            foreach (SafeFileHandle shard in shards)
+            {
+                RandomAccess.Write(shard, encoded, encoding.RecordsEnd);
+            }
+        });
+        return encoding.Order.Fault is null ? manifest : encoding.Order.Fault;
     }
 
     /// <summary>
@@ -77,8 +79,7 @@ public static class ParallelFiles
         int threads,
         bool checkHash = false)
     {
-        Result<ShardStreams> opened =
-            ShardStreams.OpenAsync(shards, keys, CancellationToken.None).GetAwaiter().GetResult();
+        Result<ShardStreams> opened = Open(shards, keys);
         if (!opened.IsOk)
         {
             return opened.Fault;
@@ -109,6 +110,19 @@ public static class ParallelFiles
                 "it was written by a defective program");
     }
 
+    private static Result<ShardStreams> Open(IReadOnlyList<FileStream?> shards, KeyRing keys)
+    {
+        try
+        {
+            return ShardStreams.OpenAsync(shards, keys, CancellationToken.None)
+                .GetAwaiter().GetResult();
+        }
+        catch (Exception failure) when (IsOfTheKernel(failure))
+        {
+            return new Fault(FaultCode.Io, failure.Message);
+        }
+    }
+
     private static Result RunThreads(int threads, StripeOrder order, Action work)
     {
         var others = new Thread[Math.Clamp(threads, 1, ThreadsMax) - 1];
@@ -133,11 +147,13 @@ public static class ParallelFiles
         {
             work();
         }
-        catch (Exception failure)
-            when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception failure) when (IsOfTheKernel(failure))
         {
-            // RandomAccess reports what the kernel says only as an exception.
             order.Fail(new Fault(FaultCode.Io, failure.Message));
         }
     }
+
+    // RandomAccess reports what the kernel says only as an exception.
+    private static bool IsOfTheKernel(Exception failure) =>
+        failure is IOException or UnauthorizedAccessException or NotSupportedException;
 }
