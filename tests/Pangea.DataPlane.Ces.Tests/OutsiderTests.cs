@@ -1,5 +1,8 @@
 using System.Diagnostics;
 
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Erasure;
+
 namespace Pangea.DataPlane.Ces.Tests;
 
 /// <summary>
@@ -51,6 +54,37 @@ public sealed class OutsiderTests
 
         (int exit, string errors, byte[] restored) =
             await RestoreAsync(Path.Combine(folder, "keys"), [.. shards.Skip(1).Take(9)]);
+
+        Directory.Delete(folder, recursive: true);
+        Assert.True(exit == 0, errors);
+        Assert.Equal(content, restored);
+    }
+
+    [SkippableFact]
+    public async Task Leaves_out_a_forged_shard()
+    {
+        byte[] content = StripeFixture.Random(4_000, 3);
+        string folder = Directory.CreateTempSubdirectory("pangea-outsider-").FullName;
+        using KeyRing keys = KeyRing.Of(MasterKey.Generate());
+        var options = new CesOptions { StripeBytes = 4096, Redundancy = new Redundancy(3, 2) };
+        byte[][] encoded = await GoldenObjects.EncodeAsync(keys, options, content);
+        await File.WriteAllTextAsync(Path.Combine(folder, "keys"), keys.FormatSecrets());
+
+        // Damage, and the checksums mended: one header and 1344 payload bytes in position 1.
+        byte[] forged = encoded[1];
+        forged[700] ^= 1;
+        BitConverter.TryWriteBytes(
+            forged.AsSpan(120), Crc32C.Compute(forged.AsSpan(128, 1344)));
+        BitConverter.TryWriteBytes(forged.AsSpan(124), Crc32C.Compute(forged.AsSpan(0, 124)));
+        var shards = new List<string>();
+        for (int i = 0; i < 4; i++)
+        {
+            shards.Add(Path.Combine(folder, $"{i}"));
+            await File.WriteAllBytesAsync(shards[^1], encoded[i]);
+        }
+
+        (int exit, string errors, byte[] restored) =
+            await RestoreAsync(Path.Combine(folder, "keys"), [.. shards]);
 
         Directory.Delete(folder, recursive: true);
         Assert.True(exit == 0, errors);

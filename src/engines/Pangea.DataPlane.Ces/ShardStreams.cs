@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Erasure;
 
 namespace Pangea.DataPlane.Ces;
 
@@ -10,8 +11,14 @@ internal sealed class ShardStreams
 {
     // The appliance ends its files with a footer block that says where the manifest is.
     private const int FooterBlockBytes = 4096;
+    private const int FooterVersionOffset = 8;
     private const int FooterManifestBytesOffset = 12;
     private const int FooterManifestOffset = 16;
+    private const int FooterCrcOffset = 28;
+    private const uint FooterVersion = 1;
+
+    // A stream that cannot be read here is dead, not merely scratched.
+    private const int UnreadableHeadersMax = 16;
 
     private readonly Stream?[] _positions;
     private readonly long[] _offsets;
@@ -35,7 +42,8 @@ internal sealed class ShardStreams
 
     /// <summary>
     /// Finds the first genuine manifest and every stream that carries the same one; the others
-    /// count as lost. The fault is that of the first stream where none has a genuine manifest.
+    /// count as lost, and so do streams that cannot be read. The fault is that of the first stream
+    /// where none has a genuine manifest.
     /// </summary>
     public static async Task<Result<ShardStreams>> OpenAsync(
         IReadOnlyList<Stream?> streams, KeyRing keys, CancellationToken cancellation)
@@ -56,7 +64,14 @@ internal sealed class ShardStreams
                     "shards", "a shard stream must be able to seek: its manifest is at its end");
             }
 
-            byte[] encoded = await ReadManifestAsync(stream, cancellation);
+            Result<byte[]> read = await ReadManifestAsync(stream, cancellation);
+            if (!read.IsOk)
+            {
+                fault ??= read.Fault;
+                continue;
+            }
+
+            byte[] encoded = read.Value;
             if (opened is null)
             {
                 Result<Manifest> manifest = ManifestCodec.Decode(encoded, keys);
@@ -98,13 +113,11 @@ internal sealed class ShardStreams
                 continue;
             }
 
-            stream.Position = _offsets[(int)stripe.StripeIndex];
             Memory<byte> header = buffers.Header(shard);
             Memory<byte> payload = buffers.Shard(shard, stripe.ShardBytes);
-            if (await stream.ReadAtLeastAsync(header, header.Length, false, cancellation)
-                    == header.Length
-                && await stream.ReadAtLeastAsync(payload, payload.Length, false, cancellation)
-                    == payload.Length)
+            long offset = _offsets[(int)stripe.StripeIndex];
+            if (await IsReadAsync(stream, offset, header, cancellation)
+                && await IsReadAsync(stream, offset + header.Length, payload, cancellation))
             {
                 buffers.Shards[shard] = ShardState.Read;
                 read++;
@@ -130,11 +143,10 @@ internal sealed class ShardStreams
                 continue;
             }
 
-            Span<byte> header = buffers.Header(shard).Span;
-            Span<byte> payload = buffers.Shard(shard, stripe.ShardBytes).Span;
-            if (RandomAccess.Read(file.SafeFileHandle, header, offset) == header.Length
-                && RandomAccess.Read(file.SafeFileHandle, payload, offset + header.Length)
-                    == payload.Length)
+            Memory<byte> header = buffers.Header(shard);
+            Memory<byte> payload = buffers.Shard(shard, stripe.ShardBytes);
+            if (IsRead(file, offset, header.Span)
+                && IsRead(file, offset + header.Length, payload.Span))
             {
                 buffers.Shards[shard] = ShardState.Read;
                 read++;
@@ -142,8 +154,57 @@ internal sealed class ShardStreams
         }
     }
 
-    /// <summary>The manifest's bytes, or none where the stream's end makes no sense.</summary>
-    private static async Task<byte[]> ReadManifestAsync(
+    /// <summary>
+    /// Fills the buffer from that offset. A bad sector costs the shard it lies in and not the
+    /// object, so an error is no more than "not there".
+    /// </summary>
+    private static async Task<bool> IsReadAsync(
+        Stream stream, long offset, Memory<byte> buffer, CancellationToken cancellation)
+    {
+        try
+        {
+            stream.Position = offset;
+            return await stream.ReadAtLeastAsync(buffer, buffer.Length, false, cancellation)
+                == buffer.Length;
+        }
+        catch (Exception failure) when (IsUnreadable(failure))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>As <see cref="IsReadAsync"/>, positional.</summary>
+    private static bool IsRead(FileStream file, long offset, Span<byte> buffer)
+    {
+        try
+        {
+            return RandomAccess.Read(file.SafeFileHandle, buffer, offset) == buffer.Length;
+        }
+        catch (Exception failure) when (IsUnreadable(failure))
+        {
+            return false;
+        }
+    }
+
+    private static bool IsUnreadable(Exception failure) =>
+        failure is IOException or UnauthorizedAccessException;
+
+    /// <summary>The manifest's bytes, none where the stream's end makes no sense; Io where it
+    /// cannot be read.</summary>
+    private static async Task<Result<byte[]>> ReadManifestAsync(
+        Stream stream, CancellationToken cancellation)
+    {
+        try
+        {
+            return await FindManifestAsync(stream, cancellation);
+        }
+        catch (Exception failure) when (IsUnreadable(failure))
+        {
+            return new Fault(FaultCode.Io, $"a shard stream cannot be read: {failure.Message}");
+        }
+    }
+
+    private static async Task<byte[]> FindManifestAsync(
         Stream stream, CancellationToken cancellation)
     {
         long end = stream.Length;
@@ -165,11 +226,15 @@ internal sealed class ShardStreams
 
     private static (long Start, long Bytes) LocateManifest(ReadOnlySpan<byte> tail, long end)
     {
-        if (tail.Length == FooterBlockBytes && tail.StartsWith(FooterMagic))
+        if (IsFooter(tail))
         {
-            return (
-                BinaryPrimitives.ReadInt64LittleEndian(tail[FooterManifestOffset..]),
-                BinaryPrimitives.ReadUInt32LittleEndian(tail[FooterManifestBytesOffset..]));
+            long start = BinaryPrimitives.ReadInt64LittleEndian(tail[FooterManifestOffset..]);
+            long length =
+                BinaryPrimitives.ReadUInt32LittleEndian(tail[FooterManifestBytesOffset..]);
+            if (start >= 0 && start <= end - FooterBlockBytes - length)
+            {
+                return (start, length);
+            }
         }
 
         if (tail.Length < ManifestCodec.TrailerBytes)
@@ -182,23 +247,64 @@ internal sealed class ShardStreams
         return (end - bytes, bytes);
     }
 
-    /// <summary>The first header names the position: shard i of stripe 0 lies at position
-    /// i.</summary>
+    /// <summary>
+    /// The block before the end of an appliance's file. The magic alone does not decide: the last
+    /// 4096 bytes of a library's file may begin with an object's name.
+    /// </summary>
+    private static bool IsFooter(ReadOnlySpan<byte> tail) =>
+        tail.Length == FooterBlockBytes
+        && tail.StartsWith(FooterMagic)
+        && BinaryPrimitives.ReadUInt32LittleEndian(tail[FooterVersionOffset..]) == FooterVersion
+        && BinaryPrimitives.ReadUInt32LittleEndian(tail[FooterCrcOffset..])
+            == Crc32C.Compute(tail[..FooterCrcOffset]);
+
+    /// <summary>
+    /// The first header that is what the manifest implies, and whose position is free, says where
+    /// the stream belongs: shard i of stripe 0 lies at position i.
+    /// </summary>
     private async Task PlaceAsync(Stream stream, CancellationToken cancellation)
     {
         byte[] header = new byte[StripeCodec.HeaderBytes];
+        int unreadable = 0;
         for (int stripe = 0; stripe < _offsets.Length; stripe++)
         {
-            stream.Position = _offsets[stripe];
-            int read = await stream.ReadAtLeastAsync(header, header.Length, false, cancellation);
-            int shard = ShardHeader.IndexOf(header.AsSpan(0, read), Manifest.ObjectId);
-            if (shard >= 0 && shard < _positions.Length)
+            if (!await IsReadAsync(stream, _offsets[stripe], header, cancellation))
             {
-                int position =
-                    ShardPlacement.PositionOf((ulong)stripe, shard, _positions.Length);
-                _positions[position] ??= stream;
+                if (++unreadable == UnreadableHeadersMax)
+                {
+                    return;
+                }
+
+                continue;
+            }
+
+            int shard = IndexOf(header, stripe);
+            if (shard < 0)
+            {
+                continue;
+            }
+
+            int position = ShardPlacement.PositionOf((ulong)stripe, shard, _positions.Length);
+            if (_positions[position] is null)
+            {
+                _positions[position] = stream;
                 return;
             }
         }
+    }
+
+    /// <summary>The shard index of a header that is genuine but for what only the key can tell; -1
+    /// for any other.</summary>
+    private int IndexOf(ReadOnlySpan<byte> header, int stripe)
+    {
+        Span<byte> identity = stackalloc byte[ShardHeader.IdentityBytes];
+        StripeInfo expected = Manifest.Stripe(stripe);
+        ShardHeader.WriteIdentity(
+            identity, Manifest.ObjectId, Manifest.KeyId, Manifest.Geometry, expected);
+        int shard = ShardHeader.IndexOf(header, Manifest.ObjectId);
+        return shard >= 0 && shard < _positions.Length
+            && ShardHeader.Check(header, identity, shard) == ShardState.Ok
+                ? shard
+                : -1;
     }
 }

@@ -215,9 +215,10 @@ class Manifest:
 
 def find_manifest(data):
     footer = data[-4096:]
-    if len(footer) == 4096 and footer[:8] == b"PGFOOT01":
-        length, offset = struct.unpack("<IQ", footer[12:24])
-        return data[offset:offset + length]
+    if len(footer) == 4096 and footer[:12] == b"PGFOOT01\1\0\0\0":
+        length, offset, _, crc = struct.unpack("<IQII", footer[12:32])
+        if crc == crc32c(footer[:28]) and offset + length <= len(data) - 4096:
+            return data[offset:offset + length]
     length = struct.unpack("<I", data[-8:-4])[0] if len(data) >= 8 else 0
     return data[len(data) - length:] if 0 < length <= len(data) else b""
 
@@ -236,7 +237,7 @@ def identity(manifest, stripe):
 def read_stripe(manifest, files, stripe, offset):
     expected = identity(manifest, stripe)
     size = manifest.shard_bytes(stripe)
-    shards, tags = {}, []
+    shards, tags = {}, {}
     for data in files:
         header = data[offset:offset + 128]
         payload = data[offset + manifest.stride:offset + manifest.stride + size]
@@ -246,16 +247,27 @@ def read_stripe(manifest, files, stripe, offset):
         if (header_crc == crc32c(header[:124]) and header[:12] + b"\0" + header[13:64] == expected
                 and payload_crc == crc32c(payload)):
             shards[header[12]] = payload
-            tags.append(header[64:80])
+            tags[header[12]] = header[64:80]
+    votes = list(tags.values())
+    tag = max(set(votes), key=votes.count) if votes else b""
+    shards = {index: shard for index, shard in shards.items() if tags[index] == tag}
     if len(shards) < manifest.k:
         raise Broken("stripe %d needs %d of %d shards, has %d"
                      % (stripe, manifest.k, manifest.k + manifest.m, len(shards)))
     stored, compressed = manifest.table[stripe] & 0x7FFFFFFF, manifest.table[stripe] >> 31
-    sealed = b"".join(restore_data(manifest.k, shards))[:stored]
     object_key = hkdf(manifest.key, manifest.object_id, b"pangea object key v1")
     nonce = manifest.object_id + struct.pack("<Q", stripe)
-    tag = max(set(tags), key=tags.count)
-    opened = open_sealed(object_key, nonce, expected, sealed, tag)
+    opened = None
+    for left_out in [None] + (sorted(shards) if len(shards) > manifest.k else []):
+        trusted = {index: shard for index, shard in shards.items() if index != left_out}
+        sealed = b"".join(restore_data(manifest.k, trusted))[:stored]
+        try:
+            opened = open_sealed(object_key, nonce, expected, sealed, tag)
+            break
+        except Broken as broken:
+            forged = broken
+    if opened is None:
+        raise forged
     return expand(opened, struct.unpack("<I", expected[52:56])[0]) if compressed else opened
 
 
