@@ -77,6 +77,36 @@ public sealed class StripeCodecTests
         }
     }
 
+    [Theory]
+    [InlineData(32_768, 4096, StripeCompression.Raw)]
+    [InlineData(32_769, 4096, StripeCompression.Zstd)]
+    [InlineData(512, 64, StripeCompression.Raw)]
+    [InlineData(4096, 64, StripeCompression.Zstd)]
+    public void Stays_raw_where_no_shard_can_get_smaller(
+        int bytes, int alignment, StripeCompression compression)
+    {
+        using var stripe = new StripeFixture(
+            StripeFixture.Text(bytes, 1), CompressionLevel.Balanced, alignment: alignment);
+
+        Assert.Equal(compression, stripe.Info.Compression);
+    }
+
+    [Theory]
+    [InlineData(1, 126, 1 << 24, true)]
+    [InlineData(1, 127, 1 << 24, false)]
+    [InlineData(1, 254, 1 << 24, false)]
+    [InlineData(200, 55, 1 << 24, true)]
+    public void Refuses_stripes_that_no_buffer_holds(
+        int dataShards, int parityShards, int stripeBytes, bool isPossible)
+    {
+        Result<StripeGeometry> geometry = StripeGeometry.Create(
+            new Redundancy(dataShards, parityShards), stripeBytes, 4096);
+
+        Assert.Equal(isPossible, geometry.IsOk);
+        Assert.True(!isPossible || geometry.Value.PayloadBytesMax > stripeBytes);
+        Assert.True(isPossible || geometry.Fault!.Code == FaultCode.InvalidParameters);
+    }
+
     [Fact]
     public void Says_how_many_shards_are_needed()
     {

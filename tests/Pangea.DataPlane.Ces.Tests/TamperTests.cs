@@ -150,6 +150,36 @@ public sealed class TamperTests
         Assert.All(restored, value => Assert.Equal(0, value));
     }
 
+    [Theory]
+    [InlineData(new[] { 0, 1, 2 })]
+    [InlineData(new[] { 2, 3, 4 })]
+    [InlineData(new[] { 0, 3, 4 })]
+    public void The_vote_on_the_tag_does_not_depend_on_the_order_of_reading(int[] readFirst)
+    {
+        byte[] plain = StripeFixture.Random(60_000, 5);
+        using var stripe = new StripeFixture(plain, CompressionLevel.Skip, new Redundancy(3, 2));
+        foreach (int forged in new[] { 0, 1 })
+        {
+            stripe.Header(forged)[64] ^= 1;
+            MendHeader(stripe.Header(forged));
+        }
+
+        for (int i = 0; i < stripe.Total; i++)
+        {
+            stripe.Shards[i] = readFirst.Contains(i) ? ShardState.Read : ShardState.Missing;
+        }
+
+        Result decoded = stripe.Decode(out byte[] restored);
+        if (!decoded.IsOk)
+        {
+            stripe.Shards.AsSpan().Replace(ShardState.Missing, ShardState.Read);
+            decoded = stripe.Decode(out restored);
+        }
+
+        Assert.True(decoded.IsOk, decoded.Fault?.ToString());
+        Assert.Equal(plain, restored);
+    }
+
     [Fact]
     public void Stripes_cannot_change_places()
     {

@@ -9,7 +9,8 @@ public sealed partial class StripeCodec
 {
     /// <summary>
     /// Turns every <see cref="ShardState.Read"/> into Ok or the way it is damaged; Unavailable
-    /// where fewer than k are left.
+    /// where fewer than k are left. Shards that were outvoted when fewer had been read are judged
+    /// anew, so that the order of reading does not decide which tag stands.
     /// </summary>
     private static Result CheckShards(
         in StripeGeometry geometry,
@@ -29,7 +30,7 @@ public sealed partial class StripeCodec
 
         for (int i = 0; i < total; i++)
         {
-            if (shards[i] == ShardState.Read)
+            if (shards[i] is ShardState.Read or ShardState.Contradicting)
             {
                 ReadOnlySpan<byte> header = headers.Slice(i * headerStride, HeaderBytes);
                 shards[i] = ShardHeader.Check(header, identity, i);

@@ -237,6 +237,12 @@ public sealed partial class StripeCodec : IDisposable
         int gainful = Math.Min(
             plain.Length - (plain.Length / GainDivisor) - 1,
             (rawShardBytes - geometry.ShardAlignment) * geometry.Redundancy.DataShards);
+        if (gainful <= 0)
+        {
+            // With shards aligned to 4096 bytes nothing below k blocks can get any smaller.
+            return Zstd.Failed;
+        }
+
         int capacity = rawShardBytes * geometry.Redundancy.DataShards;
         int compressed = _zstd.Compress(plain, payload[..capacity], level.Zstd);
         return compressed <= gainful ? compressed : Zstd.Failed;

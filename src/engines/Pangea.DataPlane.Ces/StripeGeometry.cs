@@ -8,6 +8,9 @@ namespace Pangea.DataPlane.Ces;
 /// manifest.</summary>
 public readonly record struct StripeGeometry
 {
+    // The largest header stride that a manifest may name.
+    private const int HeaderBlockBytesMax = 64 * 1024;
+
     private StripeGeometry(Redundancy redundancy, int stripeBytes, int shardAlignment)
     {
         Redundancy = redundancy;
@@ -32,8 +35,10 @@ public readonly record struct StripeGeometry
     /// hold.</summary>
     public int PayloadBytesMax => ShardBytesMax * Redundancy.TotalShards;
 
-    /// <summary>Checks the bounds: 4 KiB to 16 MiB a stripe, alignment a power of two up to
-    /// 4096.</summary>
+    /// <summary>
+    /// Checks the bounds: 4 KiB to 16 MiB a stripe, alignment a power of two up to 4096, and all
+    /// shards of a stripe with their headers in one buffer.
+    /// </summary>
     public static Result<StripeGeometry> Create(
         Redundancy redundancy, int stripeBytes, int shardAlignment)
     {
@@ -59,7 +64,16 @@ public readonly record struct StripeGeometry
                 "shardAlignment", $"a power of two from 1 to 4096 is needed, not {shardAlignment}");
         }
 
-        return new StripeGeometry(redundancy, stripeBytes, shardAlignment);
+        var geometry = new StripeGeometry(redundancy, stripeBytes, shardAlignment);
+        long bufferBytes =
+            ((long)geometry.ShardBytesMax + HeaderBlockBytesMax) * redundancy.TotalShards;
+        return bufferBytes <= Array.MaxLength
+            ? geometry
+            : Fault.InvalidParameter(
+                "redundancy",
+                $"{redundancy} shards of a stripe of {stripeBytes} bytes need {bufferBytes} bytes, "
+                    + $"at most {Array.MaxLength} fit into one buffer",
+                "choose a smaller stripeBytes, or fewer parity shards");
     }
 
     /// <summary>Payload bytes of one shard for a stripe of that many stored bytes; 0 for an empty
