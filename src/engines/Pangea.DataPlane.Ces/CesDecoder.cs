@@ -101,8 +101,15 @@ public sealed class CesDecoder : IDisposable
             }
 
             hash.AppendData(buffers.Plain, 0, stripe.PlainBytes);
-            await output.WriteAsync(
+            FlushResult written = await output.WriteAsync(
                 buffers.Plain.AsMemory(0, stripe.PlainBytes), cancellation);
+
+            // After the last stripe its reader may have ended because it has everything.
+            if (written.IsCanceled || (written.IsCompleted && i < manifest.Stripes.Count - 1))
+            {
+                return new Fault(
+                    FaultCode.Canceled, $"nobody reads object {manifest.ObjectId} to its end");
+            }
         }
 
         return hash.GetHashAndReset().AsSpan().SequenceEqual(manifest.ContentHash.AsSpan())

@@ -60,7 +60,9 @@ public sealed class CesEncoder : IDisposable
 
     /// <summary>
     /// Reads <paramref name="source"/> to its end and writes shard stream p to writer p; completing
-    /// the pipes is the caller's business. Exceptions of the pipes themselves pass through.
+    /// the pipes is the caller's business. A shard stream whose reader ends early counts as lost;
+    /// fewer than k + 1 left are a fault, and so is a pending read or flush that is canceled.
+    /// Exceptions of the pipes themselves pass through.
     /// </summary>
     /// <param name="source">The object's bytes.</param>
     /// <param name="shards">k + m writers.</param>
@@ -102,7 +104,7 @@ public sealed class CesEncoder : IDisposable
         }
 
         Manifest manifest = draft.Finish();
-        byte[] encoded = ManifestCodec.Encode(manifest, _keys.Current);
+        byte[] encoded = draft.Encode(manifest);
         foreach (PipeWriter shard in shards)
         {
             await shard.WriteAsync(encoded, cancellation);
@@ -122,11 +124,26 @@ public sealed class CesEncoder : IDisposable
         CancellationToken cancellation)
     {
         bool isLast = false;
+        var governor =
+            _options.Compression == CompressionMode.Adaptive ? new CompressionGovernor() : null;
+        var open = new bool[shards.Count];
+        Array.Fill(open, true);
+        StripeTimes times = default;
         while (!isLast)
         {
+            times.Begin();
+
             // One byte more than a stripe tells whether this one is the last.
             ReadResult read =
                 await source.ReadAtLeastAsync(_geometry.StripeBytes + 1, cancellation);
+            if (read.IsCanceled)
+            {
+                source.AdvanceTo(read.Buffer.Start);
+                return new Fault(
+                    FaultCode.Canceled, "reading the source was canceled before its end");
+            }
+
+            times.EndRead();
             ReadOnlySequence<byte> available = read.Buffer;
             isLast = available.Length <= _geometry.StripeBytes;
             if (available.IsEmpty)
@@ -136,21 +153,35 @@ public sealed class CesEncoder : IDisposable
 
             ReadOnlySequence<byte> stripe =
                 available.Slice(0, Math.Min(available.Length, _geometry.StripeBytes));
-            Result<StripeInfo> encoded = EncodeStripe(stripe, isLast, buffers, draft);
+            Result<StripeInfo> encoded = EncodeStripe(
+                stripe, isLast, buffers, draft, governor);
             source.AdvanceTo(stripe.End);
+            times.EndMake();
             if (!encoded.IsOk)
             {
                 return encoded.Fault;
             }
 
-            await WriteStripeAsync(shards, buffers, encoded.Value, cancellation);
+            times.Tell(governor);
+            times.Begin();
+            Result written =
+                await WriteStripeAsync(shards, open, buffers, encoded.Value, cancellation);
+            times.EndWrite();
+            if (!written.IsOk)
+            {
+                return written;
+            }
         }
 
         return Result.Ok;
     }
 
     private static Result<StripeInfo> EncodeStripe(
-        in ReadOnlySequence<byte> stripe, bool isLast, StripeBuffers buffers, ManifestDraft draft)
+        in ReadOnlySequence<byte> stripe,
+        bool isLast,
+        StripeBuffers buffers,
+        ManifestDraft draft,
+        CompressionGovernor? governor)
     {
         ReadOnlySpan<byte> plain = stripe.FirstSpan;
         if (!stripe.IsSingleSegment)
@@ -159,25 +190,54 @@ public sealed class CesEncoder : IDisposable
             plain = buffers.Plain.AsSpan(0, (int)stripe.Length);
         }
 
-        CompressionLevel level = draft.LevelFor(plain);
+        CompressionLevel wanted = draft.LevelFor(plain);
+        CompressionLevel level = governor?.Limit(wanted) ?? wanted;
         StripeInfo info = buffers.Encode(draft.Cipher, draft.NextStripe, isLast, plain, level);
         Result added = draft.Add(info, plain);
         return added.IsOk ? info : added.Fault;
     }
 
-    private static async Task WriteStripeAsync(
+    /// <summary>
+    /// Fails where so few shard streams are still read that the object could not lose one more. A
+    /// stream that ends early is left out from then on.
+    /// </summary>
+    private async Task<Result> WriteStripeAsync(
         IReadOnlyList<PipeWriter> shards,
+        bool[] open,
         StripeBuffers buffers,
         StripeInfo stripe,
         CancellationToken cancellation)
     {
         for (int shard = 0; shard < shards.Count; shard++)
         {
-            PipeWriter writer =
-                shards[ShardPlacement.PositionOf(stripe.StripeIndex, shard, shards.Count)];
+            int position =
+                ShardPlacement.PositionOf(stripe.StripeIndex, shard, shards.Count);
+            if (!open[position])
+            {
+                continue;
+            }
+
+            PipeWriter writer = shards[position];
             writer.Write(buffers.Header(shard).Span);
             writer.Write(buffers.Shard(shard, stripe.ShardBytes).Span);
-            await writer.FlushAsync(cancellation);
+            FlushResult flushed = await writer.FlushAsync(cancellation);
+            if (flushed.IsCanceled)
+            {
+                return new Fault(FaultCode.Canceled, "writing a shard stream was canceled");
+            }
+
+            // Nobody reads this one any more: its shards are lost.
+            open[position] = !flushed.IsCompleted;
         }
+
+        int left = open.AsSpan().Count(true);
+        Redundancy redundancy = _geometry.Redundancy;
+        return left >= redundancy.CommitQuorum
+            ? Result.Ok
+            : new Fault(
+                FaultCode.Unavailable,
+                $"only {left} of {redundancy.TotalShards} shard streams are still being read, "
+                    + $"needed are {redundancy.CommitQuorum}",
+                "find out why the readers of the others ended");
     }
 }

@@ -16,7 +16,6 @@ internal sealed class FileEncoding
     private readonly CompressionLevel _level;
     private readonly CompressionGovernor? _governor;
     private readonly long _bytes;
-    private int _writing;
 
     public FileEncoding(
         ManifestDraft draft,
@@ -52,10 +51,12 @@ internal sealed class FileEncoding
 
         using StripeBuffers buffers = created.Value;
         using ObjectCipher cipher = _draft.NewCipher();
+        StripeTimes times = default;
         long stripes = _geometry.StripesFor(_bytes);
         for (long i = Order.Take(stripes); i >= 0; i = Order.Take(stripes))
         {
-            Result stored = StoreStripe(buffers, cipher, i, i == stripes - 1);
+            Result stored = StoreStripe(
+                buffers, cipher, i, i == stripes - 1, ref times);
             if (!stored.IsOk)
             {
                 Order.Fail(stored.Fault);
@@ -63,8 +64,14 @@ internal sealed class FileEncoding
         }
     }
 
-    private Result StoreStripe(StripeBuffers buffers, ObjectCipher cipher, long index, bool isLast)
+    private Result StoreStripe(
+        StripeBuffers buffers,
+        ObjectCipher cipher,
+        long index,
+        bool isLast,
+        ref StripeTimes times)
     {
+        times.Begin();
         int bytes = (int)Math.Min(
             _geometry.StripeBytes, _bytes - (index * _geometry.StripeBytes));
         Span<byte> plain = buffers.Plain.AsSpan(0, bytes);
@@ -73,8 +80,10 @@ internal sealed class FileEncoding
             return new Fault(FaultCode.Io, "the source file became shorter while it was read");
         }
 
+        times.EndRead();
         CompressionLevel level = _governor?.Limit(_level) ?? _level;
         StripeInfo stripe = buffers.Encode(cipher, (ulong)index, isLast, plain, level);
+        times.EndMake();
         if (!Order.Enter(index))
         {
             return Result.Ok;
@@ -83,11 +92,11 @@ internal sealed class FileEncoding
         Result added = _draft.Add(stripe, plain);
         long offset = RecordsEnd;
         RecordsEnd += _options.HeaderStride + stripe.ShardBytes;
-        _governor?.Observe(isInputWaiting: true, isOutputIdle: _writing == 0);
+        times.Tell(_governor); // Here, where threads take turns.
         Order.Leave();
-        Interlocked.Increment(ref _writing);
+        times.Begin();
         Write(buffers, stripe, offset);
-        Interlocked.Decrement(ref _writing);
+        times.EndWrite();
         return added;
     }
 

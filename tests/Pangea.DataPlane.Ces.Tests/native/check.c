@@ -21,7 +21,7 @@ static void round_trip(ces_handle handle, size_t bytes, int is_random)
     for (size_t i = 0; i < bytes; i++) {
         data[i] = is_random ? (uint8_t)(rand() >> 7) : (uint8_t)("shards and stripes "[i % 19]);
     }
-    CHECK(ces_process(handle, data, bytes, &shards, &count) == CES_OK);
+    CHECK(ces_process(handle, bytes ? data : NULL, bytes, &shards, &count) == CES_OK);
     CHECK(count == 12);
 
     /* Four lost, then one of the rest damaged as well. */
@@ -75,14 +75,22 @@ int main(void)
 
     /* Misuse is an error, not a crash. */
     ces_options impossible = {200, 100, 0, 0}, small = {0, 0, 5, 0}, odd = {0, 0, 0, 9};
+    ces_options endless = {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0}, adaptive = {0, 0, 4096, CES_ADAPTIVE};
     uint8_t garbage[500] = {1, 2, 3};
     ces_shard no_shard = {garbage, sizeof garbage}, none = {NULL, 0};
+    ces_shard negative = {garbage, SIZE_MAX / 2 + 1}, wrapping = {garbage, SIZE_MAX};
     CHECK(ces_new(&impossible, &other) == CES_INVALID);
     CHECK(strstr(ces_last_error(), "200+100"));
+    CHECK(ces_new(&endless, &other) == CES_INVALID);
     CHECK(ces_new(&small, &other) == CES_INVALID);
     CHECK(ces_new(&odd, &other) == CES_INVALID);
     CHECK(ces_new(NULL, NULL) == CES_INVALID);
     CHECK(ces_reconstruct(handle, &no_shard, 1, &restored, &bytes) == CES_CORRUPT);
+    CHECK(ces_reconstruct(handle, &negative, 1, &restored, &bytes) == CES_INVALID);
+    CHECK(ces_reconstruct(handle, &wrapping, 1, &restored, &bytes) == CES_INVALID);
+    CHECK(ces_new(&adaptive, &other) == CES_OK);
+    round_trip(other, 500000, 0);
+    ces_free(other);
     CHECK(ces_reconstruct(handle, &none, 1, &restored, &bytes) == CES_UNAVAILABLE);
     CHECK(ces_reconstruct(handle, NULL, 0, &restored, &bytes) == CES_UNAVAILABLE);
     CHECK(ces_process(handle, NULL, 5, &shards, &count) == CES_INVALID);

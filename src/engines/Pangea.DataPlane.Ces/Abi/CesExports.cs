@@ -23,40 +23,59 @@ internal static unsafe class CesExports
     internal static int New(
         CesNativeOptions* options, byte* key, ulong* handle, byte* message, int messageBytes)
     {
-        // SAFETY: the C side checked the pointers for null; key has 32 bytes by contract.
-        Result<MasterKey> master = key is null
-            ? MasterKey.Generate()
-            : MasterKey.FromBytes(new ReadOnlySpan<byte>(key, MasterKey.Bytes));
-        CesNativeOptions chosen = options is null ? default : *options;
-        Result<CesInstance> instance =
-            master.IsOk ? CesInstance.Create(master.Value, chosen) : master.Fault;
-        if (!instance.IsOk)
+        try
         {
-            return Refuse(instance.Fault, message, messageBytes);
-        }
+            // SAFETY: the C side checked the pointers for null; key has 32 bytes by contract.
+            Result<MasterKey> master = key is null
+                ? MasterKey.Generate()
+                : MasterKey.FromBytes(new ReadOnlySpan<byte>(key, MasterKey.Bytes));
+            CesNativeOptions chosen = options is null ? default : *options;
+            Result<CesInstance> instance =
+                master.IsOk ? CesInstance.Create(master.Value, chosen) : master.Fault;
+            if (!instance.IsOk)
+            {
+                return Refuse(instance.Fault, message, messageBytes);
+            }
 
-        lock (s_instances)
+            lock (s_instances)
+            {
+                *handle = ++s_lastHandle;
+                s_instances.Add(*handle, instance.Value);
+            }
+
+            return 0;
+        }
+        catch (Exception defect)
         {
-            *handle = ++s_lastHandle;
-            s_instances.Add(*handle, instance.Value);
+            return Refuse(CesInstance.Defect(defect), message, messageBytes);
         }
-
-        return 0;
     }
 
     [UnmanagedCallersOnly(
         EntryPoint = "pangea_ces_key", CallConvs = [typeof(CallConvCdecl)])]
     internal static int Key(ulong handle, byte* key, byte* message, int messageBytes)
     {
-        CesInstance? instance = Find(handle);
-        if (instance is null)
+        CesInstance? instance = null;
+        try
         {
-            return Refuse(UnknownHandle(handle), message, messageBytes);
-        }
+            instance = Use(handle);
+            if (instance is null)
+            {
+                return Refuse(UnknownHandle(handle), message, messageBytes);
+            }
 
-        // SAFETY: the caller's buffer has 32 bytes by contract.
-        instance.Key.Secret.CopyTo(new Span<byte>(key, MasterKey.Bytes));
-        return 0;
+            // SAFETY: the caller's buffer has 32 bytes by contract.
+            instance.Key.Secret.CopyTo(new Span<byte>(key, MasterKey.Bytes));
+            return 0;
+        }
+        catch (Exception defect)
+        {
+            return Refuse(CesInstance.Defect(defect), message, messageBytes);
+        }
+        finally
+        {
+            instance?.Release();
+        }
     }
 
     [UnmanagedCallersOnly(
@@ -70,24 +89,38 @@ internal static unsafe class CesExports
         byte* message,
         int messageBytes)
     {
-        CesInstance? instance = Find(handle);
-        if (instance is null || bytes > CesInstance.ObjectBytesMax)
+        CesInstance? instance = null;
+        try
         {
-            Fault fault = instance is null ? UnknownHandle(handle) : TooLarge(bytes);
-            return Refuse(fault, message, messageBytes);
-        }
+            instance = Use(handle);
+            if (instance is null || bytes > CesInstance.ObjectBytesMax)
+            {
+                Fault fault = instance is null ? UnknownHandle(handle) : TooLarge(bytes);
+                return Refuse(fault, message, messageBytes);
+            }
 
-        // SAFETY: the caller keeps bytes at data readable during the call; the stream only reads.
-        using var source = new UnmanagedMemoryStream(data, (long)bytes);
-        Result<MemoryStream[]> made = instance.Process(source);
-        if (!made.IsOk)
+            // SAFETY: the caller keeps bytes at data readable during the call; the stream only
+            // reads. NULL is a fine address for nothing.
+            using Stream source =
+                bytes == 0 ? new MemoryStream() : new UnmanagedMemoryStream(data, (long)bytes);
+            Result<MemoryStream[]> made = instance.Process(source);
+            if (!made.IsOk)
+            {
+                return Refuse(made.Fault, message, messageBytes);
+            }
+
+            *shards = HandOut(made.Value);
+            *count = (nuint)made.Value.Length;
+            return 0;
+        }
+        catch (Exception defect)
         {
-            return Refuse(made.Fault, message, messageBytes);
+            return Refuse(CesInstance.Defect(defect), message, messageBytes);
         }
-
-        *shards = HandOut(made.Value);
-        *count = (nuint)made.Value.Length;
-        return 0;
+        finally
+        {
+            instance?.Release();
+        }
     }
 
     [UnmanagedCallersOnly(
@@ -101,36 +134,39 @@ internal static unsafe class CesExports
         byte* message,
         int messageBytes)
     {
-        CesInstance? instance = Find(handle);
-        if (instance is null || count > Limits.ShardsMax)
+        CesInstance? instance = null;
+        try
         {
-            Fault fault = instance is null
-                ? UnknownHandle(handle)
-                : Fault.InvalidParameter("count", $"there are at most {Limits.ShardsMax} shards");
-            return Refuse(fault, message, messageBytes);
-        }
+            instance = Use(handle);
+            if (instance is null)
+            {
+                return Refuse(UnknownHandle(handle), message, messageBytes);
+            }
 
-        // SAFETY: shards has count entries, each readable during the call.
-        var streams = new Stream?[(int)count];
-        for (int i = 0; i < streams.Length; i++)
+            Result<Stream?[]> streams = Streams(shards, count);
+            Result<MemoryStream> restored =
+                streams.IsOk ? instance.Reconstruct(streams.Value) : streams.Fault;
+            if (!restored.IsOk)
+            {
+                return Refuse(restored.Fault, message, messageBytes);
+            }
+
+            // SAFETY: the block has room for the content.
+            ReadOnlySpan<byte> content =
+                restored.Value.GetBuffer().AsSpan(0, (int)restored.Value.Length);
+            *data = (byte*)NativeMemory.Alloc((nuint)Math.Max(content.Length, 1));
+            content.CopyTo(new Span<byte>(*data, content.Length));
+            *bytes = (nuint)content.Length;
+            return 0;
+        }
+        catch (Exception defect)
         {
-            streams[i] = shards[i].Data is null
-                ? null
-                : new UnmanagedMemoryStream(shards[i].Data, (long)shards[i].Bytes);
+            return Refuse(CesInstance.Defect(defect), message, messageBytes);
         }
-
-        Result<MemoryStream> restored = instance.Reconstruct(streams);
-        if (!restored.IsOk)
+        finally
         {
-            return Refuse(restored.Fault, message, messageBytes);
+            instance?.Release();
         }
-
-        ReadOnlySpan<byte> content =
-            restored.Value.GetBuffer().AsSpan(0, (int)restored.Value.Length);
-        *data = (byte*)NativeMemory.Alloc((nuint)Math.Max(content.Length, 1));
-        content.CopyTo(new Span<byte>(*data, content.Length));
-        *bytes = (nuint)content.Length;
-        return 0;
     }
 
     [UnmanagedCallersOnly(
@@ -147,15 +183,46 @@ internal static unsafe class CesExports
             s_instances.Remove(handle, out instance);
         }
 
-        instance?.Dispose();
+        // Calls under way end as they would have; the last one overwrites the key.
+        instance?.Release();
     }
 
-    private static CesInstance? Find(ulong handle)
+    /// <summary>The handle's instance, retained: whoever gets it releases it.</summary>
+    private static CesInstance? Use(ulong handle)
     {
         lock (s_instances)
         {
-            return s_instances.GetValueOrDefault(handle);
+            CesInstance? instance = s_instances.GetValueOrDefault(handle);
+            instance?.Retain();
+            return instance;
         }
+    }
+
+    private static Result<Stream?[]> Streams(CesNativeShard* shards, nuint count)
+    {
+        if (count > Limits.ShardsMax)
+        {
+            return Fault.InvalidParameter(
+                "count", $"there are at most {Limits.ShardsMax} shards");
+        }
+
+        // SAFETY: shards has count entries, each readable during the call; lengths that cannot be
+        // are refused.
+        var streams = new Stream?[(int)count];
+        for (int i = 0; i < streams.Length; i++)
+        {
+            byte* data = shards[i].Data;
+            nuint bytes = shards[i].Bytes;
+            if (bytes > long.MaxValue || (nuint)data + bytes < (nuint)data)
+            {
+                return Fault.InvalidParameter(
+                    "shards", $"shard {i} cannot have {bytes} bytes at its address");
+            }
+
+            streams[i] = data is null ? null : new UnmanagedMemoryStream(data, (long)bytes);
+        }
+
+        return streams;
     }
 
     /// <summary>One allocation: the array of shards, then their bytes.</summary>

@@ -2,7 +2,8 @@
  *
  * Ownership: what a call hands out through an "out" parameter belongs to the caller and is given back with
  * the matching ces_free*; buffers handed in are only read during the call. On an error nothing is handed out.
- * Threads: all calls may come from any thread, a handle may be used by several at once. The library must be
+ * Threads: all calls may come from any thread, a handle may be used by several at once; one that is freed
+ * during a call lives until the call ends. The library must be
  * loaded from a process that hosts no other .NET runtime version. Every call returns CES_OK or an error; the
  * message of a thread's last error is ces_last_error(). */
 #ifndef PANGEA_CES_H
@@ -30,7 +31,9 @@ enum {
     CES_CORRUPT = -32013      /* not a shard of ours, or forged */
 };
 
-enum { CES_BALANCED = 0, CES_NONE = 1, CES_ARCHIVE = 2 };
+/* CES_ADAPTIVE begins as CES_ARCHIVE does and gives way, down to no compression, while compressing takes longer
+ * than reading and writing; with everything in memory it soon does. */
+enum { CES_BALANCED = 0, CES_NONE = 1, CES_ARCHIVE = 2, CES_ADAPTIVE = 3 };
 
 #define CES_KEY_BYTES 32
 
@@ -41,7 +44,7 @@ typedef struct ces_options {
     uint32_t data_shards;
     uint32_t parity_shards;
     uint32_t stripe_bytes;
-    uint32_t compression; /* CES_BALANCED, CES_NONE or CES_ARCHIVE */
+    uint32_t compression; /* one of the above */
 } ces_options;
 
 /* One shard: a self-describing byte string (docs/shard-format.md, section 7). data == NULL: lost. */
