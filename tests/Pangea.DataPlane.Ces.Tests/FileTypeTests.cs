@@ -64,6 +64,23 @@ public sealed class FileTypeTests
         Assert.Equal(FileType.Office, FileTypeDetector.Detect(stream.ToArray()));
     }
 
+    [Theory]
+    [InlineData("letter.docx", FileType.Office)]
+    [InlineData("letter.zip", FileType.Zip)]
+    [InlineData("letter.txt", FileType.Zip)]
+    public void Knows_an_office_file_by_its_name_where_another_entry_comes_first(
+        string name, FileType type)
+    {
+        using var stream = new MemoryStream();
+        using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, true))
+        {
+            zip.CreateEntry("_rels/.rels").Open().Dispose();
+            zip.CreateEntry("[Content_Types].xml").Open().Dispose();
+        }
+
+        Assert.Equal(type, FileTypeDetector.Detect(stream.ToArray(), name));
+    }
+
     [Fact]
     public void Knows_random_bytes_even_under_a_text_name()
     {

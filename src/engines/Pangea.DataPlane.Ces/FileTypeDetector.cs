@@ -17,12 +17,18 @@ public static class FileTypeDetector
     {
         head = head[..Math.Min(head.Length, HeadBytesMax)];
         FileType type = ByMagic(head);
+        FileType byExtension = ByExtension(name);
+        if (type == FileType.Zip && byExtension == FileType.Office)
+        {
+            // Not every writer puts the entry first by which the magic tells them apart.
+            return FileType.Office;
+        }
+
         if (type != FileType.Unknown)
         {
             return type;
         }
 
-        FileType byExtension = ByExtension(name);
         FileType byStatistics = ByStatistics(head);
 
         // A name that promises text over bytes that are none (or the other way round) is not
