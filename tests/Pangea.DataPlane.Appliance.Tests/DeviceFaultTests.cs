@@ -66,6 +66,38 @@ public sealed class DeviceFaultTests
         Assert.NotNull(device.Reason);
     }
 
+    [Fact]
+    public void A_configured_device_that_is_not_mounted_is_not_formatted()
+    {
+        using Appliance appliance = Appliance.Create(["--config", "pangea.yaml"]);
+        string[] paths = [.. Enumerable.Range(0, 12)
+            .Select(i => Path.Combine(appliance.Directory, $"disk{i}"))];
+        foreach (string path in paths)
+        {
+            Directory.CreateDirectory(path);
+        }
+
+        File.WriteAllText(
+            Path.Combine(appliance.Directory, "pangea.yaml"),
+            "storage:\n  devices:\n" + string.Concat(paths.Select(path => $"    - {path}\n")));
+        appliance.StartSupervisor();
+        appliance.WaitUntilReady();
+        Assert.Equal(0, appliance.Stop());
+
+        Directory.Move(paths[6], paths[6] + ".unmounted");
+        Directory.CreateDirectory(paths[6]);
+        appliance.StartSupervisor();
+        appliance.WaitUntilReady();
+
+        Assert.Empty(Directory.GetFileSystemEntries(paths[6]));
+        using RpcClient client = appliance.Connect();
+        DeviceStatus device =
+            client.Call(RpcMethods.SystemStatus, Nothing.Value).Value.Devices[6];
+        Assert.Equal(DeviceState.Missing, device.State);
+        Assert.Contains("was in use before", device.Reason, StringComparison.Ordinal);
+        Assert.DoesNotContain("state.notWritten", appliance.Log, StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void A_full_and_a_read_only_device_are_left_out_and_named()
     {

@@ -50,6 +50,7 @@ public sealed class StateTests : IDisposable
         using (StateDirectory state = StateDirectory.Open(StatePath).Value)
         {
             Assert.Empty(state.DevicesInUse);
+            Directory.CreateDirectory(Path.Combine(StatePath, "devices")); // As the default has it.
             Assert.Null(state.NoteDevicesInUse(["/b", "/a"]));
             Assert.Null(state.NoteDevicesInUse(["/a"]));
         }

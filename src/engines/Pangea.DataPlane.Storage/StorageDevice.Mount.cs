@@ -64,7 +64,7 @@ public sealed partial class StorageDevice
         FaultCode.NotFound,
         $"device {Index} ({Path}) was in use before and holds no {DeviceSuperblock.FileName} now",
         $"mount it; for a new disk at the same place, take the line {Path} out of the file "
-            + "\"devices\" in the state directory",
+            + "\"devices-in-use\" in the state directory",
         Errno: Errno.ENOENT.Value);
 
     private Result<DeviceSuperblock> ReadSuperblock()

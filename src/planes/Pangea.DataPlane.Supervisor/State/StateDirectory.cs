@@ -16,7 +16,7 @@ public sealed class StateDirectory : IDisposable
 {
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
-    private const string DevicesFile = "devices";
+    private const string DevicesFile = "devices-in-use";
     private const string GeometriesFile = "geometries";
     private const string KeyLinePrefix = "pangea-key-v1";
     private const int KeyBytes = 32;
@@ -89,8 +89,9 @@ public sealed class StateDirectory : IDisposable
     }
 
     /// <summary>
-    /// Paths at which devices were in use before, from the file <c>devices</c>, one a line. A
-    /// directory at one of them that is empty now is a disk that is not mounted, not a new device.
+    /// Paths at which devices were in use before, from the file <c>devices-in-use</c>, one a line.
+    /// A directory at one of them that is empty now is a disk that is not mounted, not a new
+    /// device.
     /// </summary>
     public IReadOnlySet<string> DevicesInUse => _devicesInUse;
 
