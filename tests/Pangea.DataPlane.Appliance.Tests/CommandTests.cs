@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 
 namespace Pangea.DataPlane.Appliance.Tests;
@@ -99,7 +100,7 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
         put.StandardInput.BaseStream.Flush();
         Thread.Sleep(500);
         Assert.False(put.HasExited);
-        Appliance.Signal(put.Id, "INT");
+        Appliance.Signal(put.Id, InterruptSignal());
         Assert.True(put.WaitForExit(s_timeMax));
         Assert.Equal(130, put.ExitCode);
         Assert.Equal("\npangea: interrupted\n", put.StandardError.ReadToEnd());
@@ -132,7 +133,7 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
             using Process get = Start("get", "large", "-o", target);
             _appliance.WaitFor(
                 "temporary file", () => System.IO.Directory.GetFiles(directory).Length == 2);
-            Appliance.Signal(get.Id, "INT");
+            Appliance.Signal(get.Id, InterruptSignal());
             Assert.True(get.WaitForExit(s_timeMax));
             Assert.Equal(130, get.ExitCode);
         }
@@ -268,5 +269,22 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
         System.Random.Shared.NextBytes(content);
         File.WriteAllBytes(PathOf(name), content);
         return PathOf(name);
+    }
+
+    /// <summary>
+    /// What Ctrl-C sends; or SIGTERM, which means the same to the tool, where this process was started
+    /// with SIGINT ignored (as a shell starts background jobs), since children inherit that and
+    /// .NET respects it.
+    /// </summary>
+    private static string InterruptSignal()
+    {
+        const int sigIntBit = 1 << (2 - 1);
+        string line = File.ReadLines("/proc/self/status")
+            .First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
+        ulong ignored = ulong.Parse(
+            line.AsSpan("SigIgn:".Length).Trim(),
+            NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture);
+        return (ignored & sigIntBit) == 0 ? "INT" : "TERM";
     }
 }
