@@ -189,6 +189,7 @@ public sealed class Appliance : IDisposable
         Signal(supervisor.Id, "TERM");
         bool ended = supervisor.WaitForExit(s_readyTimeMax);
         Assert.True(ended, $"the supervisor does not stop; the log says:\n{Log}");
+        supervisor.WaitForExit(); // Without a time: only so are the last lines of the log here too.
         int code = supervisor.ExitCode;
         supervisor.Dispose();
         _supervisor = null;
