@@ -18,6 +18,54 @@ public sealed class DecodingCacheTests
         Assert.Equal(2, code.DecodingMisses);
     }
 
+    /// <summary>The last pattern is found without the checks, so nothing else may be taken for
+    /// it.</summary>
+    [Fact]
+    public void The_pattern_used_last_does_not_stand_for_another()
+    {
+        var code = ReedSolomon.Create(8, 4);
+        byte[] stripe = MakeStripe(code);
+        Assert.Equal(
+            ErasureStatus.TooFewShards, code.Reconstruct(stripe, ShardBytes, default, default));
+        Lose(code, stripe, 1, 5);
+
+        ShardSet present = ShardSet.Range(0, 12).Except(ShardSet.Of(1, 5));
+        byte[] damaged = [.. stripe];
+        damaged.AsSpan(5 * ShardBytes, ShardBytes).Clear();
+        byte[] untouched = [.. damaged];
+        Assert.Equal(ErasureStatus.Ok, code.Reconstruct(damaged, ShardBytes, present, default));
+        Assert.Equal(untouched, damaged);
+        Assert.Equal(
+            ErasureStatus.Ok, code.Reconstruct(damaged, ShardBytes, present, ShardSet.Of(5)));
+        Assert.Equal(stripe, damaged);
+        Assert.Equal(
+            ErasureStatus.TooFewShards,
+            code.Reconstruct(damaged, ShardBytes, present.Lowest(7), ShardSet.Of(5)));
+        Assert.Throws<ArgumentException>(
+            () => code.Reconstruct(damaged, ShardBytes, present, ShardSet.Of(0)));
+        Assert.Throws<ArgumentException>(
+            () => code.Reconstruct(damaged, ShardBytes - 1, present, ShardSet.Of(5)));
+        Assert.Equal(stripe, damaged);
+    }
+
+    /// <summary>Goal: the slot used last may be rewritten by another thread at any
+    /// moment.</summary>
+    [Fact]
+    public void Threads_that_repeat_a_pattern_keep_it()
+    {
+        var code = ReedSolomon.Create(100, 100);
+        byte[] stripe = MakeStripe(code);
+        Parallel.For(0, 8, new ParallelOptions { MaxDegreeOfParallelism = 8 }, worker =>
+        {
+            byte[] own = [.. stripe];
+            for (int round = 0; round < 60; round++)
+            {
+                int first = (worker + round / 5) % 9;
+                Lose(code, own, first, first + 1 + round / 5);
+            }
+        });
+    }
+
     [Fact]
     public void Is_bounded_and_stays_right_when_it_overflows()
     {

@@ -26,13 +26,15 @@ internal sealed unsafe class DecodingCache
     // Pinned and held here because the slots point into it.
     private readonly byte[] _memory;
     private int _nextVictim;
+    private int _recent = -1;
 
     public DecodingCache(DecodingPlanner planner, CodingKernel kernel)
     {
         _planner = planner;
         _kernel = kernel;
         int tableBytes = kernel.TableBytes(planner.DataShards, planner.ParityShards);
-        int slotBytes = (tableBytes + CodingKernel.Alignment - 1) & -CodingKernel.Alignment;
+        int listBytes = planner.DataShards + planner.ParityShards;
+        int slotBytes = (tableBytes + listBytes + CodingKernel.Alignment - 1) & -CodingKernel.Alignment;
         int slots = Math.Clamp(MemoryBytesMax / slotBytes, SlotsMin, SlotsMax);
         _memory = GC.AllocateUninitializedArray<byte>(
             slots * slotBytes + CodingKernel.Alignment, pinned: true);
@@ -46,7 +48,11 @@ internal sealed unsafe class DecodingCache
                 & ~(nuint)(CodingKernel.Alignment - 1);
             for (int slot = 0; slot < slots; slot++)
             {
-                _slots[slot].Plan = new DecodingPlan((byte*)start + slot * slotBytes, default, 0);
+                byte* table = (byte*)start + slot * slotBytes;
+                _slots[slot].Plan = new DecodingPlan(table, default, 0)
+                {
+                    Shards = table + tableBytes,
+                };
             }
         }
     }
@@ -57,18 +63,48 @@ internal sealed unsafe class DecodingCache
     public long Misses { get; private set; }
 
     /// <summary>
+    /// The slot used last when it was built for just these shards: while devices are missing, call
+    /// after call asks for the same. It spares checking the sets, choosing inputs and hashing; that
+    /// was done when the slot was built. False otherwise.
+    /// </summary>
+    public bool TryAcquireRecent(
+        in ShardSet present, in ShardSet wanted, out int slot, out DecodingPlan plan)
+    {
+        slot = _recent;
+        plan = default;
+        if (slot < 0)
+        {
+            return false;
+        }
+
+        ref Slot recent = ref _slots[slot];
+        if (Interlocked.Increment(ref recent.Users) > 0
+            && recent.Present == present
+            && recent.Wanted == wanted)
+        {
+            plan = recent.Plan;
+            return true;
+        }
+
+        Interlocked.Decrement(ref recent.Users);
+        return false;
+    }
+
+    /// <summary>
     /// The plan which makes <paramref name="wanted"/> from <paramref name="inputs"/> (exactly k
     /// shards). It stays as it is until <see cref="Release"/> of the returned slot.
     /// </summary>
-    public int Acquire(ShardSet inputs, ShardSet wanted, out DecodingPlan plan)
+    public int Acquire(
+        ShardSet present, ShardSet inputs, ShardSet wanted, out DecodingPlan plan)
     {
         int hash = inputs.GetHashCode() * 31 + wanted.GetHashCode();
         int slot = Find(inputs, wanted, hash);
         if (slot < 0)
         {
-            slot = Miss(inputs, wanted, hash);
+            slot = Miss(present, inputs, wanted, hash);
         }
 
+        _recent = slot;
         plan = _slots[slot].Plan;
         return slot;
     }
@@ -103,7 +139,7 @@ internal sealed unsafe class DecodingCache
         return -1;
     }
 
-    private int Miss(ShardSet inputs, ShardSet wanted, int hash)
+    private int Miss(ShardSet present, ShardSet inputs, ShardSet wanted, int hash)
     {
         lock (_missGate)
         {
@@ -116,15 +152,36 @@ internal sealed unsafe class DecodingCache
 
             int victim = ClaimVictim();
             ref Slot slot = ref _slots[victim];
+            slot.Present = present;
             slot.Inputs = inputs;
             slot.Wanted = wanted;
-            slot.Plan = _planner.Build(inputs, wanted, _kernel, slot.Plan.Table);
+            byte* shards = slot.Plan.Shards;
+            slot.Plan = _planner.Build(inputs, wanted, _kernel, slot.Plan.Table) with
+            {
+                Shards = shards,
+                Outputs = wanted.Count,
+            };
+            WriteList(inputs, wanted, shards);
             Volatile.Write(ref _hashes[victim], hash);
             Misses++;
 
             // From "being rewritten" to "one user", keeping what late finders have added meanwhile.
             Interlocked.Add(ref slot.Users, 1 - Rewriting);
             return victim;
+        }
+    }
+
+    // SAFETY: k inputs and at most m wanted shards; the slot has room for k + m indices.
+    private static void WriteList(ShardSet inputs, ShardSet wanted, byte* shards)
+    {
+        foreach (int shard in inputs)
+        {
+            *shards++ = (byte)shard;
+        }
+
+        foreach (int shard in wanted)
+        {
+            *shards++ = (byte)shard;
         }
     }
 
@@ -155,6 +212,7 @@ internal sealed unsafe class DecodingCache
     {
         public DecodingPlan Plan;
         public int Users;
+        public ShardSet Present;
         public ShardSet Inputs;
         public ShardSet Wanted;
     }

@@ -13,4 +13,13 @@ internal readonly unsafe struct DecodingPlan(byte* table, ProductMode mode, int 
     public ProductMode Mode { get; } = mode;
 
     public int PlainInputs { get; } = plainInputs;
+
+    /// <summary>
+    /// Indices of the inputs, then of the outputs, both ascending; the memory belongs to the cache.
+    /// Walking through a set instead costs a few nanoseconds per shard and call.
+    /// </summary>
+    public byte* Shards { get; init; }
+
+    /// <summary>How many shards the plan makes.</summary>
+    public int Outputs { get; init; }
 }

@@ -30,33 +30,37 @@ public sealed unsafe partial class ReedSolomon
         OutputCaching caching = OutputCaching.Keep)
     {
         CheckLength(shards.Length, TotalShards, shardBytes, nameof(shards));
-        CheckSets(present, wanted);
-        if (!_planner.TryChooseInputs(present, out ShardSet inputs))
+        if (!_decoding.TryAcquireRecent(present, wanted, out int slot, out DecodingPlan plan))
         {
-            return ErasureStatus.TooFewShards;
+            CheckSets(present, wanted);
+            if (!_planner.TryChooseInputs(present, out ShardSet inputs))
+            {
+                return ErasureStatus.TooFewShards;
+            }
+
+            if (wanted.IsEmpty)
+            {
+                return ErasureStatus.Ok;
+            }
+
+            slot = _decoding.Acquire(present, inputs, wanted, out plan);
         }
 
-        // SAFETY: the span is pinned for the call, holds k + m shards, and inputs and wanted are
-        // disjoint indices below k + m (checked above).
-        byte** sources = stackalloc byte*[DataShards];
-        byte** targets = stackalloc byte*[ParityShards];
+        // SAFETY: the span is pinned for the call, holds k + m shards, and the plan lists k inputs
+        // and at most m wanted shards, disjoint indices below k + m (checked above).
+        byte** places = stackalloc byte*[TotalShards];
         fixed (byte* first = shards)
         {
-            int sourceCount = 0;
-            foreach (int shard in inputs)
+            int used = DataShards + plan.Outputs;
+            for (int i = 0; i < used; i++)
             {
-                sources[sourceCount++] = first + (nint)shard * shardBytes;
+                places[i] = first + (nint)plan.Shards[i] * shardBytes;
             }
 
-            int targetCount = 0;
-            foreach (int shard in wanted)
-            {
-                targets[targetCount++] = first + (nint)shard * shardBytes;
-            }
-
-            Decode(inputs, wanted, sources, targets, targetCount, shardBytes, caching);
+            Decode(plan, places, shardBytes, caching);
         }
 
+        _decoding.Release(slot);
         return ErasureStatus.Ok;
     }
 
@@ -89,48 +93,42 @@ public sealed unsafe partial class ReedSolomon
         CheckLengths(wanted, shardBytes, nameof(wanted));
         CheckApart(present, wanted);
 
-        // SAFETY: the caller keeps the shards in place; every pointer list below gets one entry per
-        // member of its set, and the sets have k and at most m members.
+        // SAFETY: the caller keeps the shards in place; both lists below have room for k inputs and at
+        // most m outputs, and the plan names only indices that have been placed.
+        byte** byIndex = stackalloc byte*[TotalShards];
         byte** places = stackalloc byte*[TotalShards];
-        byte** sources = stackalloc byte*[DataShards];
-        byte** targets = stackalloc byte*[ParityShards];
-        Place(places, presentIndices, present);
-        Place(places, wantedIndices, wanted);
-        Gather(sources, places, inputs);
-        Gather(targets, places, wantedSet);
-        Decode(inputs, wantedSet, sources, targets, wanted.Length, shardBytes, caching);
+        Place(byIndex, presentIndices, present);
+        Place(byIndex, wantedIndices, wanted);
+        if (wanted.Length > 0)
+        {
+            int slot = _decoding.Acquire(presentSet, inputs, wantedSet, out DecodingPlan plan);
+            for (int i = 0; i < DataShards + plan.Outputs; i++)
+            {
+                places[i] = byIndex[plan.Shards[i]];
+            }
+
+            Decode(plan, places, shardBytes, caching);
+            _decoding.Release(slot);
+        }
+
         return ErasureStatus.Ok;
     }
 
+    /// <summary>Places: the inputs, then the outputs, in the order of the plan.</summary>
     private void Decode(
-        ShardSet inputs,
-        ShardSet wanted,
-        byte** sources,
-        byte** targets,
-        int targetCount,
-        int shardBytes,
-        OutputCaching caching)
-    {
-        if (targetCount == 0 || shardBytes == 0)
-        {
-            return;
-        }
-
-        int slot = _decoding.Acquire(inputs, wanted, out DecodingPlan plan);
+        in DecodingPlan plan, byte** places, int shardBytes, OutputCaching caching) =>
         _kernel.Multiply(new Product
         {
             Table = plan.Table,
-            TableStride = targetCount,
-            Inputs = sources,
+            TableStride = plan.Outputs,
+            Inputs = places,
             InputCount = DataShards,
-            Outputs = targets,
-            OutputCount = targetCount,
+            Outputs = places + DataShards,
+            OutputCount = plan.Outputs,
             To = (nuint)shardBytes,
-            Mode = plan.Mode | Mode(caching, targetCount, shardBytes),
+            Mode = plan.Mode | Mode(caching, plan.Outputs, shardBytes),
             PlainInputs = plan.PlainInputs,
         });
-        _decoding.Release(slot);
-    }
 
     private static void Place(
         byte** places, ReadOnlySpan<int> indices, ReadOnlySpan<ShardPointer> shards)
@@ -138,14 +136,6 @@ public sealed unsafe partial class ReedSolomon
         for (int shard = 0; shard < shards.Length; shard++)
         {
             places[indices[shard]] = (byte*)shards[shard].Address;
-        }
-    }
-
-    private static void Gather(byte** pointers, byte** places, ShardSet set)
-    {
-        foreach (int shard in set)
-        {
-            *pointers++ = places[shard];
         }
     }
 }
