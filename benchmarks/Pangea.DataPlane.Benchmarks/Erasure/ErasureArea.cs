@@ -30,7 +30,30 @@ public sealed unsafe class ErasureArea : IBenchArea
             .Concat(Reconstruction(options))
             .Concat(Checksums(options))
             .Concat(ForcedKernels(options))
-            .Concat(ErasureCosts.Run(options));
+            .Concat(ErasureCosts.Run(options))
+            .Concat(Functions(options));
+    }
+
+    /// <summary>
+    /// The headline through BenchmarkDotNet. It takes half a minute, so a quick run leaves it out
+    /// unless it is asked for by name.
+    /// </summary>
+    private static IEnumerable<BenchRow> Functions(BenchOptions options)
+    {
+        const string Name = "BenchmarkDotNet, encode 8+4, 64 KiB, warm";
+        bool named = options.Filter?.Contains(
+            "BenchmarkDotNet", StringComparison.OrdinalIgnoreCase) == true;
+        if (options.Wants(Name) && (named || !options.Quick))
+        {
+            yield return FunctionRun.Rate(
+                Name,
+                FunctionRun.Measure<ErasureFunctions>(options),
+                nameof(ErasureFunctions.Ours),
+                IsaL.Version is null ? null : nameof(ErasureFunctions.Rival),
+                ErasureFunctions.DataBytes,
+                3.9,
+                s_rival);
+        }
     }
 
     private static IEnumerable<BenchRow> Warm(BenchOptions options)

@@ -34,7 +34,8 @@ internal sealed unsafe class DecodingCache
         _kernel = kernel;
         int tableBytes = kernel.TableBytes(planner.DataShards, planner.ParityShards);
         int listBytes = planner.DataShards + planner.ParityShards;
-        int slotBytes = (tableBytes + listBytes + CodingKernel.Alignment - 1) & -CodingKernel.Alignment;
+        int slotBytes = (tableBytes + listBytes + CodingKernel.Alignment - 1)
+            & -CodingKernel.Alignment;
         int slots = Math.Clamp(MemoryBytesMax / slotBytes, SlotsMin, SlotsMax);
         _memory = GC.AllocateUninitializedArray<byte>(
             slots * slotBytes + CodingKernel.Alignment, pinned: true);

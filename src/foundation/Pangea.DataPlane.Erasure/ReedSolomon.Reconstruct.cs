@@ -93,8 +93,8 @@ public sealed unsafe partial class ReedSolomon
         CheckLengths(wanted, shardBytes, nameof(wanted));
         CheckApart(present, wanted);
 
-        // SAFETY: the caller keeps the shards in place; both lists below have room for k inputs and at
-        // most m outputs, and the plan names only indices that have been placed.
+        // SAFETY: the caller keeps the shards in place; both lists below have room for k inputs
+        // and at most m outputs, and the plan names only indices that have been placed.
         byte** byIndex = stackalloc byte*[TotalShards];
         byte** places = stackalloc byte*[TotalShards];
         Place(byIndex, presentIndices, present);
