@@ -272,9 +272,9 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
     }
 
     /// <summary>
-    /// What Ctrl-C sends; or SIGTERM, which means the same to the tool, where this process was started
-    /// with SIGINT ignored (as a shell starts background jobs), since children inherit that and
-    /// .NET respects it.
+    /// What Ctrl-C sends; or SIGTERM, which means the same to the tool, where this process was
+    /// started with SIGINT ignored (as a shell starts background jobs), since children inherit that
+    /// and .NET respects it.
     /// </summary>
     private static string InterruptSignal()
     {
