@@ -78,48 +78,120 @@ internal static class WholeJob
         File.WriteAllText(Path.Combine(folder, "fec.py"), FecScript);
         bool hasRival = Shell(folder, "command -v zstd && command -v age && command -v age-keygen "
             + "&& /usr/bin/python3 -c 'import zfec' && age-keygen -o key 2>/dev/null").Exit == 0;
-        List<Sample>[] samples = [[], [], [], []];
+        List<Job> ours = [];
+        List<Job> rivals = [];
         using KeyRing keys = KeyRing.Of(MasterKey.Generate());
         for (int round = -1; round < rounds; round++)
         {
-            Sample put = Timed(() => Put(keys, folder));
-            Sample get = Timed(() => Get(keys, folder));
-            Sample rivalPut = hasRival ? RivalPut(folder) : default;
-            Sample rivalGet = hasRival ? RivalGet(folder) : default;
-            if (round >= 0)
+            // The first round warms up and is the one whose output is compared with the input.
+            bool isWarmUp = round < 0;
+            bool rivalFirst = (round & 1) == 1;
+            Job rival = hasRival && rivalFirst ? TheirTurn(folder, isWarmUp) : default;
+            Job mine = OurTurn(keys, folder, isWarmUp);
+            rival = hasRival && !rivalFirst ? TheirTurn(folder, isWarmUp) : rival;
+            if (!isWarmUp)
             {
-                samples[0].Add(put);
-                samples[1].Add(get);
-                samples[2].Add(rivalPut);
-                samples[3].Add(rivalGet);
+                ours.Add(mine);
+                rivals.Add(rival);
             }
         }
 
         string note = $"{bytes >> 20} MiB, {rounds} rounds, page cache"
             + (hasRival ? "" : "; rivals are not installed");
-        (List<Sample> put2, List<Sample> get2) = (samples[2], samples[3]);
-        yield return Row("whole job, put", samples[0], put2, s => s.Seconds, 0.4, note);
-        yield return Row("whole job, get, 4 lost", samples[1], get2, s => s.Seconds, 0.25, note);
-        yield return Row("whole job, put, CPU", samples[0], put2, s => s.Cpu, 0.5, note);
-        yield return Row("whole job, get, 4 lost, CPU", samples[1], get2, s => s.Cpu, 0.5, note);
+        yield return Row("whole job, put", job => job.Put.Seconds, 0.4);
+        yield return Row("whole job, get, 4 lost", job => job.Get.Seconds, 0.25);
+        yield return Row("whole job, put, CPU", job => job.Put.Cpu, 0.5);
+        yield return Row("whole job, get, 4 lost, CPU", job => job.Get.Cpu, 0.5);
+        foreach (BenchRow row in Adaptive(keys, folder, rounds, note))
+        {
+            yield return row;
+        }
+
+        BenchRow Row(string name, Func<Job, double> figure, double goal)
+        {
+            double[] mine = [.. ours.Select(figure)];
+            double[] other = [.. rivals.Select(figure)];
+            return hasRival
+                ? new BenchRow(
+                    name, PairedRun.Median(mine), PairedRun.Median(other), "s", goal, Rival,
+                    HigherIsBetter: false, note)
+                {
+                    Ratio = PairedRun.Median([.. mine.Zip(other, (a, b) => a / b)]),
+                }
+                : BenchRow.Alone(
+                    name, PairedRun.Median(mine), "s", null, higherIsBetter: false, note);
+        }
     }
 
-    private static BenchRow Row(
-        string name,
-        List<Sample> ours,
-        List<Sample> rival,
-        Func<Sample, double> figure,
-        double goal,
-        string note)
+    /// <summary>The same put under the governor, and what it leaves on the devices.</summary>
+    private static IEnumerable<BenchRow> Adaptive(
+        KeyRing keys, string folder, int rounds, string note)
     {
-        double mine = PairedRun.Median([.. ours.Select(figure)]);
-        double other = PairedRun.Median([.. rival.Select(figure)]);
-        return other == 0
-            ? BenchRow.Alone(name, mine, "s", null, higherIsBetter: false, note)
-            : new BenchRow(name, mine, other, "s", goal, Rival, HigherIsBetter: false, note);
+        List<Sample> samples = [];
+        var options = new CesOptions { Compression = CompressionMode.Adaptive };
+        long stored = 0;
+        for (int round = -1; round < rounds; round++)
+        {
+            Sample put = Timed(() => stored = Put(keys, folder, options));
+            if (round >= 0)
+            {
+                samples.Add(put);
+            }
+
+            Clear(folder, "ours.*");
+        }
+
+        long balanced = Put(keys, folder, new CesOptions());
+        Clear(folder, "ours.*");
+        note += $"; {stored >> 20} MiB after compression, balanced {balanced >> 20} MiB";
+        yield return BenchRow.Alone(
+            "whole job, put, adaptive", PairedRun.Median([.. samples.Select(s => s.Seconds)]), "s",
+            null, higherIsBetter: false, note);
+        yield return BenchRow.Alone(
+            "whole job, put, adaptive, CPU", PairedRun.Median([.. samples.Select(s => s.Cpu)]), "s",
+            null, higherIsBetter: false, note);
     }
 
-    private static void Put(KeyRing keys, string folder)
+    /// <summary>
+    /// Writes new files and removes them at the end, untimed: the other's turn begins without dirty
+    /// pages of this one, and nobody pays for emptying files of the round before.
+    /// </summary>
+    private static Job OurTurn(KeyRing keys, string folder, bool isCompared)
+    {
+        Sample put = Timed(() => Put(keys, folder, new CesOptions()));
+        Sample get = Timed(() => Get(keys, folder));
+        Compare(folder, "restored", isCompared);
+        Clear(folder, "ours.*", "restored");
+        return new Job(put, get);
+    }
+
+    /// <inheritdoc cref="OurTurn"/>
+    private static Job TheirTurn(string folder, bool isCompared)
+    {
+        Sample put = RivalPut(folder);
+        Sample get = RivalGet(folder);
+        Compare(folder, "rival-restored", isCompared);
+        Clear(folder, "rival.*", "sealed", "opened", "rival-restored");
+        return new Job(put, get);
+    }
+
+    private static void Compare(string folder, string restored, bool isCompared)
+    {
+        if (isCompared && Shell(folder, $"cmp mixed {restored}") is { Exit: not 0 } different)
+        {
+            throw new InvalidOperationException(different.Output);
+        }
+    }
+
+    private static void Clear(string folder, params string[] patterns)
+    {
+        foreach (string file in patterns.SelectMany(it => Directory.GetFiles(folder, it)))
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static long Put(KeyRing keys, string folder, CesOptions options)
     {
         using SafeFileHandle source = File.OpenHandle(Path.Combine(folder, "mixed"));
         SafeFileHandle[] shards =
@@ -128,13 +200,14 @@ internal static class WholeJob
                 Path.Combine(folder, $"ours.{i}"), FileMode.Create, FileAccess.Write)),
         ];
         Result<Manifest> manifest = ParallelFiles.Encode(
-            keys, new CesOptions(), source, shards, Environment.ProcessorCount);
+            keys, options, source, shards, Environment.ProcessorCount);
         foreach (SafeFileHandle shard in shards)
         {
             shard.Dispose();
         }
 
         Require(manifest);
+        return manifest.Value.Stripes.StoredBytes;
     }
 
     private static void Get(KeyRing keys, string folder)
@@ -223,4 +296,6 @@ internal static class WholeJob
     }
 
     private readonly record struct Sample(double Seconds, double Cpu);
+
+    private readonly record struct Job(Sample Put, Sample Get);
 }
