@@ -181,7 +181,7 @@ public sealed unsafe class ErasureArea : IBenchArea
     /// <summary>
     /// Our own encode is the rival: decoding is the same work with another matrix. Both put their
     /// outputs in the same place: into the cache (the default of Reconstruct), or where Auto puts
-    /// them (the default of Encode), which from 256 KiB on is past it.
+    /// them (the default of Encode), which is past it for stripes from 1 MiB on.
     /// </summary>
     private static IEnumerable<BenchRow> Reconstruction(BenchOptions options)
     {
