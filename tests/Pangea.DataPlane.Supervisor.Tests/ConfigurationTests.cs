@@ -1,4 +1,5 @@
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
 
 namespace Pangea.DataPlane.Supervisor.Tests;
@@ -26,9 +27,11 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void Flags_go_before_environment_before_file_before_default()
     {
+        // Only root may name somebody else, and the test is the same for everyone.
+        uint user = UserAccount.IsRoot ? 7 : UserAccount.Current.Uid;
         string file =
             Write(
-                "user: 7\nstate: from-file\nsocket: from-file.sock\n"
+                $"user: {user}\nstate: from-file\nsocket: from-file.sock\n"
                 + "storage:\n  compression: none\n");
         ApplianceConfiguration configuration = Load(
             ["--state", "/from-flag", $"--config={file}"],
