@@ -1,3 +1,4 @@
+using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 
@@ -12,7 +13,8 @@ public sealed class ControlSocket : IDisposable
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
     private const int Backlog = 128;
-    private const string ChooseAnother = "choose another socket with --socket or PANGEA_SOCKET";
+    private const string ChooseAnother =
+        $"choose another socket with --socket or {ControlAddress.Variable}";
 
     private readonly OwnedFd _lock;
 

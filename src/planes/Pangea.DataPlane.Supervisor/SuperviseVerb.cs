@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
@@ -81,7 +82,7 @@ public static class SuperviseVerb
         EventLog.Write(
             "supervisor.started",
             ("pid", Environment.ProcessId),
-            ("version", Supervisor.Version.Version),
+            ("version", BuildIdentity.Version),
             ("state", configuration.StateDirectory),
             ("id", state.Id),
             ("socket", configuration.SocketPath),

@@ -1,5 +1,3 @@
-using System.Reflection;
-using System.Runtime.InteropServices;
 using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Control.Wire;
@@ -42,19 +40,6 @@ public sealed class Supervisor : IRpcPeer
         _state = state;
         _socket = socket;
         _worker = new StorageWorker(reactor, configuration, state);
-    }
-
-    /// <summary>Version and source revision, as built in.</summary>
-    public static (string Version, string Commit) Version
-    {
-        get
-        {
-            string text = typeof(Supervisor).Assembly
-                .GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-                ?.InformationalVersion ?? "0";
-            int plus = text.IndexOf('+');
-            return plus < 0 ? (text, "unknown") : (text[..plus], text[(plus + 1)..]);
-        }
     }
 
     /// <summary>Starts on the loop's thread, from <see cref="IReactor.Run"/>.</summary>
@@ -186,7 +171,8 @@ public sealed class Supervisor : IRpcPeer
         ReadOnlySpan<byte> id = message.Id.Span;
         if (method == RpcMethods.SystemVersion)
         {
-            connection.Answer(RpcWriter.Result(id, RpcMethods.SystemVersion, DescribeVersion()));
+            connection.Answer(
+                RpcWriter.Result(id, RpcMethods.SystemVersion, BuildIdentity.Describe()));
         }
         else if (method == RpcMethods.WorkerList)
         {
@@ -195,7 +181,7 @@ public sealed class Supervisor : IRpcPeer
         }
         else if (method == RpcMethods.RpcDiscover)
         {
-            connection.Answer(RpcWriter.ResultRaw(id, RpcDiscovery.Write(Version.Version)));
+            connection.Answer(RpcWriter.ResultRaw(id, RpcDiscovery.Write(BuildIdentity.Version)));
         }
         else if (method == RpcMethods.SystemStatus)
         {
@@ -278,19 +264,6 @@ public sealed class Supervisor : IRpcPeer
         {
             connection.Answer(message, ids.Fault);
         }
-    }
-
-    private static SystemVersionResult DescribeVersion()
-    {
-        (string version, string commit) = Version;
-        return new SystemVersionResult
-        {
-            Version = version,
-            Commit = commit,
-            Runtime = RuntimeInformation.FrameworkDescription,
-            Kernel = $"{RuntimeInformation.OSDescription}",
-            Protocol = RpcMethods.Protocol,
-        };
     }
 
     private SystemStatusResult DescribeStatus(StorageStatusResult? storage)

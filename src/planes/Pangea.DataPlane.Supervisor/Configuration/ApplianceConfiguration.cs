@@ -10,9 +10,6 @@ public sealed record ApplianceConfiguration
     /// <summary>Where state lies when nothing else is said: below the current directory.</summary>
     public const string StateDirectoryDefault = "var";
 
-    /// <summary>Where clients look when nothing else is said.</summary>
-    public const string SocketPathDefault = "/run/pangea/control.sock";
-
     /// <summary>The workers' account where it exists and nobody named another one.</summary>
     public const string UserDefault = "pangea";
 
@@ -116,7 +113,7 @@ public sealed record ApplianceConfiguration
         return new ApplianceConfiguration
         {
             StateDirectory = state,
-            SocketPath = Path.GetFullPath(values.SocketPath ?? SocketPathDefault),
+            SocketPath = Path.GetFullPath(values.SocketPath ?? ControlAddress.Default),
             User = user.Value,
             Devices = devices,
             CreatesDevices = values.Devices is null,

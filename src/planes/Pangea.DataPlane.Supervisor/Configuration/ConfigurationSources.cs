@@ -1,3 +1,4 @@
+using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Supervisor.Configuration;
@@ -23,7 +24,7 @@ public static class ConfigurationSources
         ConfigurationValues values = flags.Value.Values.Over(new ConfigurationValues
         {
             StateDirectory = Variable(environment, "PANGEA_STATE"),
-            SocketPath = Variable(environment, "PANGEA_SOCKET"),
+            SocketPath = Variable(environment, ControlAddress.Variable),
             User = Variable(environment, "PANGEA_USER"),
         });
         if ((flags.Value.File ?? Variable(environment, "PANGEA_CONFIG")) is { } path)
