@@ -51,6 +51,21 @@ public static class Limits
     /// <summary>Devices of one storage worker.</summary>
     public const int DevicesMax = 64;
 
+    /// <summary>Time to live of an object: a hundred years.</summary>
+    public const long TtlSecondsMax = 100L * 366 * 24 * 3600;
+
+    /// <summary>Pauses and intervals of background work: a year.</summary>
+    public const int IntervalSecondsMax = 366 * 24 * 3600;
+
+    /// <summary>Length of a segment of a device's log; the offsets in it are 32-bit.</summary>
+    public const long SegmentBytesMin = 1024 * 1024;
+
+    /// <inheritdoc cref="SegmentBytesMin"/>
+    public const long SegmentBytesMax = 1024 * 1024 * 1024;
+
+    /// <summary>Objects that one report names as not healable; the count is of all.</summary>
+    public const int HealSkippedListMax = 100;
+
     /// <summary>Threads of one worker that compute stripes beside its loop.</summary>
     public const int ComputeThreadsMax = 16;
 

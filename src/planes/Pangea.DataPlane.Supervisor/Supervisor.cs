@@ -198,7 +198,7 @@ public sealed class Supervisor : IRpcPeer
         else
         {
             connection.Answer(
-                message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
+                message, new Fault(FaultCode.Unsupported, $"{method.Name} is not served yet"));
         }
     }
 

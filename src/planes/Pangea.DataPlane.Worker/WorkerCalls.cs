@@ -113,7 +113,12 @@ internal sealed class WorkerCalls : IRpcPeer
         }
         else
         {
-            connection.Answer(call, RpcMethods.NotFound(call.Method));
+            connection.Answer(call, WorkerMethods.Find(call.Method) is null
+                ? RpcMethods.NotFound(call.Method)
+                : new Fault(
+                    FaultCode.Unsupported,
+                    $"this worker does not know {call.Method} yet",
+                    "use a later version"));
         }
     }
 

@@ -36,6 +36,11 @@ public sealed record ObjectPutParameters
     /// </summary>
     public long? Bytes { get; init; }
 
+    /// <summary>
+    /// The object goes this long after its last put or get; null: it stays until it is removed.
+    /// </summary>
+    public long? TtlSeconds { get; init; }
+
     public bool Progress { get; init; }
 }
 
@@ -59,12 +64,24 @@ public sealed record ObjectPutResult
     public required int DevicesCommitted { get; init; }
 
     public required int DevicesTotal { get; init; }
+
+    /// <summary>UTC; null where it stays.</summary>
+    public DateTime? Expires { get; init; }
 }
 
 /// <summary>Parameters of <c>object.get</c>.</summary>
 public sealed record ObjectGetParameters
 {
     public required string Name { get; init; }
+
+    /// <summary>
+    /// First byte wanted; negative: counted from the end, -1 is the last byte. Null: from the
+    /// first.
+    /// </summary>
+    public long? Offset { get; init; }
+
+    /// <summary>Bytes wanted; null or beyond the end: up to the end.</summary>
+    public long? Length { get; init; }
 
     public bool Progress { get; init; }
 }
@@ -85,6 +102,12 @@ public sealed record ObjectGetResult
     public required long StripesRepaired { get; init; }
 
     public required long ShardsLost { get; init; }
+
+    /// <summary>First byte written; null where no range was asked for.</summary>
+    public long? Offset { get; init; }
+
+    /// <summary>Bytes written; null where no range was asked for.</summary>
+    public long? Length { get; init; }
 }
 
 /// <summary>Parameters of <c>object.list</c>.</summary>
@@ -110,6 +133,9 @@ public sealed record ObjectEntry
 
     /// <summary>UTC.</summary>
     public required DateTime Created { get; init; }
+
+    /// <summary>UTC; null where it stays.</summary>
+    public DateTime? Expires { get; init; }
 }
 
 /// <summary>
@@ -135,6 +161,23 @@ public sealed record ObjectDevice
     public required int Index { get; init; }
 
     public required ShardState State { get; init; }
+
+    /// <summary>Which shard of each stripe, 0 to k+m-1.</summary>
+    public int? Position { get; init; }
+
+    /// <summary>The device's path; null where it is no device of this appliance.</summary>
+    public string? Path { get; init; }
+}
+
+/// <summary>How an object was used.</summary>
+public sealed record ObjectUse
+{
+    public required long Gets { get; init; }
+
+    public required long BytesServed { get; init; }
+
+    /// <summary>UTC; null where it was never fetched.</summary>
+    public DateTime? LastGet { get; init; }
 }
 
 /// <summary>Result of <c>object.stat</c>.</summary>
@@ -168,6 +211,14 @@ public sealed record ObjectStatResult
     public required int ShardsAvailable { get; init; }
 
     public required bool Restorable { get; init; }
+
+    /// <summary>UTC; null where it stays.</summary>
+    public DateTime? Expires { get; init; }
+
+    /// <summary>Time it lives after its last put or get; null where it stays.</summary>
+    public long? TtlSeconds { get; init; }
+
+    public ObjectUse? Statistics { get; init; }
 }
 
 /// <summary>Result of <c>object.remove</c>.</summary>

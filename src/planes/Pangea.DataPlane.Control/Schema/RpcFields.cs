@@ -21,6 +21,9 @@ internal static class RpcFields
     public static readonly RpcField Created = new(
         "created", Time, "when the put was acknowledged, UTC");
 
+    public static readonly RpcField Expires = new RpcField(
+        "expires", Time, "when the object goes unless it is fetched before, UTC").Optional();
+
     public static readonly RpcField Sha256 = new(
         "sha256", Text, "SHA-256 of the content, hexadecimal");
 
@@ -45,7 +48,7 @@ internal static class RpcFields
     };
 
     public static readonly RpcField DeviceIndex = Number(
-        "index", "position in the configuration", 0, Limits.DevicesMax - 1);
+        "index", "number of the device, kept over restarts", 0, Limits.DevicesMax - 1);
 
     public static readonly RpcField StateOfDevice = Choice(
         "state", "what the device is good for", "ok", "missing", "readOnly", "full", "failed");
@@ -54,16 +57,37 @@ internal static class RpcFields
         "compression", "how hard stripes are compressed",
         "none", "balanced", "archive", "adaptive");
 
+    public static readonly RpcField Healing = new("healing", Record, "work of filling or emptying")
+    {
+        Required = false,
+        Fields =
+        [
+            Number("objectsDone", "objects done"),
+            Number("objectsTotal", "objects in all"),
+            Number("bytesDone", "bytes of shards written"),
+            Number("bytesTotal", "bytes in all, where known").Optional(),
+        ],
+    };
+
     public static readonly RpcField[] DeviceStatusFields =
     [
         DeviceIndex,
-        new("path", Text, "directory of the device"),
+        new("path", Text, "directory or block device"),
         StateOfDevice,
         new RpcField("id", Text, "identity from the device's superblock").Optional(),
-        Number("freeBytes", "free space of its file system").Optional(),
-        Number("totalBytes", "size of its file system").Optional(),
+        Number("freeBytes", "free space, of its file system where it is a directory").Optional(),
+        Number("totalBytes", "size of the same").Optional(),
         new RpcField("directIo", Flag, "whether shards bypass the page cache").Optional(),
         new RpcField("reason", Text, "why the state is not `ok`").Optional(),
+        Choice("kind", "what it is", "directory", "block").Optional(),
+        Choice("source", "what names it: the configuration, or `device.add` and the like",
+            "configuration", "state").Optional(),
+        Number("segments", "segments of its log").Optional(),
+        Number("liveBytes", "bytes of its log that are in use").Optional(),
+        Number("garbageBytes", "bytes of its log that compaction will give back").Optional(),
+        Number("shards", "objects that have a shard here").Optional(),
+        new RpcField("draining", Flag, "whether it is being emptied to be taken out").Optional(),
+        Healing,
     ];
 
     public static readonly RpcField[] WorkerStatusFields =
@@ -84,7 +108,8 @@ internal static class RpcFields
         new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
     ];
 
-    public static readonly RpcField[] ObjectEntryFields = [Name, Id, Bytes, StoredBytes, Created];
+    public static readonly RpcField[] ObjectEntryFields =
+        [Name, Id, Bytes, StoredBytes, Created, Expires];
 
     public static RpcField Number(
         string name, string doc, long min = 0, long max = long.MaxValue) =>

@@ -51,6 +51,8 @@ public static class RpcMethods
             Number("objects", "objects stored; absent while no storage worker answers").Optional(),
             Number("objectBytes", "sum of their lengths").Optional(),
             Number("storedBytes", "bytes they take on the devices").Optional(),
+            StorageFields.Durability.Optional(),
+            StorageFields.Catalog,
             new("devices", RecordList, "every configured device") { Fields = DeviceStatusFields },
             new("workers", RecordList, "every worker") { Fields = WorkerStatusFields },
         ],
@@ -98,6 +100,8 @@ public static class RpcMethods
             new RpcField("class", Text, "object class of the configuration; absent: `default`")
                 .Optional(),
             Number("bytes", "exact length expected; another length is refused").Optional(),
+            Number("ttlSeconds", "the object goes this long after its last put or get",
+                1, Limits.TtlSecondsMax).Optional(),
             Progress,
         ],
         Descriptors = 1,
@@ -113,6 +117,7 @@ public static class RpcMethods
             new("replaced", Flag, "whether an older version was replaced"),
             Number("devicesCommitted", "devices that hold the object durably"),
             Number("devicesTotal", "devices it was meant for"),
+            Expires,
         ],
         Errors =
         [
@@ -131,7 +136,15 @@ public static class RpcMethods
         Name = "object.get",
         Summary = "Writes the object's bytes to a descriptor, mending what was damaged on the way.",
         Scope = RpcScope.Forwarded,
-        Parameters = [Name, Progress],
+        Parameters =
+        [
+            Name,
+            Number("offset", "first byte wanted; negative: counted from the end", long.MinValue)
+                .Optional(),
+            Number("length", "bytes wanted; absent or beyond the end: up to the end", 1)
+                .Optional(),
+            Progress,
+        ],
         Descriptors = 1,
         DescriptorDoc = "open for writing; written from its current offset on",
         Result =
@@ -143,6 +156,8 @@ public static class RpcMethods
             Stripes,
             Number("stripesRepaired", "stripes that needed parity shards"),
             Number("shardsLost", "shards that were missing or damaged"),
+            Number("offset", "first byte written, where a range was asked for").Optional(),
+            Number("length", "bytes written, where a range was asked for").Optional(),
         ],
         Errors =
         [
@@ -151,7 +166,7 @@ public static class RpcMethods
             FaultCode.TimedOut, FaultCode.Io,
         ],
         TimeoutSeconds = 0,
-        Example = """{"name":"reports/2026.pdf"}""",
+        Example = """{"name":"reports/2026.pdf","offset":0,"length":4096}""",
         ParametersCode = () => ControlJson.Default.ObjectGetParameters,
         ResultCode = () => ControlJson.Default.ObjectGetResult,
     };
@@ -208,10 +223,23 @@ public static class RpcMethods
                 [
                     DeviceIndex,
                     Choice("state", "what the device holds", "ok", "missing", "stale"),
+                    Number("position", "which shard of each stripe, 0 to k+m-1").Optional(),
+                    new RpcField("path", Text, "the device's path").Optional(),
                 ],
             },
             Number("shardsAvailable", "devices that hold their shards"),
             new("restorable", Flag, "whether enough shards are there"),
+            Expires,
+            Number("ttlSeconds", "time it lives after its last put or get").Optional(),
+            new RpcField("statistics", Record, "how it was used").Optional() with
+            {
+                Fields =
+                [
+                    Number("gets", "gets since it was put"),
+                    Number("bytesServed", "bytes they fetched"),
+                    new RpcField("lastGet", Time, "the last of them, UTC").Optional(),
+                ],
+            },
         ],
         Errors =
             [FaultCode.NotFound, FaultCode.Busy, FaultCode.WorkerLost, FaultCode.TimedOut],
@@ -239,9 +267,6 @@ public static class RpcMethods
         ResultCode = () => ControlJson.Default.ObjectRemoveResult,
     };
 
-    /// <summary>
-    /// Every method of the control socket, in the order of the reference document.
-    /// </summary>
     public static readonly RpcMethod<Nothing, KeyListResult> KeyList = new()
     {
         Name = "key.list",
@@ -276,10 +301,14 @@ public static class RpcMethods
         ResultCode = () => ControlJson.Default.KeyListResult,
     };
 
+    /// <summary>
+    /// Every method of the control socket, in the order of the reference document.
+    /// </summary>
     public static readonly IReadOnlyList<RpcMethod> All =
     [
         SystemVersion, SystemStatus, WorkerList, RpcDiscover,
         ObjectPut, ObjectGet, ObjectList, ObjectStat, ObjectRemove,
+        .. StorageMethods.All,
         KeyList, KeyRotate,
     ];
 

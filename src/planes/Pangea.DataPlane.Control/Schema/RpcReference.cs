@@ -104,8 +104,8 @@ public static class RpcReference
             ## A worker's channel
 
             The supervisor speaks the same protocol with each worker over a socket pair. It
-            forwards the `object.*` calls unchanged but for their `id`, and calls these methods,
-            which the public socket does not have.
+            forwards the `object.*`, `scrub.*`, `heal.*` and `catalog.*` calls unchanged but for
+            their `id`, and calls these methods, which the public socket does not have.
 
             """.ReplaceLineEndings("\n"));
         foreach (RpcMethod method in WorkerMethods.Private)

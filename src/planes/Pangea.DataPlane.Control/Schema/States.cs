@@ -62,6 +62,28 @@ public enum DeviceState
     Failed,
 }
 
+/// <summary>What a device is.</summary>
+public enum DeviceKind
+{
+    [JsonStringEnumMemberName("directory")]
+    Directory,
+
+    [JsonStringEnumMemberName("block")]
+    Block,
+}
+
+/// <summary>Who names a device.</summary>
+public enum DeviceSource
+{
+    /// <summary>The configuration, or its default.</summary>
+    [JsonStringEnumMemberName("configuration")]
+    Configuration,
+
+    /// <summary>The state directory, after a change at run time.</summary>
+    [JsonStringEnumMemberName("state")]
+    State,
+}
+
 /// <summary>What a device holds of one object.</summary>
 public enum ShardState
 {

@@ -14,7 +14,7 @@ public sealed record SystemVersionResult
     public required int Protocol { get; init; }
 }
 
-/// <summary>One device directory, as its storage worker sees it.</summary>
+/// <summary>One device, as its storage worker sees it.</summary>
 public sealed record DeviceStatus
 {
     public required int Index { get; init; }
@@ -35,6 +35,30 @@ public sealed record DeviceStatus
 
     /// <summary>Why the state is not "ok".</summary>
     public string? Reason { get; init; }
+
+    /// <summary>Null where it could not be opened.</summary>
+    public DeviceKind? Kind { get; init; }
+
+    /// <summary>Who names it; filled in by the supervisor.</summary>
+    public DeviceSource? Source { get; init; }
+
+    /// <summary>Segments of its log.</summary>
+    public int? Segments { get; init; }
+
+    /// <summary>Bytes of its log that are in use.</summary>
+    public long? LiveBytes { get; init; }
+
+    /// <summary>Bytes of its log that compaction will give back.</summary>
+    public long? GarbageBytes { get; init; }
+
+    /// <summary>Objects that have a shard here.</summary>
+    public long? Shards { get; init; }
+
+    /// <summary>True while it is being emptied to be taken out.</summary>
+    public bool? Draining { get; init; }
+
+    /// <summary>Null where nothing is being filled in or moved away.</summary>
+    public DeviceHealing? Healing { get; init; }
 }
 
 /// <summary>One worker process.</summary>
@@ -97,6 +121,11 @@ public sealed record SystemStatusResult
 
     /// <inheritdoc cref="Objects"/>
     public long? StoredBytes { get; init; }
+
+    /// <inheritdoc cref="StorageStatusResult.Durability"/>
+    public string? Durability { get; init; }
+
+    public CatalogStatus? Catalog { get; init; }
 
     public required IReadOnlyList<DeviceStatus> Devices { get; init; }
 

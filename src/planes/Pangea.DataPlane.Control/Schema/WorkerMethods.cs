@@ -69,9 +69,20 @@ public static class WorkerMethods
                     new RpcField("reason", Text, "why there is no descriptor").Optional(),
                     new RpcField("mayFormat", Flag, "whether an empty directory is a new device")
                         .Optional(),
+                    new RpcField("draining", Flag, "whether it takes no new shards").Optional(),
                 ],
             },
             s_keys,
+            new RpcField("catalog", Record, "directory of the catalog").Optional() with
+            {
+                Fields =
+                [
+                    Number(
+                        "descriptor", "index into the call's descriptors",
+                        0, Limits.RpcDescriptorsMax - 1),
+                ],
+            },
+            StorageFields.Settings.Optional(),
             Number(
                 "threads",
                 "threads that compute stripes beside the loop",
@@ -82,7 +93,7 @@ public static class WorkerMethods
                 0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
         ],
         Descriptors = -1,
-        DescriptorDoc = "device directories, key files, statistics page",
+        DescriptorDoc = "devices, key files, catalog directory, statistics page",
         Result =
         [
             Number("pid", "process id of the worker"),
@@ -135,6 +146,8 @@ public static class WorkerMethods
             Number("objectBytes", "sum of their lengths"),
             Number("storedBytes", "bytes they take on the devices"),
             new("devices", RecordList, "every configured device") { Fields = DeviceStatusFields },
+            StorageFields.Durability.Optional(),
+            StorageFields.Catalog,
         ],
         ParametersCode = () => ControlJson.Default.Nothing,
         ResultCode = () => ControlJson.Default.StorageStatusResult,
@@ -179,7 +192,10 @@ public static class WorkerMethods
 
     /// <summary>The methods of a worker's channel that are not public.</summary>
     public static readonly IReadOnlyList<RpcMethod> Private =
-        [Start, Ping, StorageStatus, Keys, Cancel];
+    [
+        Start, Ping, StorageStatus, Keys,
+        WorkerDeviceMethods.Add, WorkerDeviceMethods.Replace, WorkerDeviceMethods.Remove, Cancel,
+    ];
 
     private static readonly Dictionary<string, RpcMethod> s_byName =
         Private.Concat(RpcMethods.All.Where(m => m.Scope == RpcScope.Forwarded))

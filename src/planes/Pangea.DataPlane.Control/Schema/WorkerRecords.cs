@@ -1,8 +1,12 @@
 namespace Pangea.DataPlane.Control.Schema;
 
-/// <summary>One device directory as the supervisor hands it to a worker.</summary>
+/// <summary>One device as the supervisor hands it to a worker.</summary>
 public sealed record StartDevice
 {
+    /// <summary>
+    /// Strictly ascending in the list. A device that was taken out leaves a gap until another is
+    /// added: that index has no device at all, not a missing one.
+    /// </summary>
     public required int Index { get; init; }
 
     /// <summary>For messages only; a worker never opens it.</summary>
@@ -22,6 +26,12 @@ public sealed record StartDevice
     /// Whether an empty directory is a new device; false where one was in use here before.
     /// </summary>
     public bool MayFormat { get; init; }
+
+    /// <summary>
+    /// Whether it is to be emptied: it takes no new shards, and a
+    /// <see cref="WorkerDeviceMethods.Remove"/> for it follows.
+    /// </summary>
+    public bool Draining { get; init; }
 }
 
 /// <summary>
@@ -102,6 +112,12 @@ public sealed record WorkerStartParameters
 
     public required IReadOnlyList<StartKey> Keys { get; init; }
 
+    /// <summary>Directory of the catalog; null where there is none yet.</summary>
+    public StartCatalog? Catalog { get; init; }
+
+    /// <summary>Null: <see cref="StorageSettings.Default"/>.</summary>
+    public StorageSettings? Storage { get; init; }
+
     /// <summary>
     /// Threads that compute stripes beside the loop; null or 0 where the loop does it.
     /// </summary>
@@ -153,6 +169,11 @@ public sealed record StorageStatusResult
     public required long StoredBytes { get; init; }
 
     public required IReadOnlyList<DeviceStatus> Devices { get; init; }
+
+    /// <summary>"quorum" or "all".</summary>
+    public string? Durability { get; init; }
+
+    public CatalogStatus? Catalog { get; init; }
 }
 
 /// <summary>Parameters of the notification <c>call.cancel</c>.</summary>
