@@ -119,6 +119,81 @@ public abstract class ReactorFileTests(Executor executor)
             pool.Return(lease);
         });
 
+    [SkippableTheory]
+    [InlineData(8)]
+    [InlineData(256)]
+    public void Writes_and_syncs_in_one(int queueDepth) => LoopRunner.Run(
+        executor,
+        async (reactor, pool) =>
+        {
+            // Goal: many linked pairs at once, also more than the queue holds, all land.
+            const int count = 300;
+            string path = Path.Combine(AppContext.BaseDirectory, $"pairs-{Guid.NewGuid():N}");
+            using OwnedFd file = Files.Open(
+                path, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create).Value;
+            File.Delete(path);
+            BufferLease lease = pool.Rent();
+            Random.Shared.NextBytes(pool.Span(lease));
+            var writes = new ValueTask<SysResult>[count];
+            for (int i = 0; i < count; i++)
+            {
+                writes[i] = reactor.WriteAndSyncAsync(
+                    file, lease.Slice(i * 100, 100), 7 + (i * 100));
+            }
+
+            foreach (ValueTask<SysResult> write in writes)
+            {
+                Assert.Equal(100, (await write).Value);
+            }
+
+            byte[] content = new byte[count * 100];
+            Assert.Equal(content.Length, Files.ReadAt(file, content, 7).Value);
+            Assert.True(pool.Span(lease.Slice(0, content.Length)).SequenceEqual(content));
+            pool.Return(lease);
+        },
+        new ReactorOptions { QueueDepth = queueDepth });
+
+    [SkippableFact]
+    public void A_failed_write_is_not_reported_durable() => LoopRunner.Run(
+        executor,
+        async (reactor, pool) =>
+        {
+            BufferLease lease = pool.Rent();
+            using OwnedFd readOnly = Files.Open("/etc/passwd", OpenFlags.Read).Value;
+            using OwnedFd absent = OwnedFd.Borrow(100_000);
+            BufferSlice slice = lease.Slice(0, 4096);
+            Assert.Equal(Errno.EBADF, (await reactor.WriteAndSyncAsync(readOnly, slice, 0)).Errno);
+            Assert.Equal(Errno.EBADF, (await reactor.WriteAndSyncAsync(absent, slice, 0)).Errno);
+            using var cancelled = new CancellationTokenSource();
+            cancelled.Cancel();
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            Assert.Equal(
+                Errno.ECANCELED,
+                (await reactor.WriteAndSyncAsync(file, slice, 0, cancelled.Token)).Errno);
+            pool.Return(lease);
+        });
+
+    [SkippableFact]
+    public void A_short_write_is_finished_before_the_sync() => LoopRunner.Run(
+        executor,
+        async (reactor, pool) =>
+        {
+            // Goal: a write that the kernel cuts short breaks the link. Method: a file that must not
+            // grow takes the part within its length and refuses the rest when that is tried.
+            // Without the second try the call would say "durable".
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            Assert.Equal(0, Files.Truncate(file, 8192).Value);
+            Seals.ForbidGrowth(file);
+            BufferLease lease = pool.Rent();
+            pool.Span(lease).Fill(9);
+            SysResult result = await reactor.WriteAndSyncAsync(file, lease.Slice(0, 8192), 4096);
+            Assert.Equal(Errno.EPERM, result.Errno);
+            byte[] content = new byte[10_000];
+            Assert.Equal(8192, Files.ReadAt(file, content, 0).Value);
+            Assert.Equal(-1, content.AsSpan(4096, 4096).IndexOfAnyExcept((byte)9));
+            pool.Return(lease);
+        });
+
     [SkippableFact]
     public void Keeps_a_disposed_descriptor_open_until_the_end() => LoopRunner.Run(
         executor,

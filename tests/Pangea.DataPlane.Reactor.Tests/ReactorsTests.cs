@@ -75,4 +75,38 @@ public sealed class ReactorsTests
         Assert.Equal(6, reactor.CallCount);
         Assert.Equal(4, reactor.FaultCount);
     }
+
+    [Fact]
+    public void Injected_faults_meet_both_halves_of_a_write_and_sync()
+    {
+        using BufferPool pool = BufferPool.Create(8192, 2).Value;
+        IReactor plain = Reactors.Create(
+            pool, new ReactorOptions { Choice = ReactorChoice.Plain }).Value;
+        var reactor = new FaultInjectingReactor(plain, call => call.Number switch
+        {
+            1 => InjectedFault.Fail(Errno.ENOSPC),
+            3 => InjectedFault.Fail(Errno.EIO),
+            4 => InjectedFault.Short(100),
+            6 => InjectedFault.Torn(512, Errno.EIO),
+            _ => InjectedFault.None,
+        });
+        LoopRunner.Run(reactor, async () =>
+        {
+            using OwnedFd file = Files.CreateMemoryFile("faults").Value;
+            BufferLease lease = pool.Rent();
+            BufferSlice slice = lease.Slice(0, 4096);
+            byte[] content = new byte[8192];
+            Assert.Equal(Errno.ENOSPC, (await reactor.WriteAndSyncAsync(file, slice, 0)).Errno);
+            Assert.Equal(0, Files.ReadAt(file, content, 0).Value);
+            Assert.Equal(Errno.EIO, (await reactor.WriteAndSyncAsync(file, slice, 0)).Errno);
+            Assert.Equal(4096, Files.ReadAt(file, content, 0).Value);
+            Assert.Equal(4096, (await reactor.WriteAndSyncAsync(file, slice, 0)).Value);
+            Files.Truncate(file, 0);
+            Assert.Equal(Errno.EIO, (await reactor.WriteAndSyncAsync(file, slice, 0)).Errno);
+            Assert.Equal(512, Files.ReadAt(file, content, 0).Value);
+            pool.Return(lease);
+        });
+        Assert.Equal(6, reactor.CallCount);
+        Assert.Equal(4, reactor.FaultCount);
+    }
 }

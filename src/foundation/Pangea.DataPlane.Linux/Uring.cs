@@ -216,6 +216,38 @@ public sealed unsafe class Uring : IDisposable
             0,
             dataOnly ? IoUring.IORING_FSYNC_DATASYNC : 0);
 
+    /// <summary>
+    /// Queues a write and an fdatasync(2) that starts when the write has moved all its bytes and is
+    /// cancelled when it has not (IOSQE_IO_LINK). Two completions come, one for each tag. False:
+    /// the queue has no two places, submit first.
+    /// </summary>
+    /// <param name="tag">Of the write's completion.</param>
+    /// <param name="syncTag">Of the sync's completion.</param>
+    /// <param name="fd">See <see cref="TryRead"/>.</param>
+    /// <param name="address">See <see cref="TryRead"/>.</param>
+    /// <param name="bytes">See <see cref="TryRead"/>.</param>
+    /// <param name="offset">See <see cref="TryRead"/>.</param>
+    /// <param name="isRegistered">See <see cref="TryRead"/>.</param>
+    public bool TryWriteAndSync(
+        ulong tag,
+        ulong syncTag,
+        int fd,
+        nint address,
+        int bytes,
+        long offset,
+        bool isRegistered)
+    {
+        if (Queued + 1 > (int)_sqMask
+            || !TryWrite(tag, fd, address, bytes, offset, isRegistered))
+        {
+            return false;
+        }
+
+        // SAFETY: the entry that was queued just now; the kernel has not seen the new tail yet.
+        _sqes[(_tail - 1) & _sqMask].flags |= IoUring.IOSQE_IO_LINK;
+        return TrySync(syncTag, fd, dataOnly: true);
+    }
+
     /// <summary>Queues a one-shot poll; the result is the poll(2) mask.</summary>
     public bool TryPoll(ulong tag, int fd, short events) =>
         TryQueue(IoUring.IORING_OP_POLL_ADD, tag, fd, 0, 0, 0, (ushort)events);
@@ -271,7 +303,28 @@ public sealed unsafe class Uring : IDisposable
 
         // The head, not the return value, says what was taken: after an error some may have been.
         _submitted = Volatile.Read(ref *_sqHead);
+        if (Queued > 0)
+        {
+            MendCutLink();
+        }
+
         return result;
+    }
+
+    /// <summary>
+    /// A kernel short of memory may take a write and leave the sync linked to it behind, which
+    /// would then run by itself, before the write. Such a sync is made to fail: its descriptor
+    /// becomes none.
+    /// </summary>
+    private void MendCutLink()
+    {
+        // SAFETY: both entries lie in the mapping; the kernel has taken the first and writes
+        // neither.
+        if ((_sqes[(_submitted - 1) & _sqMask].flags & IoUring.IOSQE_IO_LINK) != 0)
+        {
+            io_uring_sqe* cut = _sqes + (_submitted & _sqMask);
+            cut->fd = -1;
+        }
     }
 
     /// <summary>Copies finished completions and frees their places. Returns how many.</summary>

@@ -25,10 +25,13 @@ public readonly record struct ReactorCall(
 /// <summary>What happens to a call instead of, or on top of, the real thing.</summary>
 public readonly record struct InjectedFault
 {
-    /// <summary>The call fails with this errno and is not made.</summary>
+    /// <summary>The call fails with this errno and, but for torn writes, is not made.</summary>
     public Errno? Errno { get; private init; }
 
-    /// <summary>The transfer is cut to this many bytes, at least 1, and then made.</summary>
+    /// <summary>
+    /// The transfer is cut to this many bytes, at least 1, and then made. Together with an errno a
+    /// write moves so many bytes before it fails (of two parts, the first only).
+    /// </summary>
     public int? BytesMax { get; private init; }
 
     public static InjectedFault None => default;
@@ -36,6 +39,10 @@ public readonly record struct InjectedFault
     public static InjectedFault Fail(Errno errno) => new() { Errno = errno };
 
     public static InjectedFault Short(int bytesMax) => new() { BytesMax = bytesMax };
+
+    /// <summary>A write moves this many bytes, and is then reported as failed.</summary>
+    public static InjectedFault Torn(int bytesMax, Errno errno) =>
+        new() { BytesMax = bytesMax, Errno = errno };
 }
 
 /// <summary>
@@ -82,8 +89,33 @@ public sealed class FaultInjectingReactor(IReactor inner, Func<ReactorCall, Inje
     {
         InjectedFault fault = Ask(ReactorCallKind.Write, file, offset, buffer.Bytes);
         return fault.Errno is Errno errno
-            ? FailAsync(errno)
+            ? FailAsync(errno, file, buffer, offset, fault)
             : inner.WriteAsync(file, Cut(buffer, fault), offset, cancellation);
+    }
+
+    /// <summary>
+    /// Counts as two calls, a write and a sync, each of which may fail. A short write is finished,
+    /// as the contract says; a failing sync comes after the whole write.
+    /// </summary>
+    public ValueTask<SysResult> WriteAndSyncAsync(
+        OwnedFd file, BufferSlice buffer, long offset, CancellationToken cancellation = default)
+    {
+        InjectedFault write = Ask(ReactorCallKind.Write, file, offset, buffer.Bytes);
+        if (write.Errno is Errno errno)
+        {
+            return FailAsync(errno, file, buffer, offset, write);
+        }
+
+        InjectedFault sync = Ask(ReactorCallKind.Sync, file, -1, 0);
+        if (sync.Errno is Errno syncErrno)
+        {
+            return FailAsync(
+                syncErrno, file, buffer, offset, InjectedFault.Torn(buffer.Bytes, syncErrno));
+        }
+
+        return write.BytesMax is int bytes && bytes < buffer.Bytes
+            ? WriteInTwoAsync(file, buffer, Math.Max(1, bytes), offset, cancellation)
+            : inner.WriteAndSyncAsync(file, buffer, offset, cancellation);
     }
 
     public ValueTask<SysResult> ReadAsync(
@@ -117,7 +149,7 @@ public sealed class FaultInjectingReactor(IReactor inner, Func<ReactorCall, Inje
             ReactorCallKind.Write, file, offset, first.Bytes + second.Bytes);
         if (fault.Errno is Errno errno)
         {
-            return FailAsync(errno);
+            return FailAsync(errno, file, first, offset, fault);
         }
 
         return fault.BytesMax is int bytes && bytes <= first.Bytes
@@ -174,6 +206,39 @@ public sealed class FaultInjectingReactor(IReactor inner, Func<ReactorCall, Inje
         }
 
         return fault;
+    }
+
+    private async ValueTask<SysResult> WriteInTwoAsync(
+        OwnedFd file,
+        BufferSlice buffer,
+        int firstBytes,
+        long offset,
+        CancellationToken cancellation)
+    {
+        SysResult first = await inner.WriteAsync(
+            file, buffer with { Bytes = firstBytes }, offset, cancellation);
+        if (!first.IsOk)
+        {
+            return first;
+        }
+
+        int moved = (int)first.Value;
+        SysResult rest = await inner.WriteAndSyncAsync(
+            file, buffer.Skip(moved), offset + moved, cancellation);
+        return rest.IsOk ? new SysResult(buffer.Bytes) : rest;
+    }
+
+    /// <summary>Fails a write, after it has moved what a torn one moves.</summary>
+    private async ValueTask<SysResult> FailAsync(
+        Errno errno, OwnedFd file, BufferSlice buffer, long offset, InjectedFault fault)
+    {
+        if (fault.BytesMax is null)
+        {
+            return await FailAsync(errno);
+        }
+
+        await inner.WriteAsync(file, Cut(buffer, fault), offset);
+        return SysResult.Fail(errno);
     }
 
     // Through the loop, because a real failure does not complete inside the call either.

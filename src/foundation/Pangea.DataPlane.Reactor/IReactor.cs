@@ -64,6 +64,18 @@ public interface IReactor : IDisposable
         long offset,
         CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Writes the whole slice and makes it durable: a write and an fdatasync(2), linked, so that one
+    /// turn of the loop carries both. What a short write left over is written too before the sync.
+    /// The result is the slice's length; with any failure nothing is known to be durable.
+    /// </summary>
+    /// <param name="file">A file or block device; stays open until completion.</param>
+    /// <param name="buffer">What to write; not empty.</param>
+    /// <param name="offset">Byte offset; streams have none and no durability either.</param>
+    /// <param name="cancellation">See <see cref="ReadAsync"/>.</param>
+    ValueTask<SysResult> WriteAndSyncAsync(
+        OwnedFd file, BufferSlice buffer, long offset, CancellationToken cancellation = default);
+
     /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>.</summary>
     ValueTask<SysResult> SyncAsync(OwnedFd file, bool dataOnly);
 

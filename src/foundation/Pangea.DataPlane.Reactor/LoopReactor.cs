@@ -83,6 +83,15 @@ public abstract unsafe class LoopReactor : IReactor
         CancellationToken cancellation = default) =>
         Transfer(OperationKind.Write, file, first, second, 2, offset, cancellation);
 
+    public ValueTask<SysResult> WriteAndSyncAsync(
+        OwnedFd file, BufferSlice buffer, long offset, CancellationToken cancellation = default)
+    {
+        Invariant.Check(offset >= 0, "a stream cannot be made durable");
+        Invariant.Check(buffer.Bytes > 0, "an empty write makes nothing durable");
+        return Transfer(
+            OperationKind.WriteAndSync, file, buffer, default, 1, offset, cancellation);
+    }
+
     public ValueTask<SysResult> SyncAsync(OwnedFd file, bool dataOnly)
     {
         if (!TryRent(OperationKind.Sync, file, default, out Operation? operation, out SysResult no))
@@ -243,7 +252,7 @@ public abstract unsafe class LoopReactor : IReactor
         operation.Result = new SysResult(raw);
         operation.Registration.Dispose();
         operation.Registration = default;
-        if (operation.Kind is OperationKind.Read or OperationKind.Write)
+        if (operation.IsTransfer)
         {
             _pool!.EndFlight(operation.First.Lease);
             if (operation.Parts == 2)

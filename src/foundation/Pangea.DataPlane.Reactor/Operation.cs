@@ -12,6 +12,7 @@ internal enum OperationKind
 {
     Read,
     Write,
+    WriteAndSync,
     Sync,
     Poll,
     Delay,
@@ -85,6 +86,18 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     internal bool DataOnly { get; set; }
 
+    /// <summary>Bytes that earlier tries of a write-and-sync have written.</summary>
+    internal long Written { get; set; }
+
+    /// <summary>Executor's note: completions of a linked pair that are still to come.</summary>
+    internal int PairLeft { get; set; }
+
+    /// <summary>Executor's note: what the write of a linked pair came to.</summary>
+    internal int PairWrite { get; set; }
+
+    /// <summary>Executor's note: what the sync of a linked pair came to.</summary>
+    internal int PairSync { get; set; }
+
     /// <summary>
     /// Timestamp of <see cref="System.Diagnostics.Stopwatch"/> when a delay is over.
     /// </summary>
@@ -108,6 +121,10 @@ internal sealed class Operation : IValueTaskSource<SysResult>
 
     internal SysResult Result { get; set; }
 
+    /// <summary>Has slices, which belong to the kernel until completion.</summary>
+    internal bool IsTransfer =>
+        Kind is OperationKind.Read or OperationKind.Write or OperationKind.WriteAndSync;
+
     internal bool IsStream => Offset < 0 && (Kind is OperationKind.Read or OperationKind.Write);
 
     internal ValueTask<SysResult> Task => new(this, _version);
@@ -118,6 +135,7 @@ internal sealed class Operation : IValueTaskSource<SysResult>
         Parts = 1;
         Second = default;
         SetIndex = -1;
+        Written = 0;
         IsPolling = false;
         NeedsThread = false;
         CancelRequested = false;

@@ -194,6 +194,10 @@ internal sealed class PlainReactor : LoopReactor
         {
             operation.Result = VectorIo.Sync(fd, operation.DataOnly);
         }
+        else if (operation.Kind == OperationKind.WriteAndSync)
+        {
+            operation.Result = WriteAndSync(operation, VectorsOf(operation));
+        }
         else if (operation.NeedsThread)
         {
             operation.Result = VectorIo.MoveWhenReady(fd, VectorsOf(operation), isWrite);
@@ -204,6 +208,33 @@ internal sealed class PlainReactor : LoopReactor
                 ? VectorIo.Write(fd, VectorsOf(operation), operation.VectorCount, operation.Offset)
                 : VectorIo.Read(fd, VectorsOf(operation), operation.VectorCount, operation.Offset);
         }
+    }
+
+    /// <summary>Writes everything, then syncs; a helper thread's call.</summary>
+    private static unsafe SysResult WriteAndSync(Operation operation, IoVector* vectors)
+    {
+        long bytes = vectors->Bytes;
+        for (long written = 0; written < bytes;)
+        {
+            // SAFETY: the rest of the operation's own range.
+            var rest = new IoVector(vectors->Address + (nint)written, (nint)(bytes - written));
+            SysResult moved = VectorIo.Write(
+                operation.FileNumber, &rest, 1, operation.Offset + written);
+            if (!moved.IsOk)
+            {
+                return moved;
+            }
+
+            if (moved.Value == 0)
+            {
+                return SysResult.Fail(Errno.EIO);
+            }
+
+            written += moved.Value;
+        }
+
+        SysResult synced = VectorIo.Sync(operation.FileNumber, dataOnly: true);
+        return synced.IsOk ? new SysResult(bytes) : synced;
     }
 
     private void AddPoll(Operation operation, PollEvents events)

@@ -17,6 +17,9 @@ internal sealed unsafe class UringReactor : LoopReactor
     /// </summary>
     private const ulong CancelBit = 0x8000_0000;
 
+    /// <summary>Set in the tag of the sync of a linked write and sync.</summary>
+    private const ulong SyncBit = 0x4000_0000;
+
     private const ulong WakeTag = ulong.MaxValue;
     private const int FetchMax = 128;
     private const short PollIn = (short)PollEvents.Readable;
@@ -188,6 +191,8 @@ internal sealed unsafe class UringReactor : LoopReactor
         bool isWrite = operation.Kind == OperationKind.Write;
         switch (operation.Kind)
         {
+            case OperationKind.WriteAndSync:
+                return TryQueuePair(operation, vectors);
             case OperationKind.Sync:
                 return _ring.TrySync(tag, fd, operation.DataOnly);
             case OperationKind.Poll:
@@ -220,6 +225,96 @@ internal sealed unsafe class UringReactor : LoopReactor
         }
     }
 
+    /// <summary>Queues what is still to do of a write-and-sync.</summary>
+    private bool TryQueuePair(Operation operation, IoVector* vectors)
+    {
+        ulong tag = TagOf(operation);
+        long left = vectors->Bytes - operation.Written;
+        bool isQueued;
+        if (left > 0)
+        {
+            isQueued = _ring.TryWriteAndSync(
+                tag,
+                tag | SyncBit,
+                operation.FileNumber,
+                vectors->Address + (nint)operation.Written,
+                (int)left,
+                operation.Offset + operation.Written,
+                _isRegistered);
+            operation.PairLeft = 2;
+        }
+        else
+        {
+            isQueued = _ring.TrySync(tag | SyncBit, operation.FileNumber, dataOnly: true);
+            operation.PairLeft = 1;
+            operation.PairWrite = 0;
+        }
+
+        return isQueued;
+    }
+
+    private void OnPairCompletion(UringCompletion completion)
+    {
+        Operation operation = OperationAt((int)(uint)(completion.Tag & ~SyncBit) - 1);
+        Invariant.Check(operation.Sequence == (uint)(completion.Tag >> 32));
+        if ((completion.Tag & SyncBit) != 0)
+        {
+            operation.PairSync = completion.Result;
+        }
+        else
+        {
+            operation.PairWrite = completion.Result;
+        }
+
+        if (--operation.PairLeft > 0)
+        {
+            return;
+        }
+
+        // SAFETY: the operation's own vectors, written when it began.
+        long bytes = VectorsOf(operation)->Bytes;
+        long left = bytes - operation.Written;
+        int write = operation.PairWrite;
+        int sync = operation.PairSync;
+        if (write < 0 && write != -Errno.EINTR.Value)
+        {
+            Complete(operation, write);
+        }
+        else if (write == 0 && left > 0)
+        {
+            Complete(operation, -Errno.EIO.Value);
+        }
+        else if (write == left && sync >= 0)
+        {
+            Complete(operation, bytes);
+        }
+        else if (left == 0)
+        {
+            Complete(operation, sync);
+        }
+        else
+        {
+            FinishPair(operation, write, sync, isWhole: write == left);
+        }
+    }
+
+    /// <summary>
+    /// The pair was interrupted, cut short, or its link was cut: the rest is tried again. A sync
+    /// that really failed after a whole write is the end.
+    /// </summary>
+    private void FinishPair(Operation operation, int write, int sync, bool isWhole)
+    {
+        bool wasLinkCut = sync == -Errno.ECANCELED.Value || sync == -Errno.EBADF.Value;
+        if (isWhole && !wasLinkCut)
+        {
+            Complete(operation, sync);
+            return;
+        }
+
+        operation.Written += Math.Max(0, write);
+        Again(operation);
+    }
+
     private void OnCompletion(UringCompletion completion)
     {
         if (completion.Tag == WakeTag)
@@ -235,7 +330,19 @@ internal sealed unsafe class UringReactor : LoopReactor
             return;
         }
 
+        if ((completion.Tag & SyncBit) != 0)
+        {
+            OnPairCompletion(completion);
+            return;
+        }
+
         Operation operation = OperationAt((int)(uint)completion.Tag - 1);
+        if (operation.Kind == OperationKind.WriteAndSync)
+        {
+            OnPairCompletion(completion);
+            return;
+        }
+
         Invariant.Check(operation.Sequence == (uint)(completion.Tag >> 32));
         int result = completion.Result;
         if (operation.IsPolling && result >= 0)

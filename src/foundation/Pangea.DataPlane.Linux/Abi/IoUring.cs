@@ -42,6 +42,8 @@ internal static class IoUring
 
     internal const uint IORING_FSYNC_DATASYNC = 1;
 
+    internal const byte IOSQE_IO_LINK = 0x4;
+
     internal const uint IORING_REGISTER_BUFFERS = 0;
     internal const uint IORING_REGISTER_ENABLE_RINGS = 12;
 }
