@@ -1,3 +1,4 @@
+using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
@@ -61,6 +62,38 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void How_the_storage_works_is_read_and_the_rest_is_default()
+    {
+        string file = Write(
+            "storage:\n  durability: all\n  segmentBytes: 16MiB\n  checkpointSeconds: 7\n"
+            + "  scrub:\n    everySeconds: 0\n    bytesPerSecond: 1 GiB\n"
+            + "  heal:\n    checkSeconds: 60\n    criticalShards: 2\n    targetShards: 3\n"
+            + "    bytesPerSecond: 1000\n    backoffSeconds: 5000\n"
+            + "  compaction:\n    bytesPerSecond: 0\n");
+        StorageSettings settings = Load(["--config", file]).Value.Settings;
+        Assert.Equal("all", settings.Durability);
+        Assert.Equal(16 << 20, settings.SegmentBytes);
+        Assert.Equal(7, settings.CheckpointSeconds);
+        Assert.Equal(
+            new ScrubSettings { EverySeconds = 0, BytesPerSecond = 1 << 30 }, settings.Scrub);
+        Assert.Equal(
+            new HealSettings
+            {
+                CheckSeconds = 60,
+                CriticalShards = 2,
+                TargetShards = 3,
+                BytesPerSecond = 1000,
+                BackoffSeconds = 5000,
+                BackoffSecondsMax = 5000,
+            },
+            settings.Heal);
+        Assert.Equal(0, settings.Compaction.BytesPerSecond);
+        Assert.Equal("quorum", Load(["--config", file, "--durability", "quorum"])
+            .Value.Settings.Durability);
+        Assert.Equal(StorageSettings.Default, Load([]).Value.Settings);
+    }
+
+    [Fact]
     public void The_packaged_example_is_valid()
     {
         string path = Path.Combine(RepositoryRoot(), "packaging", "pangea.yaml");
@@ -107,6 +140,20 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("storage:\n  classes:\n    a:\n      colour: red", "unknown key \"colour\"")]
     [InlineData("storage:\n  classes:\n    a:\n      compression: lots", "none of none")]
     [InlineData("storage:\n  classes: a", "mapping")]
+    [InlineData("storage:\n  durability: some", "none of quorum, all")]
+    [InlineData("storage:\n  segmentBytes: 3000", "segmentBytes")]
+    [InlineData("storage:\n  segmentBytes: 2GiB", "segmentBytes")]
+    [InlineData("storage:\n  checkpointSeconds: 0", "from 1 to")]
+    [InlineData("storage:\n  scrub: fast", ":2:10: storage.scrub is a mapping")]
+    [InlineData("storage:\n  scrub:\n    speed: 1", "unknown key \"speed\" in storage.scrub")]
+    [InlineData("storage:\n  scrub:\n    bytesPerSecond: -1", "no number of bytes")]
+    [InlineData("storage:\n  scrub:\n    bytesPerSecond: 9999999999TiB", "no number of bytes")]
+    [InlineData("storage:\n  heal:\n    targetShards: 256", "no number of shards")]
+    [InlineData(
+        "storage:\n  heal:\n    targetShards: 1\n    criticalShards: 2", "below criticalShards")]
+    [InlineData(
+        "storage:\n  heal:\n    backoffSeconds: 9\n    backoffSecondsMax: 8", "below backoff")]
+    [InlineData("storage:\n  compaction:\n    everySeconds: 1", "in storage.compaction")]
     public void A_wrong_file_is_refused(string text, string message) =>
         Assert.Contains(message, Refused(Write(text)).Message);
 
@@ -119,6 +166,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("--stripe-bytes", "4294967296", "stripeBytes")]
     [InlineData("--compression", "on", "compression")]
     [InlineData("--core", "999", "core")]
+    [InlineData("--durability", "most", "durability")]
     [InlineData("--threads", "17", "threads")]
     [InlineData("--threads", "-1", "threads")]
     [InlineData("--user", "12:x", "user")]

@@ -104,6 +104,31 @@ public sealed class StateTests : IDisposable
         Assert.Equal(key, File.ReadAllText(again.KeyPath));
     }
 
+    [SkippableFact]
+    public void The_catalog_directory_is_private_and_belongs_to_the_workers_user()
+    {
+        Skip.IfNot(UserAccount.IsRoot, "only root gives files away");
+        UserAccount user = UserAccount.Find("7:8").Value;
+        using StateDirectory state = StateDirectory.Open(StatePath).Value;
+        using (OwnedFd first = state.OpenCatalog(null).Value)
+        {
+            FileStatus status = Files.Status(first).Value;
+            Assert.Equal((0u, 0x1C0), (status.Uid, status.Mode));
+        }
+
+        // What another user left in it goes over to the new one with it.
+        string file = Path.Combine(StatePath, "catalog", "data.mdb");
+        File.WriteAllText(file, "x");
+        using (OwnedFd second = state.OpenCatalog(user).Value)
+        {
+            FileStatus status = Files.Status(second).Value;
+            Assert.Equal((7u, 8u, 0x1C0), (status.Uid, status.Gid, status.Mode));
+        }
+
+        using OwnedFd data = Files.Open(file, OpenFlags.Read).Value;
+        Assert.Equal(7u, Files.Status(data).Value.Uid);
+    }
+
     [Fact]
     public void Two_states_have_two_identities_and_two_keys()
     {

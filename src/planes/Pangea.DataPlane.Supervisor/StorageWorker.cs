@@ -187,6 +187,13 @@ internal sealed class StorageWorker : IRpcPeer
             return key.Fault;
         }
 
+        Result<OwnedFd> catalog = _state.OpenCatalog(_configuration.User);
+        if (!catalog.IsOk)
+        {
+            key.Value.Dispose();
+            return catalog.Fault;
+        }
+
         CloseDevices();
         _devices = DeviceDirectories.Open(_configuration);
         Result<(ChildProcess Child, UnixSocket Channel)> launched =
@@ -194,6 +201,7 @@ internal sealed class StorageWorker : IRpcPeer
         if (!launched.IsOk)
         {
             key.Value.Dispose();
+            catalog.Value.Dispose();
             return launched.Fault;
         }
 
@@ -202,11 +210,11 @@ internal sealed class StorageWorker : IRpcPeer
         _channel = new RpcConnection(_reactor, launched.Value.Channel, this, callsMax: 0);
         _channel.Start();
         Calls.Attach(_channel);
-        SendStart(key.Value);
+        SendStart(key.Value, catalog.Value);
         return Result.Ok;
     }
 
-    private void SendStart(OwnedFd key)
+    private void SendStart(OwnedFd key, OwnedFd catalog)
     {
         List<OwnedFd> descriptors = [];
         List<StartDevice> devices = [];
@@ -246,8 +254,11 @@ internal sealed class StorageWorker : IRpcPeer
             Threads = _configuration.StorageThreads,
             Devices = devices,
             Keys = [new StartKey { Descriptor = descriptors.Count }],
+            Catalog = new StartCatalog { Descriptor = descriptors.Count + 1 },
+            Storage = _configuration.Settings,
         };
         descriptors.Add(key);
+        descriptors.Add(catalog);
         ChildProcess child = _child!;
         Calls.Call(
             WorkerMethods.Start,

@@ -27,6 +27,7 @@ public static class SuperviseVerb
         ("--redundancy K+M", "data and parity shards (default 8+4)"),
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
         ("--compression MODE", "none, balanced (default), archive or adaptive"),
+        ("--durability MODE", "quorum (default) or all: devices a put waits for"),
         ("--core N", "core of the storage worker (default: the last available one)"),
         ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
     ];

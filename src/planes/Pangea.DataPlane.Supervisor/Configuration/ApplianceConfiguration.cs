@@ -51,6 +51,9 @@ public sealed record ApplianceConfiguration
     /// <summary>Object classes beside the default one, complete.</summary>
     public required IReadOnlyList<StartClass> Classes { get; init; }
 
+    /// <summary>How the storage works, complete.</summary>
+    public required StorageSettings Settings { get; init; }
+
     /// <summary>Core of the storage worker's loop.</summary>
     public required int StorageCore { get; init; }
 
@@ -121,6 +124,7 @@ public sealed record ApplianceConfiguration
             StripeBytes = values.StripeBytes ?? Limits.StripeBytesDefault,
             Compression = values.Compression ?? "balanced",
             Classes = classes.Value,
+            Settings = (values.Settings ?? new StorageSettingsValues()).Complete(),
             StorageCore = core,
             StorageThreads = values.StorageThreads ?? (core == cores.Value[0] ? 0 : ThreadsDefault),
             HousekeepingCore = cores.Value[0],

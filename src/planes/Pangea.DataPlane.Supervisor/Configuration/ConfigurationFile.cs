@@ -10,7 +10,7 @@ namespace Pangea.DataPlane.Supervisor.Configuration;
 /// The configuration file: YAML, strict. An unknown key or a wrong value is an error with its line
 /// and column, and all errors are reported at once.
 /// </summary>
-public sealed class ConfigurationFile
+public sealed partial class ConfigurationFile
 {
     private const int FileBytesMax = 1024 * 1024;
     private const int DepthMax = 16;
@@ -190,7 +190,7 @@ public sealed class ConfigurationFile
                 ReadMapping(value, "storage.classes", ReadClass);
                 return true;
             default:
-                return false;
+                return ReadSettings(key, value);
         }
     }
 
@@ -265,7 +265,7 @@ public sealed class ConfigurationFile
         if (node is not YamlSequenceNode { Children: { } children }
             || children.Count is 0 or > Limits.DevicesMax)
         {
-            Error(node, $"devices is a list of 1 to {Limits.DevicesMax} directories");
+            Error(node, $"devices is a list of 1 to {Limits.DevicesMax} paths");
             return;
         }
 

@@ -103,6 +103,17 @@ public static class ConfigurationSources
                 return compression.IsOk
                     ? values with { Compression = compression.Value }
                     : compression.Fault;
+            case "--durability":
+                Result<string> durability = ConfigurationValues.ParseDurability(value);
+                return durability.IsOk
+                    ? values with
+                    {
+                        Settings = (values.Settings ?? new StorageSettingsValues()) with
+                        {
+                            Durability = durability.Value,
+                        },
+                    }
+                    : durability.Fault;
             case "--core":
                 Result<int> core = ConfigurationValues.ParseCore(value);
                 return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;

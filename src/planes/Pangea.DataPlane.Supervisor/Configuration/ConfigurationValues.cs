@@ -9,6 +9,9 @@ namespace Pangea.DataPlane.Supervisor.Configuration;
 /// </summary>
 public sealed record ConfigurationValues
 {
+    private static readonly (string Suffix, int Shift)[] s_units =
+        [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+
     public string? StateDirectory { get; init; }
 
     public string? SocketPath { get; init; }
@@ -27,6 +30,9 @@ public sealed record ConfigurationValues
     /// <summary>Object classes beside the default, in the order of the file.</summary>
     public IReadOnlyList<ObjectClassValues>? Classes { get; init; }
 
+    /// <summary>How the storage works.</summary>
+    public StorageSettingsValues? Settings { get; init; }
+
     /// <summary>Core of the storage worker's loop.</summary>
     public int? StorageCore { get; init; }
 
@@ -44,6 +50,9 @@ public sealed record ConfigurationValues
         StripeBytes = StripeBytes ?? other.StripeBytes,
         Compression = Compression ?? other.Compression,
         Classes = Classes ?? other.Classes,
+        Settings = Settings is not null && other.Settings is not null
+            ? Settings.Over(other.Settings)
+            : Settings ?? other.Settings,
         StorageCore = StorageCore ?? other.StorageCore,
         StorageThreads = StorageThreads ?? other.StorageThreads,
     };
@@ -95,6 +104,67 @@ public sealed record ConfigurationValues
                 "threads",
                 $"\"{text}\" is no number of threads from 0 to {Limits.ComputeThreadsMax}",
                 "0 lets the loop compute by itself");
+
+    public static Result<string> ParseDurability(string text) =>
+        text is "quorum" or "all"
+            ? text
+            : Fault.InvalidParameter(
+                "durability",
+                $"\"{text}\" is none of quorum, all",
+                "quorum waits for k+1 devices, all for every one of k+m");
+
+    /// <summary>Reads a number of bytes: "67108864", "64MiB", "64 MiB".</summary>
+    public static Result<long> ParseBytes(string text)
+    {
+        string digits = text;
+        long unit = 1;
+        foreach ((string suffix, int shift) in s_units)
+        {
+            if (text.EndsWith(suffix, StringComparison.Ordinal))
+            {
+                digits = text[..^suffix.Length].TrimEnd(' ');
+                unit = 1L << shift;
+                break;
+            }
+        }
+
+        return long.TryParse(
+                digits, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            && number <= long.MaxValue / unit
+            ? number * unit
+            : Fault.InvalidParameter(
+                "bytes", $"\"{text}\" is no number of bytes such as 67108864 or 64MiB");
+    }
+
+    /// <summary>Reads the length of a log segment.</summary>
+    public static Result<long> ParseSegmentBytes(string text)
+    {
+        Result<long> bytes = ParseBytes(text);
+        return bytes.IsOk
+            && bytes.Value is >= Limits.SegmentBytesMin and <= Limits.SegmentBytesMax
+            && bytes.Value % Limits.SegmentBytesMin == 0
+            ? bytes
+            : Fault.InvalidParameter(
+                "segmentBytes",
+                $"\"{text}\" is no length of a segment: a multiple of 1MiB from "
+                    + $"{Limits.SegmentBytesMin >> 20}MiB to {Limits.SegmentBytesMax >> 20}MiB",
+                "without it the size of the device decides");
+    }
+
+    public static Result<int> ParseSeconds(string text, int min) =>
+        TryNumber(text, out int seconds) && seconds >= min
+            && seconds <= Limits.IntervalSecondsMax
+            ? seconds
+            : Fault.InvalidParameter(
+                "seconds",
+                $"\"{text}\" is no number of seconds from {min} to {Limits.IntervalSecondsMax}");
+
+    /// <summary>Reads a number of shards beyond those that a get needs.</summary>
+    public static Result<int> ParseSpareShards(string text) =>
+        TryNumber(text, out int shards) && shards <= Limits.ShardsMax
+            ? shards
+            : Fault.InvalidParameter(
+                "shards", $"\"{text}\" is no number of shards from 0 to {Limits.ShardsMax}");
 
     private static bool TryNumber(string text, out int number) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);

@@ -22,9 +22,6 @@ public static class DeviceDirectories
 {
     private const int Private = 0x1C0; // 0700
 
-    // A device has one level of directories below it; anything deeper is not ours.
-    private const int DepthMax = 2;
-
     /// <summary>Opens each directory anew; the caller disposes what is open.</summary>
     public static List<DeviceDirectory> Open(ApplianceConfiguration configuration)
     {
@@ -66,15 +63,9 @@ public static class DeviceDirectories
             return opened;
         }
 
-        Result<FileStatus> status = Files.Status(opened.Value.Fd);
-        if (status.IsOk && status.Value.Uid == user.Uid)
-        {
-            return opened;
-        }
-
         // On a file system that is mounted read-only this fails and the worker finds out by itself
         // what it can still do with the device.
-        SysResult owned = HandOver(opened.Value, user, DepthMax);
+        SysResult owned = DirectoryOwner.HandOver(opened.Value, user);
         if (!owned.IsOk && owned.Errno != Errno.EROFS)
         {
             EventLog.Write(
@@ -85,46 +76,5 @@ public static class DeviceDirectories
         }
 
         return opened;
-    }
-
-    /// <summary>
-    /// Gives a directory and what is in it to the workers' user, which matters when that user was
-    /// changed. The directory itself comes last: its owner says that the rest is done.
-    /// </summary>
-    private static SysResult HandOver(DirectoryFd directory, UserAccount user, int depthMax)
-    {
-        Result<List<DirectoryEntry>> entries = directory.List();
-        if (entries.IsOk && depthMax > 0)
-        {
-            foreach (DirectoryEntry entry in entries.Value)
-            {
-                HandOver(directory, entry.Name, user, depthMax);
-            }
-        }
-
-        return Files.ChangeOwner(directory.Fd, user.Uid, user.Gid);
-    }
-
-    private static void HandOver(DirectoryFd parent, string name, UserAccount user, int depthMax)
-    {
-        if (!parent.StatusOf(name, out FileStatus status).IsOk)
-        {
-            return;
-        }
-
-        if (status.Kind == FileKind.Directory)
-        {
-            Result<DirectoryFd> opened = parent.OpenDirectory(name);
-            if (opened.IsOk)
-            {
-                HandOver(opened.Value, user, depthMax - 1);
-                opened.Value.Dispose();
-            }
-        }
-        else if (status.Kind == FileKind.Regular && status.LinkCount == 1)
-        {
-            // A second name could be someone else's file, linked here by the previous user.
-            _ = parent.ChangeOwner(name, user.Uid, user.Gid);
-        }
     }
 }

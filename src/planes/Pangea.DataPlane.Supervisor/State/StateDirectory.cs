@@ -17,6 +17,7 @@ public sealed class StateDirectory : IDisposable
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
     private const string DevicesFile = "devices-in-use";
+    private const string CatalogDirectory = "catalog";
     private const string GeometriesFile = "geometries";
     private const string KeyLinePrefix = "pangea-key-v1";
     private const int KeyBytes = 32;
@@ -194,6 +195,35 @@ public sealed class StateDirectory : IDisposable
 
     /// <summary>The key file, open for reading, for a worker.</summary>
     public Result<OwnedFd> OpenKey() => Files.Open(KeyPath, OpenFlags.Read);
+
+    /// <summary>
+    /// The directory of the catalog, made where it is missing, for a worker that runs as that user
+    /// (null: as ourselves). It holds nothing that the devices do not say as well, so its files
+    /// are given to whoever the user is now.
+    /// </summary>
+    public Result<OwnedFd> OpenCatalog(UserAccount? user)
+    {
+        string path = System.IO.Path.Combine(Path, CatalogDirectory);
+        if (MakeDirectory(path) is { } fault)
+        {
+            return fault;
+        }
+
+        Result<DirectoryFd> opened = DirectoryFd.Open(path);
+        if (!opened.IsOk || user is not { } account)
+        {
+            return opened.IsOk ? opened.Value.Fd : opened.Fault;
+        }
+
+        SysResult owned = DirectoryOwner.HandOver(opened.Value, account);
+        if (!owned.IsOk)
+        {
+            opened.Value.Dispose();
+            return owned.Errno.ToFault($"give {path} to {account}");
+        }
+
+        return opened.Value.Fd;
+    }
 
     public void Dispose() => _lock.Dispose();
 
