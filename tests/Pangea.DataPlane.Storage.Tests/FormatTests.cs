@@ -54,8 +54,8 @@ public sealed class FormatTests
     [InlineData("{}")]
     [InlineData("[1]")]
     [InlineData("{\"format\":\"1\"}")]
-    [InlineData("{\"format\":1,\"device\":\"xyz\",\"state\":\"s\"}")]
-    [InlineData("{\"format\":1,\"device\":null,\"state\":\"s\"}")]
+    [InlineData("{\"format\":2,\"device\":\"xyz\",\"state\":\"s\"}")]
+    [InlineData("{\"format\":2,\"device\":null,\"state\":\"s\"}")]
     [InlineData("{\"format\":9,\"device\":\"00000000000000000000000000000000\",\"state\":\"s\"}")]
     public void A_superblock_that_is_none_is_refused_with_a_next_step(string text)
     {

@@ -7,20 +7,42 @@ namespace Pangea.DataPlane.Storage;
 /// <summary>The devices of one storage worker, in the order of the configuration.</summary>
 public sealed class DeviceSet : IDisposable
 {
-    private readonly StorageDevice[] _devices;
+    private readonly List<StorageDevice> _devices;
 
     public DeviceSet(IEnumerable<StorageDevice> devices)
     {
-        _devices = devices.ToArray();
-        Invariant.Check(_devices.Length is > 0 and <= Limits.DevicesMax);
-        for (int i = 0; i < _devices.Length; i++)
+        _devices = devices.ToList();
+        Invariant.Check(_devices.Count is > 0 and <= Limits.DevicesMax);
+        for (int i = 0; i < _devices.Count; i++)
         {
             Invariant.Check(_devices[i].Index == i);
-            RefuseCopy(_devices[i]);
+            RefuseCopy(_devices[i], _devices.Take(i));
         }
     }
 
     public IReadOnlyList<StorageDevice> All => _devices;
+
+    /// <summary>
+    /// Takes one more device in, at the next index; a copy of one that is here is rejected, which
+    /// its state then says.
+    /// </summary>
+    public void Add(StorageDevice device)
+    {
+        Invariant.Check(_devices.Count < Limits.DevicesMax);
+        Invariant.Check(device.Index == _devices.Count);
+        _devices.Add(device);
+        RefuseCopy(device, _devices);
+    }
+
+    /// <summary>Puts another device at an index; the caller closes the one that it gets
+    /// back.</summary>
+    public StorageDevice Replace(StorageDevice device)
+    {
+        StorageDevice before = _devices[device.Index];
+        _devices[device.Index] = device;
+        RefuseCopy(device, _devices);
+        return before;
+    }
 
     /// <summary>
     /// The device of that identity; null where it is not here (missing, replaced).
@@ -49,7 +71,7 @@ public sealed class DeviceSet : IDisposable
             return false;
         }
 
-        var syncs = new ValueTask<SysResult>[_devices.Length];
+        var syncs = new ValueTask<SysResult>[_devices.Count];
         for (int i = 0; i < syncs.Length; i++)
         {
             syncs[i] = reactor.SyncAsync(_devices[i].ObjectsDirectory, dataOnly: false);
@@ -69,7 +91,7 @@ public sealed class DeviceSet : IDisposable
     /// </summary>
     public void RemoveObject(ObjectId id)
     {
-        string name = ShardFile.NameOf(id);
+        string name = id.ToString();
         foreach (StorageDevice device in _devices)
         {
             Result removed = device.RemoveObject(name);
@@ -83,10 +105,11 @@ public sealed class DeviceSet : IDisposable
     /// <summary>
     /// Two directories with one identity: one is a copy, and writing to both would lose data.
     /// </summary>
-    private void RefuseCopy(StorageDevice device)
+    private static void RefuseCopy(StorageDevice device, IEnumerable<StorageDevice> others)
     {
-        StorageDevice? first = Find(device.Id);
-        if (first is not null && first != device)
+        StorageDevice? first = others.FirstOrDefault(
+            other => other != device && other.Id == device.Id && device.Id != default);
+        if (first is not null)
         {
             device.Reject(new Fault(
                 FaultCode.Exists,

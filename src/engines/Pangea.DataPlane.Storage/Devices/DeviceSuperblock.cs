@@ -5,21 +5,23 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// The small JSON file <c>pangea-device.json</c> at the top of a device directory: which device
+/// The small JSON text <c>pangea-device.json</c> at the top of a device directory, or in block 0 of a
+/// block device: which device
 /// this is and which appliance's state it belongs to, so that a directory that turns up in another
 /// place, or one of another appliance, is recognised.
 /// </summary>
 /// <param name="Device">This device.</param>
 /// <param name="StateId">The appliance state the device belongs to, as the supervisor names
 /// it.</param>
-public sealed record DeviceSuperblock(DeviceId Device, string StateId)
+/// <param name="SegmentBytes">Length of the slots of a block device; 0 in a directory.</param>
+public sealed record DeviceSuperblock(DeviceId Device, string StateId, long SegmentBytes = 0)
 {
     public const string FileName = "pangea-device.json";
 
     /// <summary>Far more than the file ever needs; a longer one is not ours.</summary>
     public const int BytesMax = 4096;
 
-    private const int Format = 1;
+    private const int Format = 2;
 
     public byte[] Encode()
     {
@@ -30,6 +32,11 @@ public sealed record DeviceSuperblock(DeviceId Device, string StateId)
             json.WriteNumber("format", Format);
             json.WriteString("device", Device.ToString());
             json.WriteString("state", StateId);
+            if (SegmentBytes > 0)
+            {
+                json.WriteNumber("segmentBytes", SegmentBytes);
+            }
+
             json.WriteEndObject();
         }
 
@@ -49,13 +56,16 @@ public sealed record DeviceSuperblock(DeviceId Device, string StateId)
                 return new Fault(
                     FaultCode.Unsupported,
                     $"device superblock has format {format}, this program knows format {Format}",
-                    "use the release that wrote it");
+                    "read its objects with the release that wrote it; there is no conversion");
             }
 
             string? state = root.GetProperty("state").GetString();
-            return state is not null
+            long segmentBytes = root.TryGetProperty("segmentBytes", out JsonElement length)
+                ? length.GetInt64()
+                : 0;
+            return state is not null && segmentBytes >= 0
                 && ObjectId.TryParse(root.GetProperty("device").GetString(), out ObjectId id)
-                ? new DeviceSuperblock(new DeviceId(id), state)
+                ? new DeviceSuperblock(new DeviceId(id), state, segmentBytes)
                 : Damaged("a field has no usable value");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException

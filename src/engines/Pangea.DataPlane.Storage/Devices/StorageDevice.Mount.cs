@@ -140,8 +140,8 @@ public sealed partial class StorageDevice
         using OwnedFd owned = file.Value;
         DirectIo direct = Files.ProbeDirectIo(owned);
         _directIo = direct.Supported
-            && direct.MemoryAlignment <= ShardFile.BlockBytes
-            && direct.OffsetAlignment <= ShardFile.BlockBytes;
+            && direct.MemoryAlignment <= LogFormat.BlockBytes
+            && direct.OffsetAlignment <= LogFormat.BlockBytes;
         _temporary.RemoveFile(probe);
         KeepReserve();
         return Result.Ok;

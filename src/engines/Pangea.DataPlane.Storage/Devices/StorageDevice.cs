@@ -27,11 +27,12 @@ public sealed partial class StorageDevice : IDisposable
     private long _faultAt;
     private bool _directIo;
 
-    private StorageDevice(int index, string path, DirectoryFd? root)
+    private StorageDevice(int index, string path, DirectoryFd? root, OwnedFd? block = null)
     {
         Index = index;
         Path = path;
         _root = root;
+        _block = block;
     }
 
     /// <summary>Its place in the configuration, from 0.</summary>
@@ -49,7 +50,10 @@ public sealed partial class StorageDevice : IDisposable
     public string? Reason => _fault?.Message;
 
     /// <summary>True where files are opened with O_DIRECT.</summary>
-    public bool UsesDirectIo => _directIo;
+    public bool UsesDirectIo => Log?.UsesDirectIo ?? _directIo;
+
+    /// <summary>Its log; null while the device is not open.</summary>
+    public DeviceLog? Log { get; private set; }
 
     /// <summary>Whether a new object should be placed here now.</summary>
     public bool TakesWrites => IsOpen && (State == DeviceState.Ok || MayRetry);
@@ -57,7 +61,7 @@ public sealed partial class StorageDevice : IDisposable
     /// <summary>
     /// True where its directories are open; reading may work even when writing does not.
     /// </summary>
-    public bool IsOpen => _objects is not null;
+    public bool IsOpen => _objects is not null || Log is not null;
 
     /// <summary>For making renames into it durable. Only on a device that is open.</summary>
     public OwnedFd ObjectsDirectory => _objects!.Fd;
@@ -117,6 +121,11 @@ public sealed partial class StorageDevice : IDisposable
     /// </summary>
     public FileSystemSpace? Space()
     {
+        if (_blocks is not null)
+        {
+            return new FileSystemSpace(_blocks.FreeBytes, _blocks.TotalBytes, ReadOnly: false);
+        }
+
         if (_root is null)
         {
             return null;
@@ -132,7 +141,7 @@ public sealed partial class StorageDevice : IDisposable
     /// </summary>
     public void Refresh()
     {
-        if (_objects is null)
+        if (!IsOpen)
         {
             return;
         }
@@ -311,12 +320,19 @@ public sealed partial class StorageDevice : IDisposable
     {
         CloseDirectories();
         _root?.Dispose();
+        _block?.Dispose();
     }
 
     private Result CheckAlive()
     {
         // A directory that was removed while open has no names left.
-        Result<FileStatus> status = Files.Status(_objects!.Fd);
+        OwnedFd? directory = _objects?.Fd ?? _directories?.Directory;
+        if (directory is null)
+        {
+            return Result.Ok;
+        }
+
+        Result<FileStatus> status = Files.Status(directory);
         if (!status.IsOk)
         {
             return status.Fault;
@@ -357,6 +373,8 @@ public sealed partial class StorageDevice : IDisposable
 
     private void CloseDirectories()
     {
+        Log?.Dispose();
+        Log = null;
         _objects?.Dispose();
         _temporary?.Dispose();
         _tombstones?.Dispose();

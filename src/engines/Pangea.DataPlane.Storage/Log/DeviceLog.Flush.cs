@@ -1,0 +1,253 @@
+// HOT PATH: per group commit one CRC over the batch, one linked write and flush.
+
+using System.Runtime.CompilerServices;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
+
+namespace Pangea.DataPlane.Storage;
+
+/// <content>
+/// Group commit. One batch is written while the next one fills, never two at once: so a torn batch
+/// can only be the last, and what follows a hole in a journal is never one that counts.
+/// </content>
+public sealed partial class DeviceLog
+{
+    private readonly Action _wakeFlusher;
+    private readonly LoopSemaphore _journalTurn;
+    private readonly List<LogSegment> _dirtyShards = [];
+    private JournalBatch _filling;
+    private JournalBatch _spare;
+    private LogWaiter<bool>? _idleFlusher;
+    private long _durableEnd;
+    private bool _isFlusherStarted;
+    private bool _isFlushing;
+    private bool _isOnReserve;
+    private int _brokenSegments;
+
+    /// <summary>From the loop's next turn: what else this turn appends shares the flush.</summary>
+    private void WantFlush()
+    {
+        if (!_isFlushing)
+        {
+            _isFlushing = true;
+            _reactor.Post(_wakeFlusher);
+        }
+    }
+
+    private void WakeFlusher()
+    {
+        if (!_isFlusherStarted)
+        {
+            _isFlusherStarted = true;
+            _ = RunFlusherAsync();
+            return;
+        }
+
+        LogWaiter<bool> idle = _idleFlusher!;
+        _idleFlusher = null;
+        idle.SetResult(true);
+    }
+
+    /// <summary>One job for the log's life, so that starting it allocates once.</summary>
+    private async Task RunFlusherAsync()
+    {
+        while (true)
+        {
+            while (_filling.Count > 0 || _waitingForRoom.Count > 0)
+            {
+                JournalBatch batch = _filling;
+                _filling = _spare;
+                for (int waiting = _waitingForRoom.Count; waiting > 0; waiting--)
+                {
+                    _waitingForRoom.Dequeue().SetResult(true);
+                }
+
+                if (batch.Count > 0)
+                {
+                    await _journalTurn.EnterAsync();
+                    await CommitAsync(batch);
+                    _journalTurn.Leave();
+                }
+
+                _spare = batch;
+            }
+
+            _isFlushing = false;
+            _idleFlusher = LogWaiter<bool>.Rent(_roomWaiters);
+            await _idleFlusher.Task;
+        }
+    }
+
+    /// <summary>Makes one batch durable and tells whoever waits for it.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Result> CommitAsync(JournalBatch batch)
+    {
+        if (batch.NeedsShards)
+        {
+            // Before the batch, not with it: a commit on the disk must prove that its shards are.
+            await FlushShardsAsync();
+            RefuseBroken(batch);
+        }
+
+        int bytes = batch.FrameBytes;
+        Result placed = await PlaceAsync(bytes, batch.IsEssential);
+        if (!placed.IsOk)
+        {
+            Fail(batch, placed.Fault);
+            return placed.Fault;
+        }
+
+        LogSegment segment = _journal!;
+        uint offset = (uint)segment.Cursor;
+        segment.Cursor += bytes;
+        segment.Users++;
+        Seal(batch, segment.Sequence, offset);
+        SegmentFile file = segment.File!.Value;
+        SysResult written = await _reactor.WriteAndSyncAsync(
+            file.Fd, batch.Lease.Slice(0, bytes), file.Base + offset);
+        Leave(segment);
+        FlushCount++;
+        if (!written.IsOk)
+        {
+            // Nobody knows what of it is on the disk, nor what a later flush would say.
+            segment.IsSealed = true;
+            Fault fault = Describe(written, "write to");
+            _report(fault);
+            Fail(batch, fault);
+            return fault;
+        }
+
+        _durableEnd = segment.Cursor;
+        Complete(batch, segment, offset);
+        ZeroAhead(segment);
+        PrepareNext(SegmentKind.Journal);
+        return Result.Ok;
+    }
+
+    /// <summary>Sees to it that the journal has room for a frame.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Result> PlaceAsync(long bytes, bool essential)
+    {
+        while (_journal?.HasRoomFor(bytes) != true)
+        {
+            Result rolled = await RollAsync(SegmentKind.Journal, bytes, essential);
+            if (!rolled.IsOk)
+            {
+                _report(rolled.Fault);
+                return rolled;
+            }
+        }
+
+        // Zeros written ahead must not overtake the frame.
+        while (_zeroingEnd > _journal.Cursor && _zeroingStart < _journal.Cursor + bytes)
+        {
+            await _reactor.DelayAsync(TimeSpan.FromMicroseconds(50));
+        }
+
+        return Result.Ok;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> FlushShardsAsync()
+    {
+        int flushed = 0;
+        while (_dirtyShards.Count > 0)
+        {
+            LogSegment segment = _dirtyShards[^1];
+            _dirtyShards.RemoveAt(_dirtyShards.Count - 1);
+            segment.IsDirty = false;
+            segment.Users++;
+            SysResult synced = await _reactor.SyncAsync(segment.File!.Value.Fd, dataOnly: true);
+            if (!synced.IsOk && !segment.IsBroken)
+            {
+                segment.IsBroken = true;
+                segment.IsSealed = true;
+                _brokenSegments++;
+                _report(Describe(synced, "flush"));
+            }
+
+            Leave(segment);
+            flushed++;
+        }
+
+        return flushed;
+    }
+
+    private void MarkDirty(LogSegment segment)
+    {
+        if (!segment.IsDirty)
+        {
+            segment.IsDirty = true;
+            _dirtyShards.Add(segment);
+        }
+    }
+
+    private void Seal(JournalBatch batch, uint segment, uint offset)
+    {
+        Span<byte> frame = _pool.Span(batch.Lease)[..batch.FrameBytes];
+        frame[batch.UsedBytes..].Clear();
+        int body = batch.UsedBytes - LogFormat.FrameHeaderBytes;
+        new FrameHeader(
+            FrameKind.Batch, Device, segment, offset, (uint)frame.Length, default,
+            (uint)batch.Count, (uint)body,
+            LogFormat.Checksum(frame.Slice(LogFormat.FrameHeaderBytes, body)))
+            .Write(frame);
+    }
+
+    /// <summary>
+    /// Takes the commits out whose shards may not be durable; the others of the batch stay.
+    /// </summary>
+    private void RefuseBroken(JournalBatch batch)
+    {
+        if (_brokenSegments == 0)
+        {
+            return;
+        }
+
+        Span<byte> bytes = _pool.Span(batch.Lease);
+        for (int i = 0; i < batch.Count; i++)
+        {
+            PendingEntry entry = batch.Entries[i];
+            Span<byte> own = bytes.Slice(entry.Offset, entry.Bytes);
+            if (entry.NeedsShards && LogEntryView.TryRead(own, 0, 0, out LogEntryView view)
+                && Refusal(view.ToCommit().Extents.Span) is { } fault)
+            {
+                batch.Refuse(i, fault);
+                // Still an entry of its length, so that a reader finds the next one.
+                LogEntryWriter.WriteFiller(own);
+            }
+        }
+    }
+
+    private void Complete(JournalBatch batch, LogSegment segment, uint offset)
+    {
+        EntryCount += batch.Count;
+        for (int i = 0; i < batch.Count; i++)
+        {
+            PendingEntry entry = batch.Entries[i];
+            if (entry.Fault is not null)
+            {
+                entry.Waiter.SetResult(entry.Fault);
+                continue;
+            }
+
+            segment.LiveBytes += entry.Bytes;
+            entry.Waiter.SetResult(new LogAddress(
+                segment.Sequence, offset + (uint)entry.Offset, (uint)entry.Bytes));
+        }
+
+        batch.Clear();
+    }
+
+    private static void Fail(JournalBatch batch, Fault fault)
+    {
+        for (int i = 0; i < batch.Count; i++)
+        {
+            batch.Entries[i].Waiter.SetResult(fault);
+        }
+
+        batch.Clear();
+    }
+}

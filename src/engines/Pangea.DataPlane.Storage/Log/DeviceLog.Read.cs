@@ -1,0 +1,199 @@
+// HOT PATH: reading a shard or a packed object is one read into the caller's slab.
+
+using System.Runtime.CompilerServices;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+
+namespace Pangea.DataPlane.Storage;
+
+/// <summary>A commit entry, read whole.</summary>
+/// <param name="Entry">Position, times, extents.</param>
+/// <param name="Manifest">As it was appended.</param>
+/// <param name="InlineShard">Shard header and payload of a packed object, else empty; not
+/// judged.</param>
+public sealed record CommitRecord(CommitEntry Entry, byte[] Manifest, byte[] InlineShard);
+
+/// <summary>Where in the slice of a read the parts of a packed object's commit entry lie.</summary>
+/// <param name="ManifestStart">From the slice's beginning.</param>
+/// <param name="ManifestBytes">Length.</param>
+/// <param name="ShardStart">Shard header, payload right behind it.</param>
+/// <param name="ShardBytes">Both together; 0 for an object that is not packed.</param>
+/// <param name="Position">Which position of the object the entry is for.</param>
+public readonly record struct InlineShard(
+    int ManifestStart, int ManifestBytes, int ShardStart, int ShardBytes, int Position);
+
+/// <content>Reading by address.</content>
+public sealed partial class DeviceLog
+{
+    /// <summary>Bytes to have ready for reading an entry: the blocks that cover it.</summary>
+    public static int BytesToRead(LogAddress address) => (int)(
+        LogFormat.RoundUpToBlock((long)address.Offset + address.Bytes)
+        - (address.Offset & ~(LogFormat.BlockBytes - 1L)));
+
+    /// <summary>
+    /// Reads a shard frame: its header block, and as much payload as the slice holds. ENOENT where
+    /// the segment is gone (compaction has moved what lived there: look the address up again),
+    /// ENODATA where there is no such frame.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<SysResult> ReadShardAsync(
+        LogAddress address, BufferSlice headerBlock, BufferSlice payload)
+    {
+        Result<LogSegment> used = Use(address.Segment);
+        if (!used.IsOk)
+        {
+            return Failed(used.Fault);
+        }
+
+        LogSegment segment = used.Value;
+        SegmentFile file = segment.File!.Value;
+        SysResult result = await _reactor.ReadAsync(
+            file.Fd, headerBlock, payload, file.Base + address.Offset);
+        int expected = headerBlock.Bytes + payload.Bytes;
+        int done = result.IsOk ? (int)result.Value : 0;
+        while (result.IsOk && done < expected)
+        {
+            // Direct I/O hands back whole blocks, so the rest starts on a block again.
+            BufferSlice rest = done < headerBlock.Bytes
+                ? headerBlock.Skip(done)
+                : payload.Skip(done - headerBlock.Bytes);
+            result = await _reactor.ReadAsync(file.Fd, rest, file.Base + address.Offset + done);
+            if (result.IsOk && result.Value == 0)
+            {
+                result = SysResult.Fail(Errno.ENODATA);
+            }
+
+            done += result.IsOk ? (int)result.Value : 0;
+        }
+
+        Leave(segment);
+        if (!result.IsOk)
+        {
+            _report(Describe(result, "read"));
+            return result;
+        }
+
+        bool isFrame = FrameHeader.TryRead(
+            _pool.Span(headerBlock), Device, address.Segment, address.Offset, out FrameHeader frame)
+            && frame.Kind == FrameKind.Shard;
+        return isFrame ? new SysResult(done) : SysResult.Fail(Errno.ENODATA);
+    }
+
+    /// <summary>
+    /// Reads the commit entry of a packed object in one go, without an allocation. Corrupt where
+    /// there is no whole entry, TooLarge where the slice does not hold it.
+    /// </summary>
+    /// <param name="address">Of the entry.</param>
+    /// <param name="into">At least <see cref="BytesToRead"/>, from a multiple of 4096.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<Result<InlineShard>> ReadInlineAsync(
+        LogAddress address, BufferSlice into)
+    {
+        int bytes = BytesToRead(address);
+        if (into.Bytes < bytes)
+        {
+            return new Fault(
+                FaultCode.TooLarge, $"an entry of {address.Bytes} bytes meets a short buffer");
+        }
+
+        Result<LogSegment> used = Use(address.Segment);
+        if (!used.IsOk)
+        {
+            return used.Fault;
+        }
+
+        long start = address.Offset & ~(LogFormat.BlockBytes - 1L);
+        BufferSlice blocks = into with { Bytes = bytes };
+        SysResult read = await ReadFullyAsync(used.Value.File!.Value, blocks, start);
+        Leave(used.Value);
+        if (!read.IsOk)
+        {
+            Fault fault = Describe(read, "read");
+            _report(fault);
+            return fault;
+        }
+
+        int skip = (int)(address.Offset - start);
+        return LogEntryView.TryRead(
+            _pool.Span(blocks)[skip..], address.Segment, address.Offset, out LogEntryView entry)
+            && entry.Kind == LogEntryKind.Commit
+            ? new InlineShard(
+                skip + entry.ManifestStart, entry.Manifest.Length,
+                skip + entry.InlineStart, entry.InlineBytes, entry.Position)
+            : NoEntry(address);
+    }
+
+    /// <summary>Reads a commit entry of any length into memory of its own.</summary>
+    /// <param name="address">Of the entry.</param>
+    /// <param name="scratch">A slab of the pool to read through.</param>
+    /// <param name="pool">The pool.</param>
+    public async ValueTask<Result<CommitRecord>> ReadCommitAsync(
+        LogAddress address, BufferLease scratch, BufferPool pool)
+    {
+        Invariant.Check(pool == _pool);
+        Result<byte[]> raw = await ReadRawAsync(address, scratch.Slice(0, scratch.Bytes));
+        if (!raw.IsOk)
+        {
+            return raw.Fault;
+        }
+
+        return LogEntryView.TryRead(
+            raw.Value, address.Segment, address.Offset, out LogEntryView entry)
+            && entry.Kind == LogEntryKind.Commit
+            ? new CommitRecord(
+                entry.ToCommit(), entry.Manifest.ToArray(), entry.InlineShard.ToArray())
+            : NoEntry(address);
+    }
+
+    /// <summary>The bytes at an address, through a window.</summary>
+    private async ValueTask<Result<byte[]>> ReadRawAsync(LogAddress address, BufferSlice window)
+    {
+        Result<LogSegment> used = Use(address.Segment);
+        if (!used.IsOk)
+        {
+            return used.Fault;
+        }
+
+        LogSegment segment = used.Value;
+        if ((long)address.Offset + address.Bytes > segment.Bytes)
+        {
+            Leave(segment);
+            return NoEntry(address);
+        }
+
+        var bytes = new byte[address.Bytes];
+        int windowBytes = window.Bytes & ~(LogFormat.BlockBytes - 1);
+        long start = address.Offset & ~(LogFormat.BlockBytes - 1L);
+        long end = (long)address.Offset + address.Bytes;
+        SysResult read = default;
+        for (long at = start; at < end && read.IsOk; at += windowBytes)
+        {
+            int part = (int)Math.Min(windowBytes, LogFormat.RoundUpToBlock(end - at));
+            read = await ReadFullyAsync(segment.File!.Value, window with { Bytes = part }, at);
+            if (read.IsOk)
+            {
+                long from = Math.Max(at, address.Offset);
+                long to = Math.Min(at + part, end);
+                _pool.Span(window)[(int)(from - at)..(int)(to - at)]
+                    .CopyTo(bytes.AsSpan((int)(from - address.Offset)));
+            }
+        }
+
+        Leave(segment);
+        return read.IsOk ? bytes : Describe(read, "read");
+    }
+
+    private Fault NoEntry(LogAddress address) => new(
+        FaultCode.Corrupt, $"device {_deviceIndex} has no whole commit entry at {address}");
+
+    private SysResult Failed(Fault fault)
+    {
+        if (fault.Errno != Errno.ENOENT.Value)
+        {
+            _report(fault);
+        }
+
+        return SysResult.Fail(fault.Errno == 0 ? Errno.EIO : new Errno(fault.Errno));
+    }
+}
