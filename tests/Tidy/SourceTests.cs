@@ -11,7 +11,7 @@ public partial class SourceTests
     private const string LinuxFolder = "src/foundation/Pangea.DataPlane.Linux/";
 
     private static readonly string[] s_unsafeProjects =
-        ["Linux", "Memory", "Reactor", "Erasure", "Ces"];
+        ["Linux", "Memory", "Reactor", "Erasure", "Ces", "Catalog"];
 
     [Fact]
     public void Lines_have_at_most_100_columns()
@@ -135,6 +135,16 @@ public partial class SourceTests
             }
         }
 
+        foreach (string file in Repository.Sources("src/engines/Pangea.DataPlane.Catalog/"))
+        {
+            if (CodeLines(file).Any(line => UnsafeWord().IsMatch(line.Text))
+                && !Path.GetFileName(file).StartsWith("Lmdb", StringComparison.Ordinal)
+                && !findings.IsExcepted(file))
+            {
+                findings.Add($"{file}: in Catalog only the files Lmdb* may use pointers");
+            }
+        }
+
         findings.AssertNone();
     }
 
@@ -180,7 +190,8 @@ public partial class SourceTests
         {
             bool imports = CodeLines(file).Any(line => NativeImport().IsMatch(line.Text));
             bool place = file.StartsWith(LinuxFolder, StringComparison.Ordinal)
-                || file == "src/engines/Pangea.DataPlane.Ces/Compression/Zstd.cs";
+                || file == "src/engines/Pangea.DataPlane.Ces/Compression/Zstd.cs"
+                || file == "src/engines/Pangea.DataPlane.Catalog/Lmdb.cs";
             if (imports && !place && !findings.IsExcepted(file))
             {
                 findings.Add($"{file}: native functions are imported in Linux only");

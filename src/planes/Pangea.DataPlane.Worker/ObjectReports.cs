@@ -3,7 +3,7 @@ using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Storage;
-using CatalogEntry = Pangea.DataPlane.Catalog.ObjectEntry;
+using CatalogEntry = Pangea.DataPlane.Worker.ObjectEntry;
 using DeviceState = Pangea.DataPlane.Control.Schema.DeviceState;
 using ShardState = Pangea.DataPlane.Control.Schema.ShardState;
 

@@ -10,6 +10,7 @@ internal static class Mman
     internal const int MAP_ANONYMOUS = 0x20;
     internal const int MAP_POPULATE = 0x8000;
     internal const int MAP_HUGETLB = 0x40000;
+    internal const int MADV_DONTNEED = 4;
     internal const int MADV_HUGEPAGE = 14;
     internal const int MADV_DONTFORK = 10;
 }
