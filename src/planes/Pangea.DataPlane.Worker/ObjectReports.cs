@@ -26,7 +26,7 @@ internal static class ObjectReports
             call.Prefix ?? string.Empty, call.After, limit, out bool more);
         foreach (CatalogEntry entry in entries)
         {
-            bool added = page.TryAdd(new ObjectEntry
+            bool added = page.TryAdd(new Control.Schema.ObjectEntry
             {
                 Name = entry.Name.Text,
                 Id = entry.Id.ToString(),
