@@ -26,6 +26,8 @@ internal sealed class CallBench : IRpcPeer, IDisposable
 
     internal WorkerCalls Calls { get; }
 
+    internal IReactor Reactor => _reactor;
+
     /// <summary>Runs on the loop and waits for its end.</summary>
     internal void OnLoop(Action action)
     {

@@ -13,7 +13,8 @@ public sealed class ConfigurationFuzzTests
     private static readonly string[] s_fragments =
     [
         "state", "storage", "devices", "workers", "core", "scrub", "heal", "compaction",
-        "bytesPerSecond", "targetShards", "criticalShards", "64MiB", " TiB", "durability", "redundancy", "8+4", "stripeBytes",
+        "bytesPerSecond", "targetShards", "criticalShards", "64MiB", " TiB", "durability",
+        "redundancy", "8+4", "stripeBytes",
         ":", ": ", "\n", "\n  ", "\n    ", "- ", "[", "]", "{", "}", ",", "\"", "'",
         "&a ", "*a", "*b", "!!int ", "!tag ", "|", ">", "|2\n", "%YAML 1.1\n", "---\n",
         "...\n", "? ", "# ", "\t", "\u0000", "\u0085", "\ud800", "~", "null", "1", "-1",

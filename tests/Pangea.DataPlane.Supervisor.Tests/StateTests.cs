@@ -167,37 +167,6 @@ public sealed class StateTests : IDisposable
     }
 
     [Fact]
-    public void Embedded_devices_are_made_again_and_configured_ones_never()
-    {
-        ApplianceConfiguration embedded = Configuration(
-            ["--redundancy", "2+1", "--state", StatePath]);
-        Close(DeviceDirectories.Open(embedded), expectedOpen: 3);
-        Directory.Delete(embedded.Devices[1]);
-        Close(DeviceDirectories.Open(embedded), expectedOpen: 3);
-
-        ApplianceConfiguration configured = embedded with { CreatesDevices = false };
-        Directory.Delete(embedded.Devices[1]);
-        List<DeviceDirectory> devices = DeviceDirectories.Open(configured);
-        Assert.Equal(DeviceState.Missing, devices[1].State);
-        Assert.Contains(embedded.Devices[1], devices[1].Reason);
-        Assert.False(Directory.Exists(embedded.Devices[1]));
-        Close(devices, expectedOpen: 2);
-    }
-
-    [Fact]
-    public void A_file_in_place_of_a_device_is_a_failed_device()
-    {
-        ApplianceConfiguration configuration = Configuration(
-            ["--redundancy", "2+1", "--state", StatePath]);
-        Close(DeviceDirectories.Open(configuration), expectedOpen: 3);
-        Directory.Delete(configuration.Devices[0]);
-        File.WriteAllText(configuration.Devices[0], "not a directory");
-        List<DeviceDirectory> devices = DeviceDirectories.Open(configuration);
-        Assert.Equal(DeviceState.Failed, devices[0].State);
-        Close(devices, expectedOpen: 2);
-    }
-
-    [Fact]
     public void The_socket_is_private_taken_over_from_the_dead_and_never_from_the_living()
     {
         string path = Path.Combine(_directory.FullName, "run", "control.sock");
@@ -246,10 +215,4 @@ public sealed class StateTests : IDisposable
 
     private static ApplianceConfiguration Configuration(params string[] arguments) =>
         ConfigurationSources.Load(arguments, _ => null).Value;
-
-    private static void Close(List<DeviceDirectory> devices, int expectedOpen)
-    {
-        Assert.Equal(expectedOpen, devices.Count(device => device.Directory is not null));
-        devices.ForEach(device => device.Directory?.Dispose());
-    }
 }

@@ -40,6 +40,12 @@ public readonly record struct FileStatus(
     long StoredBytes,
     long ModifiedUnixNs)
 {
+    /// <summary>
+    /// Number of the device that a block or character device file stands for, as
+    /// <paramref name="Device"/>; 0 for anything else.
+    /// </summary>
+    public ulong SpecialDevice { get; init; }
+
     internal static FileStatus From(in statx status) => new(
         KindOf(status.stx_mode),
         (long)status.stx_size,
@@ -50,7 +56,10 @@ public readonly record struct FileStatus(
         status.stx_gid,
         status.stx_nlink,
         (long)status.stx_blocks * 512, // statx counts 512-byte units whatever the block size
-        (status.stx_mtime.tv_sec * 1_000_000_000L) + status.stx_mtime.tv_nsec);
+        (status.stx_mtime.tv_sec * 1_000_000_000L) + status.stx_mtime.tv_nsec)
+    {
+        SpecialDevice = ((ulong)status.stx_rdev_major << 32) | status.stx_rdev_minor,
+    };
 
     internal static FileKind KindOf(int mode) => (mode & statx.S_IFMT) switch
     {

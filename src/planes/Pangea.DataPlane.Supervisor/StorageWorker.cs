@@ -5,6 +5,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Devices;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -35,7 +36,7 @@ internal sealed class StorageWorker : IRpcPeer
     private readonly ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly CancellationTokenSource _stopping = new();
-    private List<DeviceDirectory> _devices = [];
+    private readonly DeviceWatch _watch;
     private ChildProcess? _child;
     private RpcConnection? _channel;
     private WorkerStartResult? _ready;
@@ -49,6 +50,10 @@ internal sealed class StorageWorker : IRpcPeer
         _configuration = configuration;
         _state = state;
         Calls = new WorkerCalls(reactor, s_waitTimeMax);
+        Devices = new WorkerDevices(configuration, state, new DeviceTable(configuration, state));
+        Changes = new DeviceChanges(
+            reactor, configuration, state, Devices, Calls, () => State == WorkerState.Ready);
+        _watch = new DeviceWatch(reactor, Devices, Changes, Calls);
     }
 
     public WorkerCalls Calls { get; }
@@ -58,8 +63,10 @@ internal sealed class StorageWorker : IRpcPeer
     /// <summary>True once a worker has been ready.</summary>
     public bool HasBeenReady { get; private set; }
 
-    /// <summary>The directories as they were opened for the present worker.</summary>
-    public IReadOnlyList<DeviceDirectory> Devices => _devices;
+    /// <summary>As they are open for the present worker.</summary>
+    public WorkerDevices Devices { get; }
+
+    public DeviceChanges Changes { get; }
 
     /// <summary>Starts, and keeps the place filled until <see cref="Stop"/>.</summary>
     /// <param name="onStopped">Called once when the last process has ended.</param>
@@ -101,7 +108,7 @@ internal sealed class StorageWorker : IRpcPeer
         }
 
         State = WorkerState.Stopped;
-        CloseDevices();
+        Devices.Dispose();
         onStopped();
     }
 
@@ -194,8 +201,7 @@ internal sealed class StorageWorker : IRpcPeer
             return catalog.Fault;
         }
 
-        CloseDevices();
-        _devices = DeviceDirectories.Open(_configuration);
+        Devices.OpenAll();
         Result<(ChildProcess Child, UnixSocket Channel)> launched =
             WorkerLaunch.Start(_configuration);
         if (!launched.IsOk)
@@ -217,24 +223,7 @@ internal sealed class StorageWorker : IRpcPeer
     private void SendStart(OwnedFd key, OwnedFd catalog)
     {
         List<OwnedFd> descriptors = [];
-        List<StartDevice> devices = [];
-        foreach (DeviceDirectory device in _devices)
-        {
-            devices.Add(new StartDevice
-            {
-                Index = device.Index,
-                Path = device.Path,
-                State = device.State,
-                Descriptor = device.Directory is null ? null : descriptors.Count,
-                Reason = device.Reason,
-                MayFormat = _configuration.CreatesDevices
-                    || !_state.DevicesInUse.Contains(device.Path),
-            });
-            if (device.Directory is not null)
-            {
-                descriptors.Add(OwnedFd.Borrow(device.Directory.Fd.Number));
-            }
-        }
+        List<StartDevice> devices = Devices.ForStart(descriptors);
 
         var parameters = new WorkerStartParameters
         {
@@ -340,6 +329,9 @@ internal sealed class StorageWorker : IRpcPeer
 
         Calls.Open();
         Watch(child);
+        Changes.OnWorkerReady();
+        _watch.Run(
+            () => ReferenceEquals(child, _child) && State == WorkerState.Ready, _stopping.Token);
     }
 
     /// <summary>
@@ -427,10 +419,5 @@ internal sealed class StorageWorker : IRpcPeer
         {
             Kill("it did not end in time");
         }
-    }
-
-    private void CloseDevices()
-    {
-        _devices.ForEach(device => device.Directory?.Dispose());
     }
 }

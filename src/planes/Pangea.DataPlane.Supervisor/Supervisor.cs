@@ -5,6 +5,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Devices;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -187,6 +188,23 @@ public sealed class Supervisor : IRpcPeer
         {
             AnswerStatus(connection, message);
         }
+        else if (method == StorageMethods.DeviceList)
+        {
+            AnswerDevices(connection, message);
+        }
+        else if (method == StorageMethods.DeviceAdd)
+        {
+            Change(connection, message, StorageMethods.DeviceAdd, _worker.Changes.AddAsync);
+        }
+        else if (method == StorageMethods.DeviceRemove)
+        {
+            Change(connection, message, StorageMethods.DeviceRemove, _worker.Changes.RemoveAsync);
+        }
+        else if (method == StorageMethods.DeviceReplace)
+        {
+            Change(
+                connection, message, StorageMethods.DeviceReplace, _worker.Changes.ReplaceAsync);
+        }
         else if (method == RpcMethods.KeyList)
         {
             AnswerKeys(connection, message, RpcMethods.KeyList, _state.KeyIds());
@@ -198,18 +216,32 @@ public sealed class Supervisor : IRpcPeer
         else
         {
             connection.Answer(
-                message, new Fault(FaultCode.Unsupported, $"{method.Name} is not served yet"));
+                message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
         }
     }
 
     private void AnswerStatus(RpcConnection connection, RpcMessage message)
     {
-        void Reply(StorageStatusResult? storage) => connection.Answer(RpcWriter.Result(
-            message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(storage)));
+        AskStorage(storage => connection.Answer(RpcWriter.Result(
+            message.Id.Span, RpcMethods.SystemStatus, DescribeStatus(storage))));
+    }
 
+    private void AnswerDevices(RpcConnection connection, RpcMessage message)
+    {
+        AskStorage(storage => connection.Answer(RpcWriter.Result(
+            message.Id.Span,
+            StorageMethods.DeviceList,
+            new DeviceListResult { Devices = DescribeDevices(storage) })));
+    }
+
+    private IReadOnlyList<DeviceStatus> DescribeDevices(StorageStatusResult? storage) =>
+        DeviceReports.Describe(_worker.Devices, _worker.Changes, storage);
+
+    private void AskStorage(Action<StorageStatusResult?> reply)
+    {
         if (_worker.State != WorkerState.Ready)
         {
-            Reply(null);
+            reply(null);
             return;
         }
 
@@ -219,7 +251,27 @@ public sealed class Supervisor : IRpcPeer
             new Nothing(),
             null,
             s_statusTimeMax,
-            storage => Reply(storage.IsOk ? storage.Value : null));
+            storage => reply(storage.IsOk ? storage.Value : null));
+    }
+
+    /// <summary>Makes a change of devices and answers the call with what came of it.</summary>
+    private static async void Change<TParameters>(
+        RpcConnection connection,
+        RpcMessage message,
+        RpcMethod<TParameters, DeviceChangeResult> method,
+        Func<TParameters, ValueTask<Result<DeviceChangeResult>>> change)
+    {
+        Result<TParameters> parameters = RpcParameters.Read(method, message);
+        Result<DeviceChangeResult> result =
+            parameters.IsOk ? await change(parameters.Value) : parameters.Fault;
+        if (result.IsOk)
+        {
+            connection.Answer(RpcWriter.Result(message.Id.Span, method, result.Value));
+        }
+        else
+        {
+            connection.Answer(message, result.Fault);
+        }
     }
 
     /// <summary>
@@ -268,16 +320,7 @@ public sealed class Supervisor : IRpcPeer
 
     private SystemStatusResult DescribeStatus(StorageStatusResult? storage)
     {
-        IReadOnlyList<DeviceStatus> devices = storage?.Devices ??
-        [
-            .. _worker.Devices.Select(device => new DeviceStatus
-            {
-                Index = device.Index,
-                Path = device.Path,
-                State = device.State,
-                Reason = device.Reason,
-            }),
-        ];
+        IReadOnlyList<DeviceStatus> devices = DescribeDevices(storage);
         return new SystemStatusResult
         {
             State = StateOf(storage, devices),
@@ -294,6 +337,8 @@ public sealed class Supervisor : IRpcPeer
             Objects = storage?.Objects,
             ObjectBytes = storage?.ObjectBytes,
             StoredBytes = storage?.StoredBytes,
+            Durability = storage?.Durability,
+            Catalog = storage?.Catalog,
             Devices = devices,
             Workers = [_worker.Status()],
         };

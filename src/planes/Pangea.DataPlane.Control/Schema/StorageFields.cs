@@ -113,7 +113,8 @@ internal static class StorageFields
                         0, Limits.IntervalSecondsMax),
                     Number("criticalShards", "spare shards at or below which an object is critical",
                         0, Limits.ShardsMax),
-                    Number("targetShards", "spare shards below which an object is healed; absent: m",
+                    Number(
+                        "targetShards", "spare shards below which an object is healed; absent: m",
                         0, Limits.ShardsMax).Optional(),
                     Number("bytesPerSecond", "bound of the writing, 0 for none"),
                     Number("backoffSeconds", "pause after a first failure, doubled by each more",

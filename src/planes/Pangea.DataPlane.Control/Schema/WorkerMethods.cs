@@ -39,6 +39,25 @@ public static class WorkerMethods
         Fields = [Spread, s_stripeBytes],
     };
 
+    private static readonly RpcField s_devices = new(
+        "devices", RecordList, "every configured device")
+    {
+        Fields =
+        [
+            DeviceIndex,
+            new("path", Text, "for messages only"),
+            StateOfDevice,
+            Number(
+                "descriptor",
+                "index into the call's descriptors; absent where there is none",
+                0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
+            new RpcField("reason", Text, "why there is no descriptor").Optional(),
+            new RpcField("mayFormat", Flag, "whether an empty directory is a new device")
+                .Optional(),
+            new RpcField("draining", Flag, "whether it takes no new shards").Optional(),
+        ],
+    };
+
     public static readonly RpcMethod<WorkerStartParameters, WorkerStartResult> Start = new()
     {
         Name = "worker.start",
@@ -55,23 +74,7 @@ public static class WorkerMethods
             Compression,
             s_classes,
             s_earlierGeometries,
-            new("devices", RecordList, "every configured device")
-            {
-                Fields =
-                [
-                    DeviceIndex,
-                    new("path", Text, "for messages only"),
-                    StateOfDevice,
-                    Number(
-                        "descriptor",
-                        "index into the call's descriptors; absent where there is none",
-                        0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
-                    new RpcField("reason", Text, "why there is no descriptor").Optional(),
-                    new RpcField("mayFormat", Flag, "whether an empty directory is a new device")
-                        .Optional(),
-                    new RpcField("draining", Flag, "whether it takes no new shards").Optional(),
-                ],
-            },
+            s_devices,
             s_keys,
             new RpcField("catalog", Record, "directory of the catalog").Optional() with
             {

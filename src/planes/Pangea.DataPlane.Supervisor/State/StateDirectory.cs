@@ -5,6 +5,7 @@ using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Devices;
 
 namespace Pangea.DataPlane.Supervisor.State;
 
@@ -18,6 +19,7 @@ public sealed class StateDirectory : IDisposable
     private const int PrivateFile = 0x180; // 0600
     private const string DevicesFile = "devices-in-use";
     private const string CatalogDirectory = "catalog";
+    private const string ChangesFile = "device-changes";
     private const string GeometriesFile = "geometries";
     private const string KeyLinePrefix = "pangea-key-v1";
     private const int KeyBytes = 32;
@@ -107,6 +109,23 @@ public sealed class StateDirectory : IDisposable
         _devicesInUse.UnionWith(paths);
         return WriteLines(DevicesFile, _devicesInUse);
     }
+
+    /// <summary>
+    /// Takes a path out of <see cref="DevicesInUse"/>, durable: its device was taken out for good,
+    /// and an empty directory there is a new one.
+    /// </summary>
+    public Fault? ForgetDeviceInUse(string path) =>
+        _devicesInUse.Remove(path) ? WriteLines(DevicesFile, _devicesInUse) : null;
+
+    /// <summary>
+    /// Changes of devices at run time, one a line; see <see cref="DeviceTable"/>.
+    /// </summary>
+    internal IEnumerable<string> DeviceChanges =>
+        ReadLines(System.IO.Path.Combine(Path, ChangesFile), DeviceTable.IsChange);
+
+    /// <summary>Replaces <see cref="DeviceChanges"/>, durable.</summary>
+    internal Fault? WriteDeviceChanges(IEnumerable<string> lines) =>
+        WriteLines(ChangesFile, lines);
 
     /// <summary>
     /// How objects were cut under every configuration so far, from the file <c>geometries</c>, one

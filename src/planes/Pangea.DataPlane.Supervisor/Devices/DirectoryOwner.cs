@@ -1,7 +1,7 @@
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 
-namespace Pangea.DataPlane.Supervisor.State;
+namespace Pangea.DataPlane.Supervisor.Devices;
 
 /// <summary>Gives directories of ours to the user that workers run as.</summary>
 internal static class DirectoryOwner
