@@ -8,7 +8,7 @@ public static class BlockDevice
 {
     private const int SEEK_END = 2;
 
-    /// <summary>Its length. Moves the descriptor's position, which positioned calls ignore.</summary>
+    /// <summary>Its length. Moves the position, which positioned calls ignore.</summary>
     public static Result<long> BytesOf(OwnedFd device)
     {
         SysResult end = Call.Of(LibC.lseek(device.Number, 0, SEEK_END));

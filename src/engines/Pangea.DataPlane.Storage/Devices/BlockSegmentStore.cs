@@ -23,7 +23,8 @@ public sealed class BlockSegmentStore : ISegmentStore
     private readonly SortedSet<int> _free = [];
     private int _reservedSlots;
 
-    private BlockSegmentStore(OwnedFd device, DeviceId id, long segmentBytes, int slots, bool direct)
+    private BlockSegmentStore(
+        OwnedFd device, DeviceId id, long segmentBytes, int slots, bool direct)
     {
         _device = device;
         Device = id;

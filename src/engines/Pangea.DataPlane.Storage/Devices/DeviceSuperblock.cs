@@ -5,8 +5,8 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// The small JSON text <c>pangea-device.json</c> at the top of a device directory, or in block 0 of a
-/// block device: which device
+/// The small JSON text <c>pangea-device.json</c> at the top of a device directory, or in block 0 of
+/// a block device: which device
 /// this is and which appliance's state it belongs to, so that a directory that turns up in another
 /// place, or one of another appliance, is recognised.
 /// </summary>

@@ -96,13 +96,14 @@ public sealed partial class DeviceLog
     {
         LogSegment? current = Current(kind);
         LogSegment? next = kind == SegmentKind.Journal ? _nextJournal : _nextShards;
-        if (current is null || next is not null || _isClosed || _background > 0
+        if (current is null || next is not null || _isClosed || _isPreparing
             || current.Cursor < current.Bytes / 2
             || current.Bytes < 2 * _options.SegmentBytesFirst)
         {
             return;
         }
 
+        _isPreparing = true;
         _background++;
         _ = PrepareAsync(kind);
     }
@@ -118,6 +119,7 @@ public sealed partial class DeviceLog
         }
 
         _creating.Leave();
+        _isPreparing = false;
         _background--;
     }
 
@@ -204,7 +206,7 @@ public sealed partial class DeviceLog
         return result.IsOk ? Result.Ok : Describe(result, "begin a segment on");
     }
 
-    /// <summary>The segment's file, opened where it is not; null where the segment is gone.</summary>
+    /// <summary>The segment with its file open, or a fault where it is gone.</summary>
     private Result<LogSegment> Use(uint sequence)
     {
         if (!_segments.TryGetValue(sequence, out LogSegment? segment) || segment.IsRemoved)

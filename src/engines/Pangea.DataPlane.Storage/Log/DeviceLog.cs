@@ -47,6 +47,8 @@ public sealed partial class DeviceLog : IDisposable
     private int _openSegments;
     private long _uses;
     private int _background;
+    private bool _isPreparing;
+    private bool _disposed;
     private bool _isClosed;
 
     private DeviceLog(
@@ -96,7 +98,7 @@ public sealed partial class DeviceLog : IDisposable
     /// <summary>Of these, what objects need.</summary>
     public long LiveBytes => _segments.Values.Sum(segment => segment.LiveBytes);
 
-    /// <summary>Flushes of the journal so far; appends per flush is what sharing them brings.</summary>
+    /// <summary>Flushes of the journal so far.</summary>
     public long FlushCount { get; private set; }
 
     /// <summary>Entries made durable so far.</summary>
@@ -216,8 +218,6 @@ public sealed partial class DeviceLog : IDisposable
         GiveBack(_pool, [_filling.Lease, _spare.Lease, _scratch]);
         _store.Dispose();
     }
-
-    private bool _disposed;
 
     private static void GiveBack(BufferPool pool, ReadOnlySpan<BufferLease> slabs)
     {

@@ -44,7 +44,13 @@ internal sealed class LogSegment(uint sequence, SegmentKind kind, long bytes)
     /// <summary>Transfers under way; its file stays open for them.</summary>
     internal int Users { get; set; }
 
-    /// <summary>Set when compaction has emptied it; its room goes with the last user.</summary>
+    /// <summary>Nothing in it is needed once the next checkpoint is durable.</summary>
+    internal bool IsEmptied { get; set; }
+
+    /// <summary>Compaction could not read or copy it.</summary>
+    internal bool IsStuck { get; set; }
+
+    /// <summary>Its room goes with the last user.</summary>
     internal bool IsRemoved { get; set; }
 
     /// <summary>Up to here the journal's blocks were written before, with zeros.</summary>
