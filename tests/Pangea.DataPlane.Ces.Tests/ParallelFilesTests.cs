@@ -81,6 +81,58 @@ public sealed class ParallelFilesTests : IDisposable
         Assert.Equal(FaultCode.Io, manifest.Fault!.Code);
     }
 
+    /// <summary>One pool for objects of several geometries and lengths: whatever comes back from
+    /// it holds an older stripe.</summary>
+    [Fact]
+    public void Buffers_of_a_pool_serve_one_object_after_the_other()
+    {
+        using var pool = new StripePool(3);
+        foreach (int bytes in new[] { 700_000, 5_000, 0, 300_000, 699_999 })
+        {
+            foreach (int stripeBytes in new[] { 16_384, 65_536 })
+            {
+                byte[] content = Mixed(bytes);
+                var options = new CesOptions { StripeBytes = stripeBytes };
+                Assert.True(Encode(options, content, 3, pool).IsOk);
+                (Result<Manifest> manifest, byte[] restored) = Decode(3, [1, 4, 6, 10], pool);
+                Assert.True(manifest.IsOk, manifest.Fault?.ToString());
+                Assert.Equal(content, restored);
+            }
+        }
+    }
+
+    /// <summary>The kernel refuses what is not aligned, so this writes with O_DIRECT.</summary>
+    [SkippableTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(262_144)]
+    [InlineData(700_001)]
+    public void A_direct_output_has_the_exact_length(int bytes)
+    {
+        byte[] content = Mixed(bytes);
+        Assert.True(Encode(new CesOptions { StripeBytes = 65_536 }, content, 2).IsOk);
+        using SafeFileHandle? output = DirectFile.Create(Path.Combine(_folder, "restored"));
+        Skip.If(output is null, "the file system of the temporary folder has no O_DIRECT");
+
+        (Result<Manifest> manifest, byte[] restored) = Decode(2, [0, 2], output: output);
+
+        Assert.True(manifest.IsOk, manifest.Fault?.ToString());
+        Assert.Equal(content, restored);
+    }
+
+    [Fact]
+    public void Refuses_a_direct_output_for_stripes_of_broken_blocks()
+    {
+        byte[] content = Mixed(50_000);
+        Assert.True(Encode(new CesOptions { StripeBytes = 16_000 }, content, 2).IsOk);
+        using SafeFileHandle output = File.OpenHandle(
+            Path.Combine(_folder, "restored"), FileMode.Create, FileAccess.ReadWrite);
+
+        (Result<Manifest> manifest, _) = Decode(2, [], output: output);
+
+        Assert.Equal(FaultCode.InvalidParameters, manifest.Fault!.Code);
+    }
+
     private static byte[] Mixed(int bytes)
     {
         byte[] content = StripeFixture.Text(bytes, 1);
@@ -90,7 +142,8 @@ public sealed class ParallelFilesTests : IDisposable
 
     private string Shard(int index) => Path.Combine(_folder, $"{index}.shard");
 
-    private Result<Manifest> Encode(CesOptions options, byte[] content, int threads)
+    private Result<Manifest> Encode(
+        CesOptions options, byte[] content, int threads, StripePool? pool = null)
     {
         string path = Path.Combine(_folder, "content");
         File.WriteAllBytes(path, content);
@@ -101,7 +154,7 @@ public sealed class ParallelFilesTests : IDisposable
                 i => File.OpenHandle(Shard(i), FileMode.Create, FileAccess.Write)),
         ];
         Result<Manifest> manifest =
-            ParallelFiles.Encode(_keys, options, source, shards, threads);
+            ParallelFiles.Encode(_keys, options, source, shards, threads, pool);
         foreach (SafeFileHandle shard in shards)
         {
             shard.Dispose();
@@ -110,7 +163,8 @@ public sealed class ParallelFilesTests : IDisposable
         return manifest;
     }
 
-    private (Result<Manifest> Manifest, byte[] Restored) Decode(int threads, int[] lost)
+    private (Result<Manifest> Manifest, byte[] Restored) Decode(
+        int threads, int[] lost, StripePool? pool = null, SafeFileHandle? output = null)
     {
         string path = Path.Combine(_folder, "restored");
         FileStream?[] shards =
@@ -119,11 +173,12 @@ public sealed class ParallelFilesTests : IDisposable
                 i => lost.Contains(i) ? null : File.OpenRead(Shard(i))),
         ];
         Result<Manifest> manifest;
-        using (SafeFileHandle output =
-            File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite))
+        using (SafeFileHandle restored =
+            output ?? File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite))
         {
             manifest = ParallelFiles.Decode(
-                _keys, shards, output, threads, checkHash: threads > 1);
+                _keys, shards, restored, threads, checkHash: threads > 1, pool,
+                isOutputDirect: output is not null);
         }
 
         foreach (FileStream? shard in shards)

@@ -6,81 +6,85 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Ces;
 
-/// <summary>One object on its way from shard files into a file; <see cref="Run"/> is a thread's
-/// work.</summary>
-internal sealed class FileDecoding
+/// <summary>One object on its way from shard files into a file.</summary>
+internal sealed class FileDecoding : StripeLine
 {
     private readonly ShardStreams _streams;
-    private readonly MasterKey _key;
     private readonly IncrementalHash? _hash;
     private readonly SafeFileHandle _output;
+    private readonly bool _isDirect;
 
+    /// <param name="streams">Where the shards are.</param>
+    /// <param name="hash">Gets the whole content where given.</param>
+    /// <param name="output">Written from its start.</param>
+    /// <param name="isDirect">Whether the output was opened for direct I/O.</param>
+    /// <param name="buffers">As many stripes are under way at most.</param>
     public FileDecoding(
-        ShardStreams streams, MasterKey key, IncrementalHash? hash, SafeFileHandle output)
+        ShardStreams streams,
+        IncrementalHash? hash,
+        SafeFileHandle output,
+        bool isDirect,
+        IReadOnlyCollection<StripeBuffers> buffers)
+        : base(streams.Manifest.Stripes.Count, buffers)
     {
         _streams = streams;
-        _key = key;
         _hash = hash;
         _output = output;
+        _isDirect = isDirect;
     }
 
-    public StripeOrder Order { get; } = new();
-
-    public void Run()
+    protected override Result Make(StripeThread thread, StripeBuffers buffers, long stripe)
     {
-        Manifest manifest = _streams.Manifest;
-        Result<StripeBuffers> created =
-            StripeBuffers.Create(manifest.Geometry, manifest.HeaderStride);
-        if (!created.IsOk)
-        {
-            Order.Fail(created.Fault);
-            return;
-        }
-
-        using StripeBuffers buffers = created.Value;
-        using ObjectCipher cipher = ObjectCipher.Create(_key, manifest.ObjectId);
-        int stripes = manifest.Stripes.Count;
-        for (long i = Order.Take(stripes); i >= 0; i = Order.Take(stripes))
-        {
-            Result restored = RestoreStripe(buffers, cipher, manifest.Stripe((int)i));
-            if (!restored.IsOk)
-            {
-                Order.Fail(restored.Fault);
-            }
-        }
-    }
-
-    private Result RestoreStripe(StripeBuffers buffers, ObjectCipher cipher, StripeInfo stripe)
-    {
+        buffers.Stripe = _streams.Manifest.Stripe((int)stripe);
         Array.Clear(buffers.Shards);
-        _streams.Read(buffers, stripe, buffers.Geometry.Redundancy.DataShards);
-        Result restored = buffers.Decode(cipher, stripe);
+        _streams.Read(buffers, buffers.Stripe, buffers.Geometry.Redundancy.DataShards);
+        Result restored = Decode(thread, buffers);
         if (!restored.IsOk)
         {
             // Damaged, or forged: the other shards decide.
-            _streams.Read(buffers, stripe, buffers.Shards.Length);
-            restored = buffers.Decode(cipher, stripe);
+            _streams.Read(buffers, buffers.Stripe, buffers.Shards.Length);
+            restored = Decode(thread, buffers);
         }
 
-        if (!restored.IsOk)
+        return restored;
+    }
+
+    /// <summary>
+    /// Writes as well where it goes through the page cache: the kernel lets one thread write to a
+    /// file at a time, and the others would only wait for its lock where they could restore
+    /// stripes.
+    /// </summary>
+    protected override Result InTurn(StripeThread thread, StripeBuffers buffers)
+    {
+        _hash?.AppendData(buffers.Plain.Span[..buffers.Stripe.PlainBytes]);
+        if (!_isDirect)
         {
-            return restored;
+            Write(buffers, buffers.Stripe.PlainBytes);
         }
 
-        ReadOnlySpan<byte> plain = buffers.Plain.AsSpan(0, stripe.PlainBytes);
-        if (_hash is not null)
-        {
-            if (!Order.Enter((long)stripe.StripeIndex))
-            {
-                return Result.Ok;
-            }
-
-            _hash.AppendData(plain);
-            Order.Leave();
-        }
-
-        RandomAccess.Write(
-            _output, plain, (long)stripe.StripeIndex * buffers.Geometry.StripeBytes);
         return Result.Ok;
     }
+
+    /// <summary>Direct writes wait for the device, several at a time; the caller cuts off what the
+    /// last one is too long.</summary>
+    protected override void AfterTurn(StripeThread thread, StripeBuffers buffers)
+    {
+        if (_isDirect)
+        {
+            int bytes = buffers.Stripe.PlainBytes;
+            int blocks = (bytes + AlignedMemory.Alignment - 1) & -AlignedMemory.Alignment;
+            buffers.Plain.Span[bytes..blocks].Clear();
+            Write(buffers, blocks);
+        }
+    }
+
+    private void Write(StripeBuffers buffers, int bytes) => RandomAccess.Write(
+        _output,
+        buffers.Plain.Span[..bytes],
+        (long)buffers.Stripe.StripeIndex * buffers.Geometry.StripeBytes);
+
+    private static Result Decode(StripeThread thread, StripeBuffers buffers) =>
+        thread.Codec.Decode(
+            thread.Cipher, buffers.Geometry, buffers.Stripe, buffers.Headers,
+            buffers.HeaderStride, buffers.Payload, buffers.Shards, buffers.Plain.Span);
 }

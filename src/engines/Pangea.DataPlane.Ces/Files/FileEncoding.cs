@@ -4,9 +4,8 @@ using Pangea.DataPlane.Core;
 
 namespace Pangea.DataPlane.Ces;
 
-/// <summary>One object on its way from a file into shard files; <see cref="Run"/> is a thread's
-/// work.</summary>
-internal sealed class FileEncoding
+/// <summary>One object on its way from a file into shard files.</summary>
+internal sealed class FileEncoding : StripeLine
 {
     private readonly ManifestDraft _draft;
     private readonly CesOptions _options;
@@ -17,91 +16,70 @@ internal sealed class FileEncoding
     private readonly CompressionGovernor? _governor;
     private readonly long _bytes;
 
+    /// <param name="draft">Of this object; finished by the caller.</param>
+    /// <param name="options">The draft's.</param>
+    /// <param name="geometry">The draft's.</param>
+    /// <param name="source">Read to <paramref name="bytes"/>.</param>
+    /// <param name="bytes">The length of the source.</param>
+    /// <param name="shards">Written from their start.</param>
+    /// <param name="buffers">As many stripes are under way at most.</param>
     public FileEncoding(
         ManifestDraft draft,
         CesOptions options,
         in StripeGeometry geometry,
         SafeFileHandle source,
-        IReadOnlyList<SafeFileHandle> shards)
+        long bytes,
+        IReadOnlyList<SafeFileHandle> shards,
+        IReadOnlyCollection<StripeBuffers> buffers)
+        : base(geometry.StripesFor(bytes), buffers)
     {
         _draft = draft;
         _options = options;
         _geometry = geometry;
         _source = source;
         _shards = shards;
-        _bytes = RandomAccess.GetLength(source);
+        _bytes = bytes;
         _governor = options.Compression == CompressionMode.Adaptive ? new() : null;
         Span<byte> head = stackalloc byte[FileTypeDetector.HeadBytesMax];
         _level = draft.LevelFor(head[..RandomAccess.Read(source, head, 0)]);
     }
 
-    public StripeOrder Order { get; } = new();
-
     /// <summary>Bytes of records in each shard file; the manifest follows.</summary>
     public long RecordsEnd { get; private set; }
 
-    public void Run()
+    protected override Result Make(StripeThread thread, StripeBuffers buffers, long stripe)
     {
-        Result<StripeBuffers> created = StripeBuffers.Create(_geometry, _options.HeaderStride);
-        if (!created.IsOk)
-        {
-            Order.Fail(created.Fault);
-            return;
-        }
-
-        using StripeBuffers buffers = created.Value;
-        using ObjectCipher cipher = _draft.NewCipher();
-        StripeTimes times = default;
-        long stripes = _geometry.StripesFor(_bytes);
-        for (long i = Order.Take(stripes); i >= 0; i = Order.Take(stripes))
-        {
-            Result stored = StoreStripe(
-                buffers, cipher, i, i == stripes - 1, ref times);
-            if (!stored.IsOk)
-            {
-                Order.Fail(stored.Fault);
-            }
-        }
-    }
-
-    private Result StoreStripe(
-        StripeBuffers buffers,
-        ObjectCipher cipher,
-        long index,
-        bool isLast,
-        ref StripeTimes times)
-    {
-        times.Begin();
-        int bytes = (int)Math.Min(
-            _geometry.StripeBytes, _bytes - (index * _geometry.StripeBytes));
-        Span<byte> plain = buffers.Plain.AsSpan(0, bytes);
-        if (RandomAccess.Read(_source, plain, index * _geometry.StripeBytes) != bytes)
+        thread.Times.Begin();
+        long offset = stripe * _geometry.StripeBytes;
+        int bytes = (int)Math.Min(_geometry.StripeBytes, _bytes - offset);
+        Span<byte> plain = buffers.Plain.Span[..bytes];
+        if (RandomAccess.Read(_source, plain, offset) != bytes)
         {
             return new Fault(FaultCode.Io, "the source file became shorter while it was read");
         }
 
-        times.EndRead();
+        thread.Times.EndRead();
         CompressionLevel level = _governor?.Limit(_level) ?? _level;
-        StripeInfo stripe = buffers.Encode(cipher, (ulong)index, isLast, plain, level);
-        times.EndMake();
-        if (!Order.Enter(index))
-        {
-            return Result.Ok;
-        }
-
-        Result added = _draft.Add(stripe, plain);
-        long offset = RecordsEnd;
-        RecordsEnd += _options.HeaderStride + stripe.ShardBytes;
-        times.Tell(_governor); // Here, where threads take turns.
-        Order.Leave();
-        times.Begin();
-        Write(buffers, stripe, offset);
-        times.EndWrite();
-        return added;
+        buffers.Stripe = thread.Codec.Encode(
+            thread.Cipher, _geometry, (ulong)stripe, offset + bytes == _bytes, plain, level,
+            buffers.Headers, buffers.HeaderStride, buffers.Payload);
+        thread.Times.EndMake();
+        return Result.Ok;
     }
 
-    private void Write(StripeBuffers buffers, in StripeInfo stripe, long offset)
+    protected override Result InTurn(StripeThread thread, StripeBuffers buffers)
     {
+        StripeInfo stripe = buffers.Stripe;
+        buffers.Offset = RecordsEnd;
+        RecordsEnd += _options.HeaderStride + stripe.ShardBytes;
+        thread.Times.Tell(_governor);
+        return _draft.Add(stripe, buffers.Plain.Span[..stripe.PlainBytes]);
+    }
+
+    protected override void AfterTurn(StripeThread thread, StripeBuffers buffers)
+    {
+        thread.Times.Begin();
+        StripeInfo stripe = buffers.Stripe;
         var record = new ReadOnlyMemory<byte>[2];
         for (int shard = 0; shard < _shards.Count; shard++)
         {
@@ -109,7 +87,9 @@ internal sealed class FileEncoding
                 ShardPlacement.PositionOf(stripe.StripeIndex, shard, _shards.Count);
             record[0] = buffers.Header(shard);
             record[1] = buffers.Shard(shard, stripe.ShardBytes);
-            RandomAccess.Write(_shards[position], record, offset);
+            RandomAccess.Write(_shards[position], record, buffers.Offset);
         }
+
+        thread.Times.EndWrite();
     }
 }

@@ -7,22 +7,28 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// Whole files on several cores: stripes are made and restored side by side, each thread with its
-/// own codec and buffers, so memory is threads times one stripe. What must be in order (the
-/// content's hash, the place of a record) takes turns; reading and writing are positional and do
-/// not.
+/// Whole files on several cores: stripes are made and restored side by side, and what must be in
+/// order (the content's hash, the place of a record) takes turns. Memory is
+/// <see cref="StripeTeam.BuffersPerThread"/> stripes a thread.
 /// </summary>
 public static class ParallelFiles
 {
     public const int ThreadsMax = 256;
 
     /// <summary>Stores a regular file into k + m empty, writable shard files.</summary>
+    /// <param name="keys">The current one is used.</param>
+    /// <param name="options">How the object is stored.</param>
+    /// <param name="source">Read from its start to its end.</param>
+    /// <param name="shards">The file of each position.</param>
+    /// <param name="threads">Stripes that are made at once.</param>
+    /// <param name="pool">Where memory comes from; null takes new memory for this object.</param>
     public static Result<Manifest> Encode(
         KeyRing keys,
         CesOptions options,
         SafeFileHandle source,
         IReadOnlyList<SafeFileHandle> shards,
-        int threads)
+        int threads,
+        StripePool? pool = null)
     {
         Result<StripeGeometry> geometry = options.Geometry();
         Result<ObjectName> name = ObjectName.Parse(options.Name);
@@ -39,24 +45,12 @@ public static class ParallelFiles
                     + $"shard files, not {shards.Count}");
         }
 
+        using StripePool? ownPool = pool is null ? new StripePool(0) : null;
         using var draft = new ManifestDraft(keys.Current, options, geometry.Value, name.Value);
-        var encoding = new FileEncoding(draft, options, geometry.Value, source, shards);
-        Result done = RunThreads(threads, encoding.Order, encoding.Run);
-        if (!done.IsOk)
-        {
-            return done.Fault;
-        }
-
-        Manifest manifest = draft.Finish();
-        byte[] encoded = draft.Encode(manifest);
-        Guard(encoding.Order, () =>
-        {
-            foreach (SafeFileHandle shard in shards)
-            {
-                RandomAccess.Write(shard, encoded, encoding.RecordsEnd);
-            }
-        });
-        return encoding.Order.Fault is null ? manifest : encoding.Order.Fault;
+        Result<Manifest> stored = default;
+        Result done = FileFaults.Guard(() => stored = EncodeStripes(
+            draft, options, geometry.Value, source, shards, threads, (pool ?? ownPool)!));
+        return done.IsOk ? stored : done.Fault;
     }
 
     /// <summary>
@@ -72,12 +66,19 @@ public static class ParallelFiles
     /// every stripe is authentic, and the authentic manifest says how many there are and how long
     /// each is. It costs a third of the CPU time of a get.
     /// </param>
+    /// <param name="pool">Where memory comes from; null takes new memory for this object.</param>
+    /// <param name="isOutputDirect">
+    /// The output was opened with O_DIRECT: whole blocks are written and what is too much is cut
+    /// off. Where fresh page cache is dear (virtual machines) this takes a third of the CPU time.
+    /// </param>
     public static Result<Manifest> Decode(
         KeyRing keys,
         IReadOnlyList<FileStream?> shards,
         SafeFileHandle output,
         int threads,
-        bool checkHash = false)
+        bool checkHash = false,
+        StripePool? pool = null,
+        bool isOutputDirect = false)
     {
         Result<ShardStreams> opened = Open(shards, keys);
         if (!opened.IsOk)
@@ -92,10 +93,46 @@ public static class ParallelFiles
             return key.Fault;
         }
 
+        if (isOutputDirect && manifest.Geometry.StripeBytes % AlignedMemory.Alignment != 0)
+        {
+            return Fault.InvalidParameter(
+                "output",
+                $"stripes of {manifest.Geometry.StripeBytes} bytes cannot be written directly",
+                "open the output without O_DIRECT");
+        }
+
+        using StripePool? ownPool = pool is null ? new StripePool(0) : null;
+        Result<StripeTeam> team = StripeTeam.Gather(
+            (pool ?? ownPool)!, manifest.Geometry, manifest.HeaderStride, manifest.Stripes.Count,
+            (isOutputDirect ? StripeTeam.ThreadsPerDirect : 1) * Math.Min(threads, ThreadsMax));
+        if (!team.IsOk)
+        {
+            return team.Fault;
+        }
+
+        using StripeTeam members = team.Value;
+        return Restore(opened.Value, key.Value, output, members, checkHash, isOutputDirect);
+    }
+
+    private static Result<Manifest> Restore(
+        ShardStreams streams,
+        MasterKey key,
+        SafeFileHandle output,
+        StripeTeam members,
+        bool checkHash,
+        bool isOutputDirect)
+    {
+        Manifest manifest = streams.Manifest;
         using IncrementalHash? hash =
             checkHash ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
-        var decoding = new FileDecoding(opened.Value, key.Value, hash, output);
-        Result done = RunThreads(threads, decoding.Order, decoding.Run);
+        var decoding = new FileDecoding(
+            streams, hash, output, isOutputDirect, members.Buffers);
+        Result done = members.Work(decoding, () => ObjectCipher.Create(key, manifest.ObjectId));
+        if (done.IsOk && isOutputDirect)
+        {
+            done = FileFaults.Guard(() => RandomAccess.SetLength(output, manifest.Bytes));
+        }
+
         if (!done.IsOk)
         {
             return done.Fault;
@@ -110,50 +147,49 @@ public static class ParallelFiles
                 "it was written by a defective program");
     }
 
+    private static Result<Manifest> EncodeStripes(
+        ManifestDraft draft,
+        CesOptions options,
+        StripeGeometry geometry,
+        SafeFileHandle source,
+        IReadOnlyList<SafeFileHandle> shards,
+        int threads,
+        StripePool pool)
+    {
+        long bytes = RandomAccess.GetLength(source);
+        Result<StripeTeam> team = StripeTeam.Gather(
+            pool, geometry, options.HeaderStride, geometry.StripesFor(bytes),
+            Math.Min(threads, ThreadsMax));
+        if (!team.IsOk)
+        {
+            return team.Fault;
+        }
+
+        using StripeTeam members = team.Value;
+        var encoding = new FileEncoding(
+            draft, options, geometry, source, bytes, shards, members.Buffers);
+        Result done = members.Work(encoding, draft.NewCipher);
+        if (!done.IsOk)
+        {
+            return done.Fault;
+        }
+
+        Manifest manifest = draft.Finish();
+        byte[] encoded = draft.Encode(manifest);
+        foreach (SafeFileHandle shard in shards)
+        {
+            RandomAccess.Write(shard, encoded, encoding.RecordsEnd);
+        }
+
+        return manifest;
+    }
+
     private static Result<ShardStreams> Open(IReadOnlyList<FileStream?> shards, KeyRing keys)
     {
-        try
-        {
-            return ShardStreams.OpenAsync(shards, keys, CancellationToken.None)
-                .GetAwaiter().GetResult();
-        }
-        catch (Exception failure) when (IsOfTheKernel(failure))
-        {
-            return new Fault(FaultCode.Io, failure.Message);
-        }
+        Result<ShardStreams> opened = default;
+        Result done = FileFaults.Guard(() => opened =
+            ShardStreams.OpenAsync(shards, keys, CancellationToken.None)
+                .GetAwaiter().GetResult());
+        return done.IsOk ? opened : done.Fault;
     }
-
-    private static Result RunThreads(int threads, StripeOrder order, Action work)
-    {
-        var others = new Thread[Math.Clamp(threads, 1, ThreadsMax) - 1];
-        for (int i = 0; i < others.Length; i++)
-        {
-            others[i] = new Thread(() => Guard(order, work)) { IsBackground = true };
-            others[i].Start();
-        }
-
-        Guard(order, work);
-        foreach (Thread other in others)
-        {
-            other.Join();
-        }
-
-        return order.Fault is null ? Result.Ok : order.Fault;
-    }
-
-    private static void Guard(StripeOrder order, Action work)
-    {
-        try
-        {
-            work();
-        }
-        catch (Exception failure) when (IsOfTheKernel(failure))
-        {
-            order.Fail(new Fault(FaultCode.Io, failure.Message));
-        }
-    }
-
-    // RandomAccess reports what the kernel says only as an exception.
-    private static bool IsOfTheKernel(Exception failure) =>
-        failure is IOException or UnauthorizedAccessException or NotSupportedException;
 }

@@ -12,7 +12,7 @@ namespace Pangea.DataPlane.Ces;
 public sealed class CesDecoder : IDisposable
 {
     private readonly KeyRing _keys;
-    private readonly SpareBuffers _spare = new();
+    private readonly StripePool _spare = new(1);
 
     public CesDecoder(KeyRing keys) => _keys = keys;
 
@@ -100,9 +100,9 @@ public sealed class CesDecoder : IDisposable
                 return restored.Fault;
             }
 
-            hash.AppendData(buffers.Plain, 0, stripe.PlainBytes);
+            hash.AppendData(buffers.Plain.Span[..stripe.PlainBytes]);
             FlushResult written = await output.WriteAsync(
-                buffers.Plain.AsMemory(0, stripe.PlainBytes), cancellation);
+                buffers.Plain[..stripe.PlainBytes], cancellation);
 
             // After the last stripe its reader may have ended because it has everything.
             if (written.IsCanceled || (written.IsCompleted && i < manifest.Stripes.Count - 1))

@@ -16,7 +16,7 @@ public sealed class CesEncoder : IDisposable
     private readonly CesOptions _options;
     private readonly StripeGeometry _geometry;
     private readonly ObjectName _name;
-    private readonly SpareBuffers _spare = new();
+    private readonly StripePool _spare = new(1);
 
     private CesEncoder(
         KeyRing keys, CesOptions options, in StripeGeometry geometry, ObjectName name)
@@ -186,8 +186,8 @@ public sealed class CesEncoder : IDisposable
         ReadOnlySpan<byte> plain = stripe.FirstSpan;
         if (!stripe.IsSingleSegment)
         {
-            stripe.CopyTo(buffers.Plain);
-            plain = buffers.Plain.AsSpan(0, (int)stripe.Length);
+            stripe.CopyTo(buffers.Plain.Span);
+            plain = buffers.Plain.Span[..(int)stripe.Length];
         }
 
         CompressionLevel wanted = draft.LevelFor(plain);

@@ -1,16 +1,16 @@
 namespace Pangea.DataPlane.Ces;
 
-/// <summary>Codec and buffers for one stripe under way; owned by one thread at a time.</summary>
+/// <summary>Buffers for one stripe under way, and a codec; owned by one thread at a
+/// time.</summary>
 internal sealed class StripeBuffers : IDisposable
 {
     private StripeBuffers(StripeCodec codec, in StripeGeometry geometry, int headerStride)
     {
-        // Pinned: native code sees these buffers, and the collector need not move megabytes.
         Codec = codec;
         Geometry = geometry;
         HeaderStride = headerStride;
         int total = geometry.Redundancy.TotalShards;
-        Plain = GC.AllocateUninitializedArray<byte>(geometry.StripeBytes, pinned: true);
+        Plain = AlignedMemory.Allocate(geometry.StripeBytes);
         Headers = GC.AllocateUninitializedArray<byte>(total * headerStride, pinned: true);
         Payload = GC.AllocateUninitializedArray<byte>(geometry.PayloadBytesMax, pinned: true);
         Shards = new ShardState[total];
@@ -22,13 +22,20 @@ internal sealed class StripeBuffers : IDisposable
 
     public int HeaderStride { get; }
 
-    public byte[] Plain { get; }
+    /// <summary>At least a stripe, of whole blocks.</summary>
+    public Memory<byte> Plain { get; }
 
     public byte[] Headers { get; }
 
     public byte[] Payload { get; }
 
     public ShardState[] Shards { get; }
+
+    /// <summary>Where the records of the stripe go in the shard files.</summary>
+    public long Offset { get; set; }
+
+    /// <summary>The stripe in the buffers.</summary>
+    public StripeInfo Stripe { get; set; }
 
     public static Core.Result<StripeBuffers> Create(in StripeGeometry geometry, int headerStride)
     {
@@ -47,7 +54,7 @@ internal sealed class StripeBuffers : IDisposable
             cipher, Geometry, stripeIndex, isLast, plain, level, Headers, HeaderStride, Payload);
 
     public Core.Result Decode(ObjectCipher cipher, in StripeInfo stripe) => Codec.Decode(
-        cipher, Geometry, stripe, Headers, HeaderStride, Payload, Shards, Plain);
+        cipher, Geometry, stripe, Headers, HeaderStride, Payload, Shards, Plain.Span);
 
     public Memory<byte> Header(int shard) => Headers.AsMemory(shard * HeaderStride, HeaderStride);
 
