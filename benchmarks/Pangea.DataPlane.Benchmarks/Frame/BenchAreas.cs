@@ -1,6 +1,7 @@
 using Pangea.DataPlane.Benchmarks.Appliance;
 using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
+using Pangea.DataPlane.Benchmarks.Storage;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
 
@@ -13,6 +14,7 @@ public static class BenchAreas
         new ApplianceArea(),
         new ErasureArea(),
         new CesArea(),
+        new StorageArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

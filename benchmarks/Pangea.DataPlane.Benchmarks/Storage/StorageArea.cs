@@ -1,0 +1,27 @@
+using Pangea.DataPlane.Benchmarks.Frame;
+using Pangea.DataPlane.Reactor;
+
+namespace Pangea.DataPlane.Benchmarks.Storage;
+
+/// <summary>The speed table of the storage engine, beside fio on the same file system.</summary>
+public sealed class StorageArea : IBenchArea
+{
+    public string Name => "storage";
+
+    public string Summary => "the ring beside fio: reads, streams, durable stripes";
+
+    public IEnumerable<BenchRow> Run(BenchOptions options)
+    {
+        string directory = Environment.GetEnvironmentVariable("PANGEA_BENCH_DIRECTORY")
+            ?? Path.Combine(Path.GetTempPath(), $"pangea-bench-{Environment.ProcessId}");
+        string folder = Path.Combine(directory, "storage");
+        Directory.CreateDirectory(folder);
+        options.Progress($"files in {folder}; {Fio.Version ?? "fio is not installed"}");
+        foreach (BenchRow row in new RingCases(options, folder, new ReactorOptions()).Run())
+        {
+            yield return row;
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+}
