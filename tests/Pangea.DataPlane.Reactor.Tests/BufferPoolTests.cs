@@ -151,4 +151,33 @@ public sealed class BufferPoolTests
             return isRight && pool.FreeCount == pool.SlabCount;
         }).QuickCheckThrowOnFailure();
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Every_slab_lies_in_the_range_of_its_class(bool isChecked)
+    {
+        using BufferPool pool = BufferPool.Create(
+            [new SlabClass(4096, 3), new SlabClass(8192, 2), new SlabClass(65536, 1)],
+            new BufferPoolOptions(false, isChecked)).Value;
+        var leases = new List<BufferLease>();
+        Assert.Equal([4096, 8192, 65536], pool.Ranges.Select(range => range.SlabBytes));
+        foreach (int bytes in new[] { 4096, 4096, 4096, 8192, 8192, 65536 })
+        {
+            Assert.True(pool.TryRent(bytes, out BufferLease lease));
+            BufferRange range = pool.Ranges[pool.RangeOf(lease)];
+            long start = pool.AddressOf(lease.Slice(0, bytes)) - range.Address;
+            Assert.Equal(bytes, range.SlabBytes);
+            Assert.InRange(start, 0, range.Bytes - bytes);
+            leases.Add(lease);
+        }
+
+        for (int i = 1; i < pool.Ranges.Count; i++)
+        {
+            BufferRange before = pool.Ranges[i - 1];
+            Assert.Equal(before.Address + (nint)before.Bytes, pool.Ranges[i].Address);
+        }
+
+        leases.ForEach(pool.Return);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
 
 namespace Pangea.DataPlane.Reactor.Tests;
@@ -12,6 +13,7 @@ public static partial class ChildScenarios
     internal const string UseAfterReturn = "use-after-return";
     internal const string ReturnTwice = "return-twice";
     internal const string PastTheEnd = "past-the-end";
+    internal const string LittleMemlock = "little-memlock";
     internal const string AwaitTwice = "await-twice";
 
     public static int Main(string[] arguments)
@@ -40,6 +42,9 @@ public static partial class ChildScenarios
                 WritePastTheEnd(pool, lease);
                 pool.Return(lease);
                 return 0;
+            case LittleMemlock:
+                pool.Return(lease);
+                return RegisterWithLittleMemlock();
             case AwaitTwice:
                 pool.Return(lease);
                 AwaitOneTaskTwice();
@@ -53,6 +58,52 @@ public static partial class ChildScenarios
     {
         // SAFETY: the byte behind the slab is the pool's canary, mapped in a checked pool.
         *(byte*)(pool.AddressOf(lease.Slice(4095, 1)) + 1) = 1;
+    }
+
+    /// <summary>
+    /// An ordinary user with 1 MiB of lockable memory and a pool that needs more: prints what was
+    /// registered and reads through every class.
+    /// </summary>
+    private static unsafe int RegisterWithLittleMemlock()
+    {
+        const int memlock = 8;
+        const uint nobody = 65534;
+        ulong* limit = stackalloc ulong[] { 1 << 20, 1 << 20 };
+
+        // Loads what is needed while its files can certainly be read.
+        ReadThroughRing();
+        Console.Out.Flush();
+
+        // SAFETY: the kernel reads two numbers of 64 bits, struct rlimit.
+        if (setrlimit(memlock, limit) != 0 || (geteuid() == 0 && setuid(nobody) != 0))
+        {
+            return 3;
+        }
+
+        ReadThroughRing();
+        return 0;
+    }
+
+    private static void ReadThroughRing()
+    {
+        using BufferPool pool = BufferPool.Create(
+            [new SlabClass(4096, 16), new SlabClass(1 << 20, 8)],
+            new BufferPoolOptions(false, true)).Value;
+        IReactor reactor = Reactors.Create(
+            pool, new ReactorOptions { Choice = ReactorChoice.IoUring }).Value;
+        Console.WriteLine(reactor.Reason);
+        LoopRunner.Run(reactor, async () =>
+        {
+            using OwnedFd file = Files.CreateMemoryFile("little-memlock").Value;
+            Files.WriteAt(file, new byte[1 << 20], 0);
+            foreach (int bytes in new[] { 4096, 1 << 20 })
+            {
+                pool.TryRent(bytes, out BufferLease lease);
+                SysResult read = await reactor.ReadAsync(file, lease.Slice(0, bytes), 0);
+                Console.WriteLine($"read {read}");
+                pool.Return(lease);
+            }
+        });
     }
 
     private static void AwaitOneTaskTwice()
@@ -110,6 +161,15 @@ public static partial class ChildScenarios
 
     [LibraryImport("libc")]
     private static partial int prctl(int option, nint second, nint third, nint fourth, nint fifth);
+
+    [LibraryImport("libc")]
+    private static unsafe partial int setrlimit(int resource, ulong* limit);
+
+    [LibraryImport("libc")]
+    private static partial int setuid(uint uid);
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
 
     private readonly record struct BpfInstruction(
         ushort Code, byte IfTrue, byte IfFalse, uint Value);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Reactor.Tests;
 
@@ -18,6 +19,21 @@ public sealed class ProcessTests
         Assert.StartsWith("plain: ", output, StringComparison.Ordinal);
         Assert.Contains(reason, output, StringComparison.Ordinal);
         Assert.Contains("forced: Unsupported", output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void Little_lockable_memory_registers_the_short_buffers_first()
+    {
+        Skip.If(UringProbe.Try() is not null, "no io_uring");
+        (int code, string output, string errors) = Run(ChildScenarios.LittleMemlock);
+        Assert.True(code == 0, errors);
+        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(6, lines.Length);
+        Assert.Contains(
+            "only buffers up to 4 KiB are registered: memlock is 1024 KiB",
+            lines[3],
+            StringComparison.Ordinal);
+        Assert.Equal(["read 4096", "read 1048576"], lines[4..]);
     }
 
     [Theory]

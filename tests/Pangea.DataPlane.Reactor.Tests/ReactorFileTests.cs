@@ -178,8 +178,8 @@ public abstract class ReactorFileTests(Executor executor)
         executor,
         async (reactor, pool) =>
         {
-            // Goal: a write that the kernel cuts short breaks the link. Method: a file that must not
-            // grow takes the part within its length and refuses the rest when that is tried.
+            // Goal: a write that the kernel cuts short breaks the link. Method: a file that must
+            // not grow takes the part within its length and refuses the rest when that is tried.
             // Without the second try the call would say "durable".
             using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
             Assert.Equal(0, Files.Truncate(file, 8192).Value);
@@ -191,6 +191,80 @@ public abstract class ReactorFileTests(Executor executor)
             byte[] content = new byte[10_000];
             Assert.Equal(8192, Files.ReadAt(file, content, 0).Value);
             Assert.Equal(-1, content.AsSpan(4096, 4096).IndexOfAnyExcept((byte)9));
+            pool.Return(lease);
+        });
+
+    [SkippableFact]
+    public void Holds_transfers_back_beyond_the_bounds() => LoopRunner.Run(
+        executor,
+        async (reactor, pool) =>
+        {
+            // Goal: the kernel never has more bytes than allowed, all the same everything is
+            // written, one transfer larger than the bound included, and one that waits can be
+            // withdrawn.
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            using var withdrawn = new CancellationTokenSource();
+            BufferLease lease = pool.Rent();
+            Random.Shared.NextBytes(pool.Span(lease));
+            byte[] expected = pool.Span(lease).ToArray();
+            ValueTask<SysResult> large = reactor.WriteAsync(file, lease.Slice(0, SlabBytes), 0);
+            var writes = new ValueTask<SysResult>[64];
+            for (int i = 0; i < writes.Length; i++)
+            {
+                int at = i * 1024;
+                writes[i] = reactor.WriteAsync(
+                    file, lease.Slice(at, 500), lease.Slice(at + 500, 524), SlabBytes + at);
+            }
+
+            ValueTask<SysResult> late = reactor.WriteAsync(
+                file, lease.Slice(0, 8), 3 * SlabBytes, withdrawn.Token);
+            withdrawn.Cancel();
+            Assert.Equal(Errno.ECANCELED, (await late).Errno);
+            Assert.Equal(SlabBytes, (await large).Value);
+            foreach (ValueTask<SysResult> write in writes)
+            {
+                Assert.Equal(1024, (await write).Value);
+            }
+
+            byte[] content = new byte[SlabBytes];
+            Assert.Equal(SlabBytes, Files.ReadAt(file, content, SlabBytes).Value);
+            Assert.Equal(expected, content);
+            Assert.Equal(2 * SlabBytes, Files.Status(file).Value.Bytes);
+            Assert.Equal(SlabBytes, ((LoopReactor)reactor).FlightBytesHighest);
+            pool.Return(lease);
+        },
+        new ReactorOptions { FlightBytesMax = 4096, FlightsMax = 3 });
+
+    [SkippableFact]
+    public void A_closed_file_is_let_go_by_the_ring_too() => LoopRunner.Run(
+        executor,
+        async (reactor, pool) =>
+        {
+            // Goal: a file used often enough to get a slot in the ring's table does not outlive its
+            // descriptor. Method: a pipe's reader sees the end only when nobody has the write end.
+            // A thousand files more show that slots are used again.
+            BufferLease lease = pool.Rent();
+            for (int round = 0; round < 1500; round++)
+            {
+                OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+                for (int i = 0; i < 12; i++)
+                {
+                    Assert.Equal(
+                        8, (await reactor.WriteAsync(file, lease.Slice(0, 8), i * 8)).Value);
+                }
+
+                file.Dispose();
+            }
+
+            (OwnedFd read, OwnedFd write) = LoopRunner.Pipe();
+            for (int i = 0; i < 20; i++)
+            {
+                Assert.Equal(Errno.EINVAL, (await reactor.SyncAsync(write, true)).Errno);
+            }
+
+            write.Dispose();
+            Assert.Equal(0, (await reactor.ReadAsync(read, lease.Slice(0, 8), -1)).Value);
+            read.Dispose();
             pool.Return(lease);
         });
 
@@ -296,6 +370,8 @@ public abstract class ReactorFileTests(Executor executor)
 public sealed class UringFileTests() : ReactorFileTests(Executor.Uring);
 
 public sealed class UringOldFileTests() : ReactorFileTests(Executor.UringOld);
+
+public sealed class UringBareFileTests() : ReactorFileTests(Executor.UringBare);
 
 public sealed class PlainFileTests() : ReactorFileTests(Executor.Plain);
 

@@ -267,6 +267,8 @@ public sealed class UringLoopTests() : ReactorLoopTests(Executor.Uring);
 
 public sealed class UringOldLoopTests() : ReactorLoopTests(Executor.UringOld);
 
+public sealed class UringBareLoopTests() : ReactorLoopTests(Executor.UringBare);
+
 public sealed class PlainLoopTests() : ReactorLoopTests(Executor.Plain);
 
 public sealed class PlainOldLoopTests() : ReactorLoopTests(Executor.PlainOld);

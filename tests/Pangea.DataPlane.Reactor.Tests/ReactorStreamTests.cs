@@ -290,6 +290,8 @@ public sealed class UringStreamTests() : ReactorStreamTests(Executor.Uring);
 
 public sealed class UringOldStreamTests() : ReactorStreamTests(Executor.UringOld);
 
+public sealed class UringBareStreamTests() : ReactorStreamTests(Executor.UringBare);
+
 public sealed class PlainStreamTests() : ReactorStreamTests(Executor.Plain);
 
 public sealed class PlainOldStreamTests() : ReactorStreamTests(Executor.PlainOld);

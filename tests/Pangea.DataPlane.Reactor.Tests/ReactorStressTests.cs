@@ -170,6 +170,8 @@ public sealed class UringStressTests() : ReactorStressTests(Executor.Uring);
 
 public sealed class UringOldStressTests() : ReactorStressTests(Executor.UringOld);
 
+public sealed class UringBareStressTests() : ReactorStressTests(Executor.UringBare);
+
 public sealed class PlainStressTests() : ReactorStressTests(Executor.Plain);
 
 public sealed class PlainOldStressTests() : ReactorStressTests(Executor.PlainOld);

@@ -15,6 +15,7 @@ public static class BenchAreas
         new ErasureArea(),
         new CesArea(),
         new StorageArea(),
+        new RingOptionsArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

@@ -14,9 +14,10 @@ internal sealed record Pairs(IReadOnlyList<IoFigures> Ours, IReadOnlyList<IoFigu
         string name,
         Func<IoFigures, double> figure,
         string unit,
-        double goal,
+        double? goal,
         bool higherIsBetter,
-        string? note)
+        string? note,
+        string? rivalName = null)
     {
         double[] ours = [.. Ours.Select(figure)];
         double[] rival = [.. Rival.Select(figure)];
@@ -35,11 +36,35 @@ internal sealed record Pairs(IReadOnlyList<IoFigures> Ours, IReadOnlyList<IoFigu
             PairedRun.Median(rival),
             unit,
             goal,
-            Fio.Version!,
+            rivalName ?? Fio.Version!,
             higherIsBetter,
             note is null ? spread : $"{note}; {spread}")
         {
             Ratio = PairedRun.Median([.. ours.Zip(rival, (mine, other) => mine / other)]),
         };
+    }
+
+    /// <summary>Runs both sides in turn, after one round of ours to warm up.</summary>
+    internal static Pairs Alternate(int rounds, Func<IoFigures> ours, Func<IoFigures>? rival)
+    {
+        _ = ours();
+        List<IoFigures> mine = [];
+        List<IoFigures> other = [];
+        for (int round = 0; round < rounds; round++)
+        {
+            bool rivalFirst = (round & 1) == 1;
+            if (rivalFirst && rival is not null)
+            {
+                other.Add(rival());
+            }
+
+            mine.Add(ours());
+            if (!rivalFirst && rival is not null)
+            {
+                other.Add(rival());
+            }
+        }
+
+        return new Pairs(mine, other);
     }
 }

@@ -222,26 +222,6 @@ internal sealed class RingCases(BenchOptions options, string folder, ReactorOpti
             "ours: one loop, write and flush linked; fio: 12 processes on all cores");
     }
 
-    private Pairs Alternate(Func<IoFigures> ours, Func<IoFigures> rival)
-    {
-        _ = ours();
-        List<IoFigures> mine = [];
-        List<IoFigures> other = [];
-        for (int round = 0; round < _rounds; round++)
-        {
-            bool rivalFirst = (round & 1) == 1;
-            if (rivalFirst && Fio.Version is not null)
-            {
-                other.Add(rival());
-            }
-
-            mine.Add(ours());
-            if (!rivalFirst && Fio.Version is not null)
-            {
-                other.Add(rival());
-            }
-        }
-
-        return new Pairs(mine, other);
-    }
+    private Pairs Alternate(Func<IoFigures> ours, Func<IoFigures> rival) =>
+        Pairs.Alternate(_rounds, ours, Fio.Version is null ? null : rival);
 }

@@ -1,6 +1,7 @@
 // HOT PATH: one queue entry is 64 bytes written, one completion 16 bytes read; one io_uring_enter
 // per turn of the loop submits everything that was queued and fetches everything that is done.
 
+using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux.Abi;
 using Pangea.DataPlane.Linux.Sys;
@@ -11,6 +12,15 @@ namespace Pangea.DataPlane.Linux;
 /// <param name="Tag">The number that was given with the operation.</param>
 /// <param name="Result">Its result, or -errno.</param>
 public readonly record struct UringCompletion(ulong Tag, int Result);
+
+/// <summary>The file of an operation of the ring.</summary>
+/// <param name="Number">A descriptor, or a slot of the ring's table of files.</param>
+/// <param name="IsSlot">Which of the two.</param>
+public readonly record struct UringFile(int Number, bool IsSlot)
+{
+    /// <summary>None, for operations without a file.</summary>
+    public static readonly UringFile None = new(-1, false);
+}
 
 /// <summary>
 /// An io_uring instance: queue entries in, completions out. Used by one thread, the one that enters
@@ -25,6 +35,8 @@ public sealed unsafe class Uring : IDisposable
         | IoUring.IORING_FEAT_EXT_ARG;
 
     private readonly OwnedFd _fd;
+    private readonly timespec* _deadline;
+    private readonly bool _needsEnabling;
     private readonly byte* _rings;
     private readonly nuint _ringsBytes;
     private readonly io_uring_sqe* _sqes;
@@ -39,6 +51,9 @@ public sealed unsafe class Uring : IDisposable
     private readonly io_uring_cqe* _cqes;
     private uint _tail;
     private uint _submitted;
+    private int _enterFd;
+    private int _issuer;
+    private uint _enterFlags;
     private bool _enabled;
     private bool _disposed;
 
@@ -46,6 +61,9 @@ public sealed unsafe class Uring : IDisposable
         OwnedFd fd, in io_uring_params p, byte* rings, nuint ringsBytes, io_uring_sqe* sqes)
     {
         _fd = fd;
+        _enterFd = fd.Number;
+        _enterFlags = IoUring.IORING_ENTER_GETEVENTS | IoUring.IORING_ENTER_EXT_ARG;
+        _deadline = (timespec*)NativeMemory.AllocZeroed((nuint)sizeof(timespec));
         _rings = rings;
         _ringsBytes = ringsBytes;
         _sqes = sqes;
@@ -61,7 +79,7 @@ public sealed unsafe class Uring : IDisposable
         QueueDepth = (int)p.sq_entries;
         CompletionDepth = (int)p.cq_entries;
         IsDeferred = (p.flags & IoUring.IORING_SETUP_DEFER_TASKRUN) != 0;
-        _enabled = (p.flags & IoUring.IORING_SETUP_R_DISABLED) == 0;
+        _needsEnabling = (p.flags & IoUring.IORING_SETUP_R_DISABLED) != 0;
 
         // Entry i of the indirection array is always entry i: written once, never again.
         uint* array = (uint*)(rings + p.sq_off.array);
@@ -147,70 +165,99 @@ public sealed unsafe class Uring : IDisposable
     }
 
     /// <summary>
-    /// Registers one region as fixed buffer 0, so that its pages are pinned once and not per
-    /// operation. Must be called before the first entry. The kernel takes at most 1 GiB in one
-    /// buffer.
+    /// Registers ranges as fixed buffers 0, 1, ..., so that their pages are pinned once and not per
+    /// operation. All or none; once. Must be called before the first entry. The kernel takes at
+    /// most 1 GiB in one range.
     /// </summary>
-    public SysResult RegisterBuffer(nint address, long bytes)
+    public SysResult RegisterBuffers(ReadOnlySpan<IoVector> ranges)
     {
-        var vector = new iovec { iov_base = (void*)address, iov_len = (nuint)bytes };
-        return Call.Of(LibC.io_uring_register(
-            IoUring.SYS_io_uring_register,
-            _fd.Number,
-            IoUring.IORING_REGISTER_BUFFERS,
-            &vector,
-            1));
+        // SAFETY: IoVector is laid out as iovec (layout test); the kernel copies them in the call.
+        fixed (IoVector* vectors = ranges)
+        {
+            return Register(IoUring.IORING_REGISTER_BUFFERS, vectors, ranges.Length);
+        }
+    }
+
+    /// <summary>
+    /// Makes an empty table of files. Once, before the first entry. EMFILE: more slots than
+    /// RLIMIT_NOFILE has descriptors.
+    /// </summary>
+    public SysResult RegisterFiles(int slots)
+    {
+        Span<int> none = stackalloc int[slots];
+        none.Fill(-1);
+
+        // SAFETY: the kernel copies the numbers during the call.
+        fixed (int* numbers = none)
+        {
+            return Register(IoUring.IORING_REGISTER_FILES, numbers, slots);
+        }
+    }
+
+    /// <summary>
+    /// Puts a descriptor into a slot, or -1 to empty it. The ring then keeps the file open by
+    /// itself; operations under way keep what they began with.
+    /// </summary>
+    public SysResult SetFile(int slot, int fd)
+    {
+        // SAFETY: both live on this stack frame until the call returns.
+        var update = new io_uring_rsrc_update { offset = (uint)slot, data = (ulong)&fd };
+        return Register(IoUring.IORING_REGISTER_FILES_UPDATE, &update, 1);
     }
 
     /// <summary>Queues a read of one range. False: the queue is full, submit first.</summary>
     /// <param name="tag">Comes back with the completion.</param>
-    /// <param name="fd">Descriptor number.</param>
+    /// <param name="file">Descriptor or slot.</param>
     /// <param name="address">Where to.</param>
     /// <param name="bytes">At most how much.</param>
     /// <param name="offset">File offset; -1 is the file's own position.</param>
-    /// <param name="isRegistered">The range lies in the registered buffer.</param>
+    /// <param name="buffer">The registered range it lies in; -1 for none.</param>
     public bool TryRead(
-        ulong tag, int fd, nint address, int bytes, long offset, bool isRegistered) =>
+        ulong tag, UringFile file, nint address, int bytes, long offset, int buffer) =>
         TryQueue(
-            isRegistered ? IoUring.IORING_OP_READ_FIXED : IoUring.IORING_OP_READ,
+            buffer >= 0 ? IoUring.IORING_OP_READ_FIXED : IoUring.IORING_OP_READ,
             tag,
-            fd,
+            file,
             (ulong)address,
             (uint)bytes,
             (ulong)offset,
-            0);
+            0,
+            buffer);
 
     /// <summary>Queues a write of one range. See <see cref="TryRead"/>.</summary>
     public bool TryWrite(
-        ulong tag, int fd, nint address, int bytes, long offset, bool isRegistered) =>
+        ulong tag, UringFile file, nint address, int bytes, long offset, int buffer) =>
         TryQueue(
-            isRegistered ? IoUring.IORING_OP_WRITE_FIXED : IoUring.IORING_OP_WRITE,
+            buffer >= 0 ? IoUring.IORING_OP_WRITE_FIXED : IoUring.IORING_OP_WRITE,
             tag,
-            fd,
+            file,
             (ulong)address,
             (uint)bytes,
             (ulong)offset,
-            0);
+            0,
+            buffer);
 
     /// <summary>
     /// Queues a read into several ranges; the vectors stay valid until completion.
     /// </summary>
-    public bool TryReadVectors(ulong tag, int fd, IoVector* vectors, int count, long offset) =>
+    public bool TryReadVectors(
+        ulong tag, UringFile file, IoVector* vectors, int count, long offset) =>
         TryQueue(
-            IoUring.IORING_OP_READV, tag, fd, (ulong)vectors, (uint)count, (ulong)offset, 0);
+            IoUring.IORING_OP_READV, tag, file, (ulong)vectors, (uint)count, (ulong)offset, 0);
 
     /// <summary>
     /// Queues a write of several ranges; the vectors stay valid until completion.
     /// </summary>
-    public bool TryWriteVectors(ulong tag, int fd, IoVector* vectors, int count, long offset) =>
+    public bool TryWriteVectors(
+        ulong tag, UringFile file, IoVector* vectors, int count, long offset) =>
         TryQueue(
-            IoUring.IORING_OP_WRITEV, tag, fd, (ulong)vectors, (uint)count, (ulong)offset, 0);
+            IoUring.IORING_OP_WRITEV, tag, file, (ulong)vectors, (uint)count, (ulong)offset, 0);
 
-    public bool TrySync(ulong tag, int fd, bool dataOnly) =>
+    public bool TrySync(ulong tag, UringFile file, bool dataOnly) =>
         TryQueue(
             IoUring.IORING_OP_FSYNC,
             tag,
-            fd,
+            file,
             0,
             0,
             0,
@@ -223,40 +270,61 @@ public sealed unsafe class Uring : IDisposable
     /// </summary>
     /// <param name="tag">Of the write's completion.</param>
     /// <param name="syncTag">Of the sync's completion.</param>
-    /// <param name="fd">See <see cref="TryRead"/>.</param>
+    /// <param name="file">See <see cref="TryRead"/>.</param>
     /// <param name="address">See <see cref="TryRead"/>.</param>
     /// <param name="bytes">See <see cref="TryRead"/>.</param>
     /// <param name="offset">See <see cref="TryRead"/>.</param>
-    /// <param name="isRegistered">See <see cref="TryRead"/>.</param>
+    /// <param name="buffer">See <see cref="TryRead"/>.</param>
     public bool TryWriteAndSync(
         ulong tag,
         ulong syncTag,
-        int fd,
+        UringFile file,
         nint address,
         int bytes,
         long offset,
-        bool isRegistered)
+        int buffer)
     {
         if (Queued + 1 > (int)_sqMask
-            || !TryWrite(tag, fd, address, bytes, offset, isRegistered))
+            || !TryWrite(tag, file, address, bytes, offset, buffer))
         {
             return false;
         }
 
         // SAFETY: the entry that was queued just now; the kernel has not seen the new tail yet.
         _sqes[(_tail - 1) & _sqMask].flags |= IoUring.IOSQE_IO_LINK;
-        return TrySync(syncTag, fd, dataOnly: true);
+        return TrySync(syncTag, file, dataOnly: true);
     }
 
     /// <summary>Queues a one-shot poll; the result is the poll(2) mask.</summary>
     public bool TryPoll(ulong tag, int fd, short events) =>
-        TryQueue(IoUring.IORING_OP_POLL_ADD, tag, fd, 0, 0, 0, (ushort)events);
+        TryQueue(
+            IoUring.IORING_OP_POLL_ADD, tag, new UringFile(fd, false), 0, 0, 0, (ushort)events);
+
+    /// <summary>
+    /// Queues a completion (-ETIME) for a moment of CLOCK_MONOTONIC. Unlike the timeout of a wait
+    /// it is set once and not anew with each entry, which on a virtual machine costs an exit to the
+    /// host. One may be queued and not submitted at a time.
+    /// </summary>
+    public bool TryTimeout(ulong tag, long monotonicNs)
+    {
+        // SAFETY: one timespec of this ring's own; the kernel copies it when it takes the entry.
+        _deadline->tv_sec = monotonicNs / 1_000_000_000;
+        _deadline->tv_nsec = monotonicNs % 1_000_000_000;
+        return TryQueue(
+            IoUring.IORING_OP_TIMEOUT,
+            tag,
+            UringFile.None,
+            (ulong)_deadline,
+            1,
+            0,
+            IoUring.IORING_TIMEOUT_ABS);
+    }
 
     /// <summary>
     /// Queues the cancellation of the operation with the tag <paramref name="target"/>.
     /// </summary>
     public bool TryCancel(ulong tag, ulong target) =>
-        TryQueue(IoUring.IORING_OP_ASYNC_CANCEL, tag, -1, target, 0, 0, 0);
+        TryQueue(IoUring.IORING_OP_ASYNC_CANCEL, tag, UringFile.None, target, 0, 0, 0);
 
     /// <summary>
     /// Submits what is queued and waits for completions. EINTR, EAGAIN, EBUSY (too many completions
@@ -268,18 +336,11 @@ public sealed unsafe class Uring : IDisposable
     {
         if (!_enabled)
         {
-            SysResult enabled = Call.Of(LibC.io_uring_register(
-                IoUring.SYS_io_uring_register,
-                _fd.Number,
-                IoUring.IORING_REGISTER_ENABLE_RINGS,
-                null,
-                0));
+            SysResult enabled = Enable();
             if (!enabled.IsOk)
             {
                 return enabled;
             }
-
-            _enabled = true;
         }
 
         var time = new timespec
@@ -289,15 +350,15 @@ public sealed unsafe class Uring : IDisposable
         };
         var argument = new io_uring_getevents_arg
         {
-            ts = timeoutNs >= 0 ? (ulong)&time : 0,
+            ts = timeoutNs >= 0 && completions > 0 ? (ulong)&time : 0,
         };
         Volatile.Write(ref *_sqTail, _tail);
         SysResult result = Call.Of(LibC.io_uring_enter(
             IoUring.SYS_io_uring_enter,
-            _fd.Number,
+            _enterFd,
             (uint)Queued,
             (uint)completions,
-            IoUring.IORING_ENTER_GETEVENTS | IoUring.IORING_ENTER_EXT_ARG,
+            _enterFlags,
             &argument,
             (nuint)sizeof(io_uring_getevents_arg)));
 
@@ -312,6 +373,93 @@ public sealed unsafe class Uring : IDisposable
     }
 
     /// <summary>
+    /// Submits what is queued without fetching anything, so that the device can begin while the
+    /// loop goes on. What could not be submitted stays queued.
+    /// </summary>
+    public SysResult Submit()
+    {
+        if (!_enabled)
+        {
+            SysResult enabled = Enable();
+            if (!enabled.IsOk)
+            {
+                return enabled;
+            }
+        }
+
+        Volatile.Write(ref *_sqTail, _tail);
+        SysResult result = Call.Of(LibC.io_uring_enter(
+            IoUring.SYS_io_uring_enter,
+            _enterFd,
+            (uint)Queued,
+            0,
+            _enterFlags & IoUring.IORING_ENTER_REGISTERED_RING,
+            null,
+            0));
+        _submitted = Volatile.Read(ref *_sqHead);
+        if (Queued > 0)
+        {
+            MendCutLink();
+        }
+
+        return result;
+    }
+
+    /// <summary>
+    /// On the first entry: the calling thread becomes the ring's one issuer, and the ring's own
+    /// descriptor is registered for it, which saves looking it up with every entry (Linux 5.18; not
+    /// having it is fine).
+    /// </summary>
+    private SysResult Enable()
+    {
+        if (_needsEnabling)
+        {
+            SysResult enabled = Register(IoUring.IORING_REGISTER_ENABLE_RINGS, null, 0);
+            if (!enabled.IsOk)
+            {
+                return enabled;
+            }
+        }
+
+        _enabled = true;
+
+        // SAFETY: lives on this stack frame until the call returns; the kernel writes the slot it
+        // chose into offset.
+        var update = new io_uring_rsrc_update
+        {
+            offset = uint.MaxValue,
+            data = (ulong)_fd.Number,
+        };
+        if (Register(IoUring.IORING_REGISTER_RING_FDS, &update, 1).IsOk)
+        {
+            _enterFd = (int)update.offset;
+            _issuer = Environment.CurrentManagedThreadId;
+            _enterFlags |= IoUring.IORING_ENTER_REGISTERED_RING;
+        }
+
+        return new SysResult(0);
+    }
+
+    /// <summary>
+    /// The registration belongs to the thread that made it and would keep the ring alive for as
+    /// long as that lives. From another thread it cannot be undone, and need not: by then the
+    /// loop's thread has ended.
+    /// </summary>
+    private void ForgetRing()
+    {
+        if (_issuer == Environment.CurrentManagedThreadId)
+        {
+            // SAFETY: lives on this stack frame until the call returns.
+            var update = new io_uring_rsrc_update { offset = (uint)_enterFd };
+            _ = Register(IoUring.IORING_UNREGISTER_RING_FDS, &update, 1);
+        }
+    }
+
+    private SysResult Register(uint opcode, void* argument, int count) =>
+        Call.Of(LibC.io_uring_register(
+            IoUring.SYS_io_uring_register, _fd.Number, opcode, argument, (uint)count));
+
+    /// <summary>
     /// A kernel short of memory may take a write and leave the sync linked to it behind, which
     /// would then run by itself, before the write. Such a sync is made to fail: its descriptor
     /// becomes none.
@@ -323,6 +471,7 @@ public sealed unsafe class Uring : IDisposable
         if ((_sqes[(_submitted - 1) & _sqMask].flags & IoUring.IOSQE_IO_LINK) != 0)
         {
             io_uring_sqe* cut = _sqes + (_submitted & _sqMask);
+            cut->flags = 0;
             cut->fd = -1;
         }
     }
@@ -349,10 +498,12 @@ public sealed unsafe class Uring : IDisposable
         if (!_disposed)
         {
             _disposed = true;
+            ForgetRing();
             _fd.Dispose();
             // SAFETY: both were mapped by Map with these lengths; no member is used after disposal.
             Invariant.Check(LibC.munmap(_sqes, _sqesBytes) == 0);
             Invariant.Check(LibC.munmap(_rings, _ringsBytes) == 0);
+            NativeMemory.Free(_deadline);
         }
     }
 
@@ -388,7 +539,14 @@ public sealed unsafe class Uring : IDisposable
     }
 
     private bool TryQueue(
-        byte opcode, ulong tag, int fd, ulong address, uint length, ulong offset, uint opFlags)
+        byte opcode,
+        ulong tag,
+        UringFile file,
+        ulong address,
+        uint length,
+        ulong offset,
+        uint opFlags,
+        int buffer = -1)
     {
         if (Queued > (int)_sqMask)
         {
@@ -400,12 +558,14 @@ public sealed unsafe class Uring : IDisposable
         io_uring_sqe* sqe = _sqes + (_tail & _sqMask);
         *sqe = default;
         sqe->opcode = opcode;
-        sqe->fd = fd;
+        sqe->flags = file.IsSlot ? IoUring.IOSQE_FIXED_FILE : (byte)0;
+        sqe->fd = file.Number;
         sqe->off = offset;
         sqe->addr = address;
         sqe->len = length;
         sqe->rw_flags = opFlags;
         sqe->user_data = tag;
+        sqe->buf_index = (ushort)Math.Max(0, buffer);
         _tail++;
         return true;
     }

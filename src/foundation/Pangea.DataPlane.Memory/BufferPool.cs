@@ -31,6 +31,7 @@ public sealed unsafe class BufferPool : IDisposable
     private readonly SlabClass[] _classes;
     private readonly int[][] _free;
     private readonly int[] _freeCounts;
+    private readonly List<BufferRange> _ranges = [];
     private readonly string?[]? _renters;
     private bool _disposed;
 
@@ -53,6 +54,8 @@ public sealed unsafe class BufferPool : IDisposable
                 _slabs[index].Offset = offset;
                 _slabs[index].Bytes = classes[c].SlabBytes;
                 _slabs[index].Class = c;
+                _slabs[index].Range = AddToRange(
+                    offset, StrideOf(classes[c], isChecked), classes[c].SlabBytes, i == 0);
                 offset += StrideOf(classes[c], isChecked);
                 Release(index);
             }
@@ -61,11 +64,14 @@ public sealed unsafe class BufferPool : IDisposable
         Invariant.Check(offset <= region.Bytes);
     }
 
-    /// <summary>Start of the region, for registering it with the ring.</summary>
-    public nint Address => (nint)_region.Address;
-
-    /// <summary>Length of the region, for registering it with the ring.</summary>
+    /// <summary>Length of the whole region.</summary>
     public long Bytes => _region.Bytes;
+
+    /// <summary>
+    /// The region in pieces for registering it with the ring, shortest slabs first: a slab lies in
+    /// one of them, and where memory may not all be locked, the first ones still can.
+    /// </summary>
+    public IReadOnlyList<BufferRange> Ranges => _ranges;
 
     public PageKind Pages => _region.Pages;
 
@@ -191,6 +197,9 @@ public sealed unsafe class BufferPool : IDisposable
         FlightCount--;
     }
 
+    /// <summary>Which of <see cref="Ranges"/> a live lease lies in.</summary>
+    public int RangeOf(BufferLease lease) => Live(lease).Range;
+
     /// <summary>Operations of the kernel under way on this slab.</summary>
     public int FlightsOf(BufferLease lease) => Live(lease).Flights;
 
@@ -249,6 +258,21 @@ public sealed unsafe class BufferPool : IDisposable
             throw new InvalidOperationException(
                 $"buffer pool disposed with live leases: {string.Join("; ", leaked)}");
         }
+    }
+
+    /// <summary>Prolongs the last range by a slab, or begins a new one; returns its
+    /// index.</summary>
+    private int AddToRange(long offset, long strideBytes, int slabBytes, bool isNewClass)
+    {
+        // What the kernel takes in one registered buffer.
+        const long rangeBytesMax = 1L << 30;
+        if (isNewClass || _ranges[^1].Bytes + strideBytes > rangeBytesMax)
+        {
+            _ranges.Add(new BufferRange((nint)(_region.Address + offset), 0, slabBytes));
+        }
+
+        _ranges[^1] = _ranges[^1] with { Bytes = _ranges[^1].Bytes + strideBytes };
+        return _ranges.Count - 1;
     }
 
     private static long StrideOf(SlabClass slabs, bool isChecked) =>
@@ -320,6 +344,7 @@ public sealed unsafe class BufferPool : IDisposable
         internal long Offset;
         internal int Bytes;
         internal int Class;
+        internal int Range;
         internal uint Generation;
         internal int Flights;
         internal bool IsLeased;

@@ -65,9 +65,9 @@ public interface IReactor : IDisposable
         CancellationToken cancellation = default);
 
     /// <summary>
-    /// Writes the whole slice and makes it durable: a write and an fdatasync(2), linked, so that one
-    /// turn of the loop carries both. What a short write left over is written too before the sync.
-    /// The result is the slice's length; with any failure nothing is known to be durable.
+    /// Writes the whole slice and makes it durable: a write and an fdatasync(2), linked, so that
+    /// one turn of the loop carries both. What a short write left over is written too before the
+    /// sync. The result is the slice's length; with any failure nothing is known to be durable.
     /// </summary>
     /// <param name="file">A file or block device; stays open until completion.</param>
     /// <param name="buffer">What to write; not empty.</param>

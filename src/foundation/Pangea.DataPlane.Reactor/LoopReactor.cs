@@ -24,6 +24,7 @@ public abstract unsafe class LoopReactor : IReactor
     private readonly IoVector* _vectors;
     private readonly Lock _postLock = new();
     private readonly TimeSpan _stopTimeMax;
+    private readonly FlightGate _gate;
     private List<Action> _posted = [];
     private List<Action> _running = [];
     private int _made;
@@ -38,6 +39,7 @@ public abstract unsafe class LoopReactor : IReactor
         Invariant.Check(options.OperationsMax > 0);
         _pool = pool;
         _stopTimeMax = options.StopTimeMax;
+        _gate = new FlightGate(options, BeginHeld);
         _operations = new Operation?[options.OperationsMax];
         _free = new Stack<Operation>(options.OperationsMax);
         _ready = new Queue<Operation>(options.OperationsMax);
@@ -56,6 +58,12 @@ public abstract unsafe class LoopReactor : IReactor
 
     /// <summary>Operations that have begun and have no result yet.</summary>
     public int OperationsUnderWay { get; private set; }
+
+    /// <summary>Most bytes of file transfers that the kernel ever had at once.</summary>
+    public long FlightBytesHighest => _gate.BytesHighest;
+
+    /// <summary>Awaiters that still have their turn before the loop waits.</summary>
+    private protected bool HasReady => _ready.Count > 0;
 
     private protected int OperationsMax => _operations.Length;
 
@@ -264,6 +272,10 @@ public abstract unsafe class LoopReactor : IReactor
         operation.File?.DangerousRelease();
         OperationsUnderWay--;
         _ready.Enqueue(operation);
+        if (operation.IsFileTransfer)
+        {
+            _gate.Leave(operation);
+        }
     }
 
     private ValueTask<SysResult> Transfer(
@@ -285,16 +297,21 @@ public abstract unsafe class LoopReactor : IReactor
         operation.Offset = offset;
         operation.First = first;
         operation.Parts = parts;
+        operation.TransferBytes = first.Bytes + second.Bytes;
         operation.VectorCount = 1;
         // SAFETY: both vectors of this operation's index; nobody else uses them until it is over.
         IoVector* vectors = VectorsOf(operation);
         vectors[0] = new IoVector(_pool.AddressOf(first), first.Bytes);
+        operation.Range = _pool.RangeOf(first.Lease);
         _pool.BeginFlight(first.Lease);
         if (parts == 2)
         {
             operation.Second = second;
             _pool.BeginFlight(second.Lease);
-            AddVector(operation, new IoVector(_pool.AddressOf(second), second.Bytes));
+            AddVector(
+                operation,
+                new IoVector(_pool.AddressOf(second), second.Bytes),
+                _pool.RangeOf(second.Lease));
         }
 
         return Launch(operation, cancellation);
@@ -304,7 +321,7 @@ public abstract unsafe class LoopReactor : IReactor
     /// Adds the second range, or prolongs the first where they touch: one range may be a registered
     /// buffer, two may not, and a header that lies right before its payload is the usual case.
     /// </summary>
-    private void AddVector(Operation operation, IoVector added)
+    private void AddVector(Operation operation, IoVector added, int range)
     {
         // SAFETY: both vectors of this operation's index; nobody else uses them until it is over.
         IoVector* vectors = VectorsOf(operation);
@@ -312,8 +329,10 @@ public abstract unsafe class LoopReactor : IReactor
         {
             // An empty read would look like the end of a stream.
             vectors[0] = added;
+            operation.Range = range;
         }
-        else if (vectors[0].Address + vectors[0].Bytes == added.Address)
+        else if (operation.Range == range
+            && vectors[0].Address + vectors[0].Bytes == added.Address)
         {
             vectors[0] = vectors[0] with { Bytes = vectors[0].Bytes + added.Bytes };
         }
@@ -375,9 +394,15 @@ public abstract unsafe class LoopReactor : IReactor
 
     private ValueTask<SysResult> Launch(Operation operation, CancellationToken cancellation)
     {
-        Begin(operation);
+        if (!operation.IsFileTransfer || _gate.TryEnter(operation))
+        {
+            Begin(operation);
+        }
+
         return Register(operation, cancellation);
     }
+
+    private void BeginHeld(Operation operation) => Begin(operation);
 
     private ValueTask<SysResult> Register(Operation operation, CancellationToken cancellation)
     {
@@ -421,7 +446,11 @@ public abstract unsafe class LoopReactor : IReactor
         }
 
         operation.CancelRequested = true;
-        if (operation.Kind == OperationKind.Delay)
+        if (operation.IsHeld)
+        {
+            Complete(operation, -Errno.ECANCELED.Value);
+        }
+        else if (operation.Kind == OperationKind.Delay)
         {
             _timers.Remove(operation);
             Complete(operation, -Errno.ECANCELED.Value);

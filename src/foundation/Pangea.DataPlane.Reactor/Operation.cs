@@ -80,11 +80,23 @@ internal sealed class Operation : IValueTaskSource<SysResult>
     /// <summary>Ranges for the kernel: 1 also for two slices that touch.</summary>
     internal int VectorCount { get; set; }
 
+    /// <summary>
+    /// The pool's range with the only vector's bytes; <see cref="int.MaxValue"/> where they lie in
+    /// two.
+    /// </summary>
+    internal int Range { get; set; }
+
     internal long Offset { get; set; }
 
     internal PollEvents Events { get; set; }
 
     internal bool DataOnly { get; set; }
+
+    /// <summary>Waits in the reactor until the kernel has fewer transfers.</summary>
+    internal bool IsHeld { get; set; }
+
+    /// <summary>Length of the whole transfer.</summary>
+    internal int TransferBytes { get; set; }
 
     /// <summary>Bytes that earlier tries of a write-and-sync have written.</summary>
     internal long Written { get; set; }
@@ -125,6 +137,12 @@ internal sealed class Operation : IValueTaskSource<SysResult>
     internal bool IsTransfer =>
         Kind is OperationKind.Read or OperationKind.Write or OperationKind.WriteAndSync;
 
+    /// <summary>Concerns a file at an offset, not a stream, a poll or a delay.</summary>
+    internal bool IsOnFile => Kind == OperationKind.Sync || (IsTransfer && Offset >= 0);
+
+    /// <summary>A transfer that the kernel ends by itself, so that it can be waited for.</summary>
+    internal bool IsFileTransfer => IsTransfer && Offset >= 0;
+
     internal bool IsStream => Offset < 0 && (Kind is OperationKind.Read or OperationKind.Write);
 
     internal ValueTask<SysResult> Task => new(this, _version);
@@ -136,6 +154,7 @@ internal sealed class Operation : IValueTaskSource<SysResult>
         Second = default;
         SetIndex = -1;
         Written = 0;
+        IsHeld = false;
         IsPolling = false;
         NeedsThread = false;
         CancelRequested = false;

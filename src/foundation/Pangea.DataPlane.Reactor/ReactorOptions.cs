@@ -42,6 +42,35 @@ public sealed record ReactorOptions
     public bool RegisterBuffers { get; init; } = true;
 
     /// <summary>
+    /// Let the kernel finish operations only inside our own waits (Linux 6.1), which saves an
+    /// interruption per completion.
+    /// </summary>
+    public bool DeferTaskWork { get; init; } = true;
+
+    /// <summary>
+    /// Slots of the ring's table of files, into which files that are used often come by themselves;
+    /// 0 for no table.
+    /// </summary>
+    public int FileSlots { get; init; } = 1024;
+
+    /// <summary>
+    /// At most so many entries are queued before they are submitted early, in the middle of a turn,
+    /// so that the device works while the loop goes on; fewer while little is under way. 0 submits
+    /// once a turn.
+    /// </summary>
+    public int SubmitBatch { get; init; } = 8;
+
+    /// <summary>
+    /// Bytes of file transfers that the kernel has at once; what is beyond waits its turn.
+    /// </summary>
+    public long FlightBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>
+    /// File transfers that the kernel has at once; what is beyond waits its turn.
+    /// </summary>
+    public int FlightsMax { get; init; } = 1024;
+
+    /// <summary>
     /// For tests: behave as on a kernel from before Linux 6.1 (no deferred task work in io_uring)
     /// and 6.4 (no way to ask a pipe without waiting).
     /// </summary>

@@ -2,6 +2,7 @@
 // loop one io_uring_enter, however many operations it carries. Registered buffers save pinning
 // pages each time.
 
+using System.Diagnostics;
 using System.Numerics;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
@@ -10,7 +11,7 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Reactor;
 
 /// <summary>The io_uring executor.</summary>
-internal sealed unsafe class UringReactor : LoopReactor
+internal sealed unsafe class UringReactor : LoopReactor, IFileTable
 {
     /// <summary>
     /// Set in the tag of the cancellation of the operation with the rest of the tag.
@@ -21,32 +22,56 @@ internal sealed unsafe class UringReactor : LoopReactor
     private const ulong SyncBit = 0x4000_0000;
 
     private const ulong WakeTag = ulong.MaxValue;
+    private const ulong TimeoutTag = ulong.MaxValue - 1;
     private const int FetchMax = 128;
+
+    /// <summary>
+    /// Uses of a file before it gets a slot; one that is used once or twice is not worth the call.
+    /// </summary>
+    private const int UsesBeforeSlot = 8;
+
+    /// <summary>An early submission carries this part of what is under way.</summary>
+    private const int SubmitShare = 32;
+
+    /// <summary>
+    /// A deadline nearer than this is left to the wait itself, a later one to a timeout of its own.
+    /// </summary>
+    private const long NearNs = 2_000_000;
+
     private const short PollIn = (short)PollEvents.Readable;
     private const short PollOut = (short)PollEvents.Writable;
 
     private readonly Uring _ring;
     private readonly EventFd _wake;
-    private readonly bool _isRegistered;
+    private readonly int _rangesRegistered;
+    private readonly int _submitBatch;
+    private readonly bool _submitsEarly;
+    private readonly Stack<int> _freeSlots;
     private readonly UringCompletion[] _fetched = new UringCompletion[FetchMax];
 
     /// <summary>What found the submission queue full, in order.</summary>
     private readonly Queue<(Operation Operation, uint Sequence, bool IsCancel)> _waiting;
 
     private bool _wakeArmed;
+    private long _timeoutArmedFor = long.MaxValue;
+    private volatile bool _isClosed;
 
     private UringReactor(
         Uring ring,
         EventFd wake,
         BufferPool? pool,
         ReactorOptions options,
-        bool isRegistered,
+        int rangesRegistered,
+        int fileSlots,
         string reason)
         : base(pool, options)
     {
         _ring = ring;
         _wake = wake;
-        _isRegistered = isRegistered;
+        _rangesRegistered = rangesRegistered;
+        _submitBatch = options.SubmitBatch;
+        _submitsEarly = options.SubmitBatch > 0;
+        _freeSlots = new Stack<int>(Enumerable.Range(0, fileSlots).Reverse());
         _waiting = new Queue<(Operation, uint, bool)>(2 * options.OperationsMax);
         Reason = reason;
     }
@@ -67,7 +92,7 @@ internal sealed unsafe class UringReactor : LoopReactor
         Result<Uring> ring = Uring.Create(
             options.QueueDepth,
             Math.Max(completions, options.QueueDepth),
-            allowDeferred: !options.IsOldKernel);
+            allowDeferred: options.DeferTaskWork && !options.IsOldKernel);
         if (!ring.IsOk)
         {
             return ring.Fault;
@@ -83,28 +108,76 @@ internal sealed unsafe class UringReactor : LoopReactor
         string reason = ring.Value.IsDeferred
             ? "io_uring is available"
             : "io_uring is available without deferred task work (Linux 6.1 has it)";
-        bool isRegistered = false;
+        int ranges = 0;
         if (pool is not null && options.RegisterBuffers)
         {
-            SysResult registered = ring.Value.RegisterBuffer(pool.Address, pool.Bytes);
-            isRegistered = registered.IsOk;
-            if (!registered.IsOk)
-            {
-                reason += $"; buffers are not registered: {registered.Errno}, memlock is "
-                    + $"{MemoryLock.Describe()}, the pool needs {pool.Bytes / 1024} KiB: "
-                    + "set LimitMEMLOCK=";
-            }
+            ranges = RegisterBuffers(ring.Value, pool, ref reason);
         }
 
-        return new UringReactor(
-            ring.Value, wake.Value, pool, options, isRegistered, reason);
+        int slots = RegisterFiles(ring.Value, pool is null ? 0 : options.FileSlots);
+        return new UringReactor(ring.Value, wake.Value, pool, options, ranges, slots, reason);
     }
+
+    /// <summary>
+    /// Registers as many ranges as may be locked, shortest slabs first: a small read gains most.
+    /// </summary>
+    private static int RegisterBuffers(Uring ring, BufferPool pool, ref string reason)
+    {
+        IoVector[] vectors =
+            [.. pool.Ranges.Select(range => new IoVector(range.Address, (nint)range.Bytes))];
+        int count = vectors.Length;
+        SysResult registered = ring.RegisterBuffers(vectors);
+        while (!registered.IsOk && --count > 0)
+        {
+            registered = ring.RegisterBuffers(vectors.AsSpan(0, count));
+        }
+
+        if (count < vectors.Length)
+        {
+            string what = count == 0
+                ? "buffers are not registered"
+                : $"only buffers up to {pool.Ranges[count - 1].SlabBytes / 1024} KiB are "
+                    + "registered";
+            reason += $"; {what}: memlock is {MemoryLock.Describe()}, the pool needs "
+                + $"{pool.Bytes / 1024} KiB: set LimitMEMLOCK=";
+        }
+
+        return count;
+    }
+
+    /// <summary>Fewer slots where fewer files may be open; 0 works too.</summary>
+    private static int RegisterFiles(Uring ring, int slots)
+    {
+        while (slots > 0 && !ring.RegisterFiles(slots).IsOk)
+        {
+            slots /= 2;
+        }
+
+        return slots;
+    }
+
+    bool IFileTable.IsClosed => _isClosed;
+
+    void IFileTable.OnClosed(int slot) => Post(() =>
+    {
+        if (!_isClosed)
+        {
+            Invariant.Check(_ring.SetFile(slot, -1).IsOk);
+            _freeSlots.Push(slot);
+        }
+    });
 
     private protected override void Begin(Operation operation)
     {
         if (_waiting.Count > 0 || !TryQueue(operation))
         {
             _waiting.Enqueue((operation, operation.Sequence, false));
+        }
+        else if (_submitsEarly && HasReady && _ring.Queued >= SubmitNow())
+        {
+            // The loop has more to do in this turn, and the device could have begun. What an error
+            // leaves behind goes with the turn's own submission.
+            _ = _ring.Submit();
         }
     }
 
@@ -126,7 +199,12 @@ internal sealed unsafe class UringReactor : LoopReactor
         }
 
         bool mayWait = timeoutNs != 0 && _wakeArmed && _waiting.Count == 0;
-        SysResult entered = _ring.Enter(mayWait ? 1 : 0, mayWait ? timeoutNs : 0);
+        if (mayWait && timeoutNs > NearNs && IsTimeoutArmedBefore(timeoutNs))
+        {
+            timeoutNs = -1;
+        }
+
+        SysResult entered = _ring.Enter(mayWait ? 1 : 0, timeoutNs);
         if (!entered.IsOk)
         {
             Errno errno = entered.Errno;
@@ -151,8 +229,69 @@ internal sealed unsafe class UringReactor : LoopReactor
 
     private protected override void Close()
     {
+        _isClosed = true;
         _ring.Dispose();
         _wake.Dispose();
+    }
+
+    /// <summary>
+    /// How many entries are worth a call before the turn's end: few while the device has little to
+    /// do, more when it has plenty (experiment 0004).
+    /// </summary>
+    private int SubmitNow() => Math.Clamp(OperationsUnderWay / SubmitShare, 1, _submitBatch);
+
+    /// <summary>
+    /// Sees to it that the ring wakes us at the deadline or earlier, without setting a timer with
+    /// every wait. A timeout that comes too early costs one idle turn.
+    /// </summary>
+    private bool IsTimeoutArmedBefore(long timeoutNs)
+    {
+        long deadline = Stopwatch.GetTimestamp() + timeoutNs;
+        if (_timeoutArmedFor == long.MaxValue && _ring.TryTimeout(TimeoutTag, deadline))
+        {
+            _timeoutArmedFor = deadline;
+        }
+
+        return _timeoutArmedFor <= deadline;
+    }
+
+    /// <summary>The slot of a file that is used often, else its descriptor.</summary>
+    private UringFile FileOf(Operation operation)
+    {
+        OwnedFd file = operation.File!;
+        int slot = file.SlotIn(this);
+        if (slot >= 0)
+        {
+            return new UringFile(slot, true);
+        }
+
+        bool isDue = ++file.UsesOutsideTable > UsesBeforeSlot;
+        return isDue && TryGiveSlot(operation, file, out slot)
+            ? new UringFile(slot, true)
+            : new UringFile(operation.FileNumber, false);
+    }
+
+    private bool TryGiveSlot(Operation operation, OwnedFd file, out int slot)
+    {
+        if (!_freeSlots.TryPop(out slot))
+        {
+            return false;
+        }
+
+        if (_ring.SetFile(slot, operation.FileNumber).IsOk)
+        {
+            if (file.TryJoin(this, slot))
+            {
+                return true;
+            }
+
+            Invariant.Check(_ring.SetFile(slot, -1).IsOk);
+        }
+
+        // Not to be had for this one: not asked again for a long time.
+        _freeSlots.Push(slot);
+        file.UsesOutsideTable = int.MinValue / 2;
+        return false;
     }
 
     private static ulong TagOf(Operation operation) =>
@@ -186,47 +325,63 @@ internal sealed unsafe class UringReactor : LoopReactor
         // SAFETY: the operation's own vectors; the buffers behind them are in flight until
         // completion.
         ulong tag = TagOf(operation);
-        int fd = operation.FileNumber;
         IoVector* vectors = VectorsOf(operation);
+        if (operation.IsOnFile)
+        {
+            return TryQueueFile(operation, vectors, FileOf(operation));
+        }
+
         bool isWrite = operation.Kind == OperationKind.Write;
+        if (operation.Kind == OperationKind.Poll)
+        {
+            return _ring.TryPoll(tag, operation.FileNumber, (short)operation.Events);
+        }
+
+        if (operation.IsPolling)
+        {
+            return _ring.TryPoll(tag, operation.FileNumber, isWrite ? PollOut : PollIn);
+        }
+
+        // A stream: its pages are pinned per operation, as the peer may let it wait for long.
+        var stream = new UringFile(operation.FileNumber, false);
+        int count = operation.VectorCount;
+        return isWrite
+            ? _ring.TryWriteVectors(tag, stream, vectors, count, -1)
+            : _ring.TryReadVectors(tag, stream, vectors, count, -1);
+    }
+
+    private bool TryQueueFile(Operation operation, IoVector* vectors, UringFile file)
+    {
+        ulong tag = TagOf(operation);
+        nint address = vectors->Address;
+        int bytes = (int)vectors->Bytes;
+        long offset = operation.Offset;
         switch (operation.Kind)
         {
-            case OperationKind.WriteAndSync:
-                return TryQueuePair(operation, vectors);
-            case OperationKind.Sync:
-                return _ring.TrySync(tag, fd, operation.DataOnly);
-            case OperationKind.Poll:
-                return _ring.TryPoll(tag, fd, (short)operation.Events);
-            case OperationKind.Read or OperationKind.Write when operation.IsPolling:
-                return _ring.TryPoll(tag, fd, isWrite ? PollOut : PollIn);
             case OperationKind.Read when operation.VectorCount == 2:
-                return _ring.TryReadVectors(tag, fd, vectors, 2, operation.Offset);
+                return _ring.TryReadVectors(tag, file, vectors, 2, offset);
             case OperationKind.Write when operation.VectorCount == 2:
-                return _ring.TryWriteVectors(tag, fd, vectors, 2, operation.Offset);
+                return _ring.TryWriteVectors(tag, file, vectors, 2, offset);
             case OperationKind.Read:
-                return _ring.TryRead(
-                    tag,
-                    fd,
-                    vectors->Address,
-                    (int)vectors->Bytes,
-                    operation.Offset,
-                    _isRegistered && !operation.IsStream);
+                return _ring.TryRead(tag, file, address, bytes, offset, BufferOf(operation));
             case OperationKind.Write:
-                return _ring.TryWrite(
-                    tag,
-                    fd,
-                    vectors->Address,
-                    (int)vectors->Bytes,
-                    operation.Offset,
-                    _isRegistered && !operation.IsStream);
+                return _ring.TryWrite(tag, file, address, bytes, offset, BufferOf(operation));
+            case OperationKind.WriteAndSync:
+                return TryQueuePair(operation, vectors, file);
+            case OperationKind.Sync:
+                return _ring.TrySync(tag, file, operation.DataOnly);
             default:
                 Invariant.Check(false, $"{operation.Kind} is not the ring's");
                 return false;
         }
     }
 
+    /// <summary>The registered range of the operation's buffer; -1 for none.</summary>
+    private int BufferOf(Operation operation) =>
+        operation.Range < _rangesRegistered ? operation.Range : -1;
+
     /// <summary>Queues what is still to do of a write-and-sync.</summary>
-    private bool TryQueuePair(Operation operation, IoVector* vectors)
+    private bool TryQueuePair(Operation operation, IoVector* vectors, UringFile file)
     {
         ulong tag = TagOf(operation);
         long left = vectors->Bytes - operation.Written;
@@ -236,16 +391,16 @@ internal sealed unsafe class UringReactor : LoopReactor
             isQueued = _ring.TryWriteAndSync(
                 tag,
                 tag | SyncBit,
-                operation.FileNumber,
+                file,
                 vectors->Address + (nint)operation.Written,
                 (int)left,
                 operation.Offset + operation.Written,
-                _isRegistered);
+                BufferOf(operation));
             operation.PairLeft = 2;
         }
         else
         {
-            isQueued = _ring.TrySync(tag | SyncBit, operation.FileNumber, dataOnly: true);
+            isQueued = _ring.TrySync(tag | SyncBit, file, dataOnly: true);
             operation.PairLeft = 1;
             operation.PairWrite = 0;
         }
@@ -321,6 +476,13 @@ internal sealed unsafe class UringReactor : LoopReactor
         {
             _wake.Drain();
             _wakeArmed = false;
+            return;
+        }
+
+        if (completion.Tag == TimeoutTag)
+        {
+            // Delays are looked at in each turn anyway.
+            _timeoutArmedFor = long.MaxValue;
             return;
         }
 

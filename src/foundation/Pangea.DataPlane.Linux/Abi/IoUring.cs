@@ -25,6 +25,7 @@ internal static class IoUring
 
     internal const uint IORING_ENTER_GETEVENTS = 0x1;
     internal const uint IORING_ENTER_EXT_ARG = 0x8;
+    internal const uint IORING_ENTER_REGISTERED_RING = 0x10;
 
     internal const long IORING_OFF_SQ_RING = 0;
     internal const long IORING_OFF_SQES = 0x10000000;
@@ -36,16 +37,24 @@ internal static class IoUring
     internal const byte IORING_OP_READ_FIXED = 4;
     internal const byte IORING_OP_WRITE_FIXED = 5;
     internal const byte IORING_OP_POLL_ADD = 6;
+    internal const byte IORING_OP_TIMEOUT = 11;
     internal const byte IORING_OP_ASYNC_CANCEL = 14;
     internal const byte IORING_OP_READ = 22;
     internal const byte IORING_OP_WRITE = 23;
 
     internal const uint IORING_FSYNC_DATASYNC = 1;
 
+    internal const uint IORING_TIMEOUT_ABS = 1;
+
+    internal const byte IOSQE_FIXED_FILE = 0x1;
     internal const byte IOSQE_IO_LINK = 0x4;
 
     internal const uint IORING_REGISTER_BUFFERS = 0;
+    internal const uint IORING_REGISTER_FILES = 2;
+    internal const uint IORING_REGISTER_FILES_UPDATE = 6;
     internal const uint IORING_REGISTER_ENABLE_RINGS = 12;
+    internal const uint IORING_REGISTER_RING_FDS = 20;
+    internal const uint IORING_UNREGISTER_RING_FDS = 21;
 }
 
 /// <summary>Where the parts of the submission ring lie in its mapping.</summary>
@@ -141,6 +150,18 @@ internal struct io_uring_sqe
 
     [FieldOffset(42)]
     internal ushort personality;
+}
+
+/// <summary>
+/// The argument of registering a file (data is the address of the numbers) or the ring itself
+/// (data is its descriptor).
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct io_uring_rsrc_update
+{
+    internal uint offset;
+    internal uint resv;
+    internal ulong data;
 }
 
 /// <summary>A completion queue entry.</summary>
