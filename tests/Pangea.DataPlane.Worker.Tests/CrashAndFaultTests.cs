@@ -1,3 +1,4 @@
+using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
@@ -52,7 +53,6 @@ public sealed class CrashAndFaultTests
                 (Result<ObjectGetResult> get, byte[] back) = rig.Get("a");
                 Assert.True(get.IsOk, $"operation {nth}: {get.Fault}");
                 Assert.True(back.AsSpan().SequenceEqual(put ? content : old), $"operation {nth}");
-                Assert.Empty(options.FilesIn("tmp"));
                 Assert.Equal(0, rig.LeasedSlabs);
                 if (untouched)
                 {
@@ -60,10 +60,15 @@ public sealed class CrashAndFaultTests
                 }
             }
 
-            using var again = new StorageRig(options);
-            Assert.True(
-                again.Get("a").Content.AsSpan().SequenceEqual(put ? content : old),
-                $"operation {nth}");
+            // From the last checkpoint on, and from the devices alone.
+            for (int start = 0; start < 2; start++)
+            {
+                using var again = new StorageRig(options);
+                Assert.True(
+                    again.Get("a").Content.AsSpan().SequenceEqual(put ? content : old),
+                    $"operation {nth}, start {start}");
+                options.LoseCatalog();
+            }
         }
     }
 
@@ -87,7 +92,7 @@ public sealed class CrashAndFaultTests
     public void Four_full_devices_are_too_many_and_three_are_not()
     {
         using var options = new StorageRigOptions();
-        var full = new HashSet<OwnedFd>();
+        var full = new HashSet<int>();
         using (var probe = new StorageRig(options))
         {
             Assert.True(probe.Put("before", [1, 2, 3]).IsOk);
@@ -98,13 +103,15 @@ public sealed class CrashAndFaultTests
             full.Clear();
             options.Plan = call =>
             {
-                if (call.Kind != ReactorCallKind.Write
-                    || (!full.Contains(call.File) && full.Count >= devices))
+                int device = call.Kind == ReactorCallKind.Write
+                    ? options.DeviceOf(call.File)
+                    : -1;
+                if (device < 0 || (!full.Contains(device) && full.Count >= devices))
                 {
                     return InjectedFault.None;
                 }
 
-                full.Add(call.File);
+                full.Add(device);
                 return InjectedFault.Fail(Errno.ENOSPC);
             };
             using var rig = new StorageRig(options);
@@ -121,56 +128,49 @@ public sealed class CrashAndFaultTests
                 Assert.Contains("8 of 12", put.Fault.Message, StringComparison.Ordinal);
                 Assert.Equal(["before", "with 3 full"], rig.Names());
             }
-
-            Assert.Empty(options.FilesIn("tmp"));
         }
     }
 
+    /// <summary>
+    /// The commit is on so many devices when the power goes: with k it can be restored and is kept,
+    /// with fewer it was never acknowledged and goes for good.
+    /// </summary>
     [Theory]
-    [InlineData(1)]
-    [InlineData(7)]
-    [InlineData(11)]
-    public void A_crash_between_the_renames_is_finished_at_the_next_start(int renamed)
+    [InlineData(0, 1000)]
+    [InlineData(1, 1000)]
+    [InlineData(7, 1000)]
+    [InlineData(8, 1000)]
+    [InlineData(11, 1000)]
+    [InlineData(0, 3 * StripeBytes)]
+    [InlineData(7, 3 * StripeBytes)]
+    [InlineData(8, 3 * StripeBytes)]
+    public void A_crash_between_the_commits_of_devices(int committed, int length)
     {
         using var options = new StorageRigOptions();
-        byte[] content = PutGetTests.Mixed(3 * StripeBytes);
+        byte[] old = PutGetTests.Mixed(70_000);
+        byte[] content = PutGetTests.Mixed(length);
+        byte[][] before;
         using (var rig = new StorageRig(options))
         {
+            Assert.True(rig.Put("a", old).IsOk);
+            before = Journals(options);
             Assert.True(rig.Put("a", content).IsOk);
+            Assert.True(rig.Put("b", content).IsOk);
         }
 
-        foreach (string file in options.FilesIn("objects").Skip(renamed))
+        for (int device = committed; device < 12; device++)
         {
-            File.Move(file, file.Replace("/objects/", "/tmp/", StringComparison.Ordinal));
+            File.WriteAllBytes(JournalOf(options, device), before[device]);
         }
 
-        using var again = new StorageRig(options);
-
-        Assert.Equal(content, again.Get("a").Content);
-        Assert.Equal(12, options.FilesIn("objects").Length);
-        Assert.Contains(
-            again.Remarks, remark => remark.Contains("interrupted", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public void A_crash_before_the_first_rename_leaves_nothing()
-    {
-        using var options = new StorageRigOptions();
-        using (var rig = new StorageRig(options))
+        for (int start = 0; start < 3; start++)
         {
-            Assert.True(rig.Put("a", PutGetTests.Mixed(3 * StripeBytes)).IsOk);
+            options.LoseCatalog();
+            using var again = new StorageRig(options);
+            bool isKept = committed >= 8;
+            Assert.Equal(isKept ? ["a", "b"] : ["a"], again.Names());
+            Assert.Equal(isKept ? content : old, again.Get("a").Content);
         }
-
-        foreach (string file in options.FilesIn("objects"))
-        {
-            File.Move(file, file.Replace("/objects/", "/tmp/", StringComparison.Ordinal));
-        }
-
-        using var again = new StorageRig(options);
-
-        Assert.Empty(again.Names());
-        Assert.Empty(options.FilesIn("tmp"));
-        Assert.Empty(options.FilesIn("objects"));
     }
 
     [Fact]
@@ -198,9 +198,12 @@ public sealed class CrashAndFaultTests
             Assert.Equal(kept, rig.Get("kept").Content);
         }
 
-        // All devices were here: the tombstones have done their work.
-        Assert.Empty(options.FilesIn("tombstones"));
-        Assert.Equal(11, options.FilesIn("objects").Length);
+        options.LoseCatalog();
+        using (var rig = new StorageRig(options))
+        {
+            Assert.Equal(["kept"], rig.Names());
+            Assert.Equal(kept, rig.Get("kept").Content);
+        }
     }
 
     [Fact]
@@ -208,88 +211,80 @@ public sealed class CrashAndFaultTests
     {
         using var options = new StorageRigOptions();
         byte[] first = PutGetTests.Mixed(100_000);
-        string kept = Path.Combine(options.Scratch, "kept");
-        Directory.CreateDirectory(kept);
+        byte[] second = PutGetTests.Mixed(150_000);
+        byte[][] before;
         using (var rig = new StorageRig(options))
         {
             Assert.True(rig.Put("a", first).IsOk);
-            foreach (string file in options.FilesIn("objects"))
+            before = Journals(options);
+            Assert.True(rig.Put("a", second).IsOk);
+        }
+
+        // Seven devices have the newer version. Three are away and may have it too.
+        for (int device = 7; device < 12; device++)
+        {
+            if (device < 9)
             {
-                string device = Path.GetFileName(
-                    Path.GetDirectoryName(Path.GetDirectoryName(file))!);
-                File.Copy(file, Path.Combine(kept, $"{device}-{Path.GetFileName(file)}"));
+                File.WriteAllBytes(JournalOf(options, device), before[device]);
             }
-
-            Assert.True(rig.Put("a", PutGetTests.Mixed(50_000)).IsOk);
+            else
+            {
+                Hide(options, device, away: true);
+            }
         }
 
-        // A put that was refused, whose files could not be removed on two devices, beside the old
-        // version.
-        foreach (string file in options.FilesIn("objects").Skip(2))
-        {
-            File.Delete(file);
-        }
-
-        foreach (string file in Directory.GetFiles(kept))
-        {
-            string[] parts = Path.GetFileName(file).Split('-');
-            File.Copy(file,
-                Path.Combine(options.Scratch, "..", "devices", parts[0], "objects", parts[1]));
-        }
-
+        options.LoseCatalog();
         using (var rig = new StorageRig(options))
         {
             Assert.Equal(first, rig.Get("a").Content);
-            // Its other devices might come back.
-            Assert.Equal(14, options.FilesIn("objects").Length);
-            Assert.True(rig.Remove("a").IsOk);
-            Assert.Empty(options.FilesIn("objects"));
+            Assert.Contains(
+                rig.Remarks, remark => remark.Contains("passed over", StringComparison.Ordinal));
         }
 
-        using var again = new StorageRig(options);
-        Assert.Empty(again.Names());
-    }
+        // They have it: what was passed over is found again although the catalog went on.
+        for (int device = 9; device < 12; device++)
+        {
+            Hide(options, device, away: false);
+        }
 
-    [Fact]
-    public void A_file_that_cannot_be_published_now_is_not_thrown_away()
-    {
-        using var options = new StorageRigOptions();
         using (var rig = new StorageRig(options))
         {
-            Assert.True(rig.Put("a", PutGetTests.Mixed(1000)).IsOk);
+            Assert.Equal(second, rig.Get("a").Content);
+            Assert.True(rig.Remove("a").IsOk);
         }
 
-        string[] files = options.FilesIn("objects");
-        string unpublished = files[0].Replace("/objects/", "/tmp/", StringComparison.Ordinal);
-        File.Move(files[0], unpublished);
-        Directory.CreateDirectory(files[0]); // Its name is taken by something that is in the way.
-
-        using (new StorageRig(options))
-        {
-            Assert.True(File.Exists(unpublished));
-        }
+        options.LoseCatalog();
+        using var again = new StorageRig(options);
+        Assert.Empty(again.Names());
     }
 
     [Fact]
     public void Many_unusable_objects_make_few_remarks()
     {
         using var options = new StorageRigOptions(dataShards: 1, parityShards: 1);
-        using (new StorageRig(options))
+        string key = options.KeyText;
+        using (var rig = new StorageRig(options))
         {
+            for (int i = 0; i < 200; i++)
+            {
+                Assert.True(rig.Put($"object {i}", [1, 2, 3]).IsOk);
+            }
         }
 
-        for (int i = 0; i < 200; i++)
+        options.LoseCatalog();
+        options.KeyText = KeyRing.Of(MasterKey.Generate()).FormatSecrets();
+        using (var rig = new StorageRig(options))
         {
-            File.WriteAllBytes(
-                Path.Combine(options.DevicePaths[0], "objects", ObjectId.New().ToString()),
-                new byte[8192]);
+            Assert.Equal(51, rig.Remarks.Count);
+            Assert.Equal("and 150 remarks more", rig.Remarks[^1]);
+            Assert.Empty(rig.Names());
         }
 
-        using var rig = new StorageRig(options);
-
-        Assert.Equal(51, rig.Remarks.Count);
-        Assert.Equal("and 150 remarks more", rig.Remarks[^1]);
-        Assert.Equal(200, options.FilesIn("objects").Length);
+        // Nothing was thrown away: with the key they are all there.
+        options.LoseCatalog();
+        options.KeyText = key;
+        using var again = new StorageRig(options);
+        Assert.Equal(200, again.Names().Count);
     }
 
     [Fact]
@@ -359,4 +354,17 @@ public sealed class CrashAndFaultTests
         string path = options.DevicePaths[device];
         Directory.Move(away ? path : path + ".away", away ? path + ".away" : path);
     }
+
+    /// <summary>The one journal segment of a device with little on it.</summary>
+    private static string JournalOf(StorageRigOptions options, int device) =>
+        options.SegmentsOf(device).Single(
+            file => File.ReadAllBytes(file).AsSpan(0, 64).IndexOf("PGSEGM01"u8) == 0
+                && IsJournal(file));
+
+    private static bool IsJournal(string file) =>
+        File.ReadAllBytes(file).AsSpan(4096).IndexOf("PGEN"u8) >= 0;
+
+    private static byte[][] Journals(StorageRigOptions options) =>
+        [.. Enumerable.Range(0, 12).Select(
+            device => File.ReadAllBytes(JournalOf(options, device)))];
 }

@@ -9,20 +9,33 @@ namespace Pangea.DataPlane.Worker.Tests;
 /// </summary>
 internal static class ForgedShard
 {
-    private const int PayloadAt = 4096;
     private const int ShardBytesAt = 60;
     private const int PayloadChecksumAt = 120;
     private const int HeaderChecksumAt = 124;
 
-    /// <param name="file">A shard file; its first record is changed.</param>
-    public static void FlipPayloadAndMendChecksums(Span<byte> file)
+    private static ReadOnlySpan<byte> Magic => "PGSHARD1"u8;
+
+    /// <summary>Changes the first shard in a segment; false where it has none.</summary>
+    /// <param name="segment">The whole file.</param>
+    public static bool FlipPayloadAndMendChecksums(Span<byte> segment)
     {
-        int shardBytes = BinaryPrimitives.ReadInt32LittleEndian(file[ShardBytesAt..]);
-        file[PayloadAt] ^= 1;
+        int at = segment.IndexOf(Magic);
+        if (at < 0)
+        {
+            return false;
+        }
+
+        // A frame has its payload in the next block, a packed shard right behind the header.
+        int payloadAt = at % 4096 == 128 && segment[(at + 128)..(at + 3968)].IndexOfAnyExcept(
+            (byte)0) < 0 ? at + 3968 : at + 128;
+        Span<byte> header = segment.Slice(at, 128);
+        int shardBytes = BinaryPrimitives.ReadInt32LittleEndian(header[ShardBytesAt..]);
+        segment[payloadAt] ^= 1;
         BinaryPrimitives.WriteUInt32LittleEndian(
-            file[PayloadChecksumAt..], Crc32C(file.Slice(PayloadAt, shardBytes)));
+            header[PayloadChecksumAt..], Crc32C(segment.Slice(payloadAt, shardBytes)));
         BinaryPrimitives.WriteUInt32LittleEndian(
-            file[HeaderChecksumAt..], Crc32C(file[..HeaderChecksumAt]));
+            header[HeaderChecksumAt..], Crc32C(header[..HeaderChecksumAt]));
+        return true;
     }
 
     private static uint Crc32C(ReadOnlySpan<byte> bytes)

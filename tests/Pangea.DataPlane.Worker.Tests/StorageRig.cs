@@ -29,8 +29,9 @@ internal sealed class StorageRig : IDisposable
         {
             [ObjectClass.DefaultName] = ClassOf(options.Redundancy, options.StripeBytes),
         };
-        int slabBytes = StorageService.SlabBytesFor(classes.Values.Select(kind => kind.Geometry));
-        _pool = BufferPool.Create(slabBytes, StorageService.SlabsNeeded).Value;
+        SlabPlan slabs = SlabPlan.For(classes.Values.Select(kind => kind.Geometry));
+        _pool = BufferPool.Create(slabs.Classes([new SlabClass(
+            DeviceLog.SlabBytes, DeviceLog.SlabsPerDevice * options.DevicePaths.Length)])).Value;
         IReactor inner = Reactors.Create(
             _pool, new ReactorOptions { Choice = options.Reactor }).Value;
         _reactor = new FaultInjectingReactor(
@@ -41,19 +42,31 @@ internal sealed class StorageRig : IDisposable
             path,
             Directory.Exists(path) ? DirectoryFd.Open(path).Value.Fd : null,
             options.StateId,
-            mayFormat: options.MayFormat));
-        Service = new StorageService(
-            _reactor, _pool, new DeviceSet(devices), KeyRing.Parse(options.KeyText).Value,
-            ComputeThreads.Start(options.ComputeThreads).Value, classes, slabBytes);
+            _reactor,
+            _pool,
+            mayFormat: options.MayFormat,
+            options: options.Log));
+        Service = new StorageService(new StorageParts
+        {
+            Reactor = _reactor,
+            Pool = _pool,
+            Devices = new DeviceSet(devices),
+            Catalog = ObjectCatalog.Open(options.CatalogPath).Value,
+            Keys = KeyRing.Parse(options.KeyText).Value,
+            Threads = ComputeThreads.Start(options.ComputeThreads).Value,
+            Classes = classes,
+            Slabs = slabs,
+            Settings = options.Settings,
+        });
         _loop.Start();
-        Remarks = OnLoop(async () => await ObjectRecovery.RunAsync(Service));
+        Remarks = OnLoop(async () => await ObjectRecovery.RunAsync(Service)).Value.Remarks;
     }
 
     public StorageService Service { get; }
 
     public static ObjectClass ClassOf(
         Redundancy redundancy, int stripeBytes, CompressionMode mode = CompressionMode.Balanced) =>
-        new(StripeGeometry.Create(redundancy, stripeBytes, ShardFile.BlockBytes).Value, mode);
+        new(StripeGeometry.Create(redundancy, stripeBytes, LogFormat.BlockBytes).Value, mode);
 
     /// <summary>What recovery said at the start.</summary>
     public IReadOnlyList<string> Remarks { get; }
@@ -82,7 +95,7 @@ internal sealed class StorageRig : IDisposable
         }
 
         using var own = new TransferWatch(null);
-        return await PutTransfer.RunAsync(
+        return await ObjectPut.RunAsync(
             Service,
             new ObjectPutParameters
             {
@@ -95,17 +108,19 @@ internal sealed class StorageRig : IDisposable
             watch ?? own);
     });
 
-    public (Result<ObjectGetResult> Result, byte[] Content) Get(string name)
+    public (Result<ObjectGetResult> Result, byte[] Content) Get(
+        string name, long? offset = null, long? length = null)
     {
         string path = Path.Combine(_options.Scratch, Guid.NewGuid().ToString("n"));
         using OwnedFd file = Files.Open(path, OpenFlags.Write | OpenFlags.Create).Value;
-        Result<ObjectGetResult> result = GetDescriptor(name, file);
+        Result<ObjectGetResult> result = GetDescriptor(name, file, offset, length);
         byte[] content = File.ReadAllBytes(path);
         File.Delete(path);
         return (result, content);
     }
 
-    public Result<ObjectGetResult> GetDescriptor(string name, OwnedFd file) => OnLoop(async () =>
+    public Result<ObjectGetResult> GetDescriptor(
+        string name, OwnedFd file, long? offset = null, long? length = null) => OnLoop(async () =>
     {
         Result<CallerFile> target = CallerFile.ForWriting(file, _reactor);
         if (!target.IsOk)
@@ -114,10 +129,11 @@ internal sealed class StorageRig : IDisposable
         }
 
         using var watch = new TransferWatch(null);
-        ObjectName parsed = ObjectName.Parse(name).Value;
-        return Service.Catalog.Find(parsed) is { } entry
-            ? await GetTransfer.RunAsync(Service, entry, target.Value, watch)
-            : Service.NameUnknown(parsed);
+        return await ObjectGet.RunAsync(
+            Service,
+            new ObjectGetParameters { Name = name, Offset = offset, Length = length },
+            target.Value,
+            watch);
     });
 
     public Result<ObjectEntry> Remove(string name) =>
@@ -127,7 +143,23 @@ internal sealed class StorageRig : IDisposable
         Service.Catalog.List("", null, Limits.ListPageMax, out _).ConvertAll(
             entry => entry.Name.Text)));
 
-    public int LeasedSlabs => OnLoop(() => ValueTask.FromResult(_pool.LeasedCount));
+    /// <summary>Slabs that are not those of the device logs.</summary>
+    public int LeasedSlabs => OnLoop(async () =>
+    {
+        await SettleAsync();
+        return _pool.LeasedCount - (DeviceLog.SlabsPerDevice
+            * Service.Devices.All.Count(device => device.Log is not null));
+    });
+
+    /// <summary>Bytes of all logs that objects need, once garbage was counted.</summary>
+    public long LiveBytes => OnLoop(async () =>
+    {
+        await SettleAsync();
+        return Service.Devices.All.Sum(device => device.Log?.LiveBytes ?? 0);
+    });
+
+    public Result Checkpoint() => OnLoop(
+        async () => await Service.Checkpoints.RunOnceAsync());
 
     public T OnLoop<T>(Func<ValueTask<T>> run)
     {
@@ -145,6 +177,15 @@ internal sealed class StorageRig : IDisposable
         });
         Assert.True(done.Task.Wait(TimeSpan.FromSeconds(60)), "the loop did not answer");
         return done.Task.Result;
+    }
+
+    /// <summary>Until garbage is counted.</summary>
+    private async ValueTask SettleAsync()
+    {
+        while (Service.Garbage.IsRunning)
+        {
+            await _reactor.DelayAsync(TimeSpan.FromMilliseconds(1));
+        }
     }
 
     public void Dispose()
@@ -170,6 +211,7 @@ internal sealed class StorageRigOptions : IDisposable
         Reactor = reactor;
         Redundancy = new Redundancy(dataShards, parityShards);
         Scratch = _root.CreateSubdirectory("scratch").FullName;
+        CatalogPath = _root.CreateSubdirectory("catalog").FullName;
         DevicePaths = Enumerable.Range(0, Redundancy.TotalShards)
             .Select(i => _root.CreateSubdirectory($"devices/{i:00}").FullName).ToArray();
     }
@@ -189,7 +231,7 @@ internal sealed class StorageRigOptions : IDisposable
 
     public string StateId { get; } = "rig";
 
-    public string KeyText { get; } = KeyRing.Of(MasterKey.Generate()).FormatSecrets();
+    public string KeyText { get; set; } = KeyRing.Of(MasterKey.Generate()).FormatSecrets();
 
     public string[] DevicePaths { get; }
 
@@ -198,15 +240,38 @@ internal sealed class StorageRigOptions : IDisposable
     /// <summary>Which operations fail; null for none.</summary>
     public Func<ReactorCall, InjectedFault>? Plan { get; set; }
 
-    /// <summary>Names of all files under objects/ and tmp/ of all devices.</summary>
-    public string[] FilesIn(string folder) => DevicePaths
-        .Where(Directory.Exists)
-        .SelectMany(path => Directory.Exists(Path.Combine(path, folder))
-            ? Directory.GetFiles(Path.Combine(path, folder)) : [])
-        .ToArray();
+    /// <summary>Bounds of the devices' logs.</summary>
+    public DeviceLogOptions Log { get; init; } = new() { SegmentBytesFirst = 1024 * 1024 };
+
+    public WorkerSettings Settings { get; init; } = new();
+
+    public string CatalogPath { get; }
+
+    /// <summary>Which device a descriptor belongs to; -1 for none.</summary>
+    public int DeviceOf(OwnedFd file)
+    {
+        string target = File.ResolveLinkTarget($"/proc/self/fd/{file.Number}", false)!.FullName;
+        return Array.FindIndex(
+            DevicePaths, path => target.StartsWith(path + "/", StringComparison.Ordinal));
+    }
+
+    /// <summary>All segment files of one device, oldest first.</summary>
+    public string[] SegmentsOf(int device) =>
+        [.. Directory.GetFiles(Path.Combine(DevicePaths[device], "segments")).Order()];
 
     /// <summary>Destroys what a device holds, directory included.</summary>
-    public void Destroy(int device) => Directory.Delete(DevicePaths[device], recursive: true);
+    public void Destroy(int device)
+    {
+        Directory.Delete(DevicePaths[device], recursive: true);
+        Thread.Sleep(20); // The worker looks whether its devices are there every 10 ms.
+    }
+
+    /// <summary>Throws the catalog away, as if its disk were lost.</summary>
+    public void LoseCatalog()
+    {
+        Directory.Delete(CatalogPath, recursive: true);
+        Directory.CreateDirectory(CatalogPath);
+    }
 
     public void Dispose() => _root.Delete(recursive: true);
 }

@@ -70,9 +70,15 @@ public static class Limits
     public const int ComputeThreadsMax = 16;
 
     /// <summary>
-    /// Transfers (put or get) that hold stripe buffers at once; further calls wait their turn.
+    /// Transfers (put or get) that hold stripe buffers at once; further calls wait their turn. Each
+    /// holds 13 MiB at the default geometry, and a worker is to stay below 150 MiB in all.
     /// </summary>
-    public const int TransfersMax = 6;
+    public const int TransfersMax = 4;
+
+    /// <summary>
+    /// Puts and gets of small objects under way at once: so many share a flush.
+    /// </summary>
+    public const int SmallTransfersMax = 64;
 
     /// <summary>A transfer whose other end moves no byte for this long is ended.</summary>
     public const int TransferIdleSecondsMax = 300;

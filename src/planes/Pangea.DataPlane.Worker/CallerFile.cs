@@ -117,6 +117,15 @@ internal sealed class CallerFile : IDisposable
         return new SysResult(done);
     }
 
+    /// <summary>What a failed read says to the caller.</summary>
+    public static Fault ReadFault(Errno errno) =>
+        errno.ToFault("read the caller's descriptor") with { Code = FaultCode.BadDescriptor };
+
+    /// <summary>What a failed write says to the caller.</summary>
+    public static Fault WriteFault(Errno errno) => errno == Errno.ENOSPC || errno == Errno.EDQUOT
+        ? errno.ToFault("write to the caller's file", "give its file system more room")
+        : errno.ToFault("write to the caller's descriptor") with { Code = FaultCode.BadDescriptor };
+
     /// <summary>
     /// Moves the file's own position past what was transferred, as read(2) and write(2) would have,
     /// so that two calls in a row on one open file continue where the first ended.

@@ -20,95 +20,111 @@ namespace Pangea.DataPlane.Worker;
 internal sealed class GetTransfer
 {
     private readonly StorageService _service;
+    private readonly ObjectEntry _entry;
     private readonly Manifest _manifest;
-    private readonly Placement _placement;
     private readonly ObjectReader _reader;
+    private readonly GetRange _range;
     private readonly CallerFile _target;
     private readonly TransferWatch _watch;
     private readonly StripeSlots _slots;
     private readonly ValueTask<Result>[] _restoring;
-    private long _nextOffset;
-    private int _started;
+    private long _nextStripe;
     private long _stripesRepaired;
     private long _shardsLost;
+    private ulong _badPositions;
 
     private GetTransfer(
-        StorageService service, Manifest manifest, ObjectReader reader,
-        CallerFile target, TransferWatch watch, StripeSlots slots)
+        StorageService service, ObjectEntry entry, Manifest manifest, ObjectReader reader,
+        GetRange range, CallerFile target, TransferWatch watch, StripeSlots slots)
     {
         _service = service;
+        _entry = entry;
         _manifest = manifest;
         _reader = reader;
+        _range = range;
         _target = target;
         _watch = watch;
         _slots = slots;
-        _placement = ObjectLocator.PlacementOf(manifest);
         _restoring = new ValueTask<Result>[slots.Count];
     }
 
-    public static async ValueTask<Result<ObjectGetResult>> RunAsync(
-        StorageService service, ObjectEntry entry, CallerFile target, TransferWatch watch)
+    /// <summary>With a transfer permit in hand only.</summary>
+    public static async ValueTask<Result<GetOutcome>> RunAsync(
+        StorageService service, ObjectEntry entry, GetRange range, CallerFile target,
+        TransferWatch watch)
     {
-        using var reader = ObjectReader.Open(service.Reactor, service.Devices, entry.Id);
-        Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(
-            service, reader, entry.Id);
-        if (!manifest.IsOk)
+        Result<ObjectSource> opened = await ObjectLocator.OpenAsync(service, entry);
+        if (!opened.IsOk)
         {
-            return manifest.Fault;
+            return opened.Fault;
         }
 
-        Result possible = CheckPossible(service, manifest.Value, reader);
+        Manifest manifest = opened.Value.Manifest;
+        Result<MasterKey> key = service.Keys.Find(manifest.KeyId);
+        Result possible = key.IsOk ? CheckSlabs(service, manifest) : key.Fault;
         if (!possible.IsOk)
         {
             return possible.Fault;
         }
 
-        Result<MasterKey> key = service.Keys.Find(manifest.Value.KeyId);
-        if (!key.IsOk)
-        {
-            return key.Fault;
-        }
-
         using StripeSlots slots = StripeSlots.Rent(
-            service, manifest.Value.Geometry, key.Value, entry.Id);
+            service, manifest.Geometry, key.Value!, entry.Id);
         var transfer = new GetTransfer(
-            service, manifest.Value, reader, target, watch, slots);
+            service, entry, manifest, opened.Value.Reader, range, target, watch, slots);
+        await transfer.OpenPositionsAsync();
         Result moved = await transfer.MoveStripesAsync();
         await transfer.DrainAsync();
-        return moved.IsOk ? transfer.Describe() : moved.Fault;
-    }
-
-    /// <summary>
-    /// Finds out before the first byte whether the object can be restored here at all.
-    /// </summary>
-    private static Result CheckPossible(
-        StorageService service, Manifest manifest, ObjectReader reader)
-    {
-        int needed = manifest.Geometry.Redundancy.DataShards;
-        int total = manifest.Geometry.Redundancy.TotalShards;
-        int available = ObjectLocator.ShardsAvailable(manifest, reader);
-        if (available < needed)
+        if (transfer._badPositions != 0)
         {
-            return new Fault(
-                FaultCode.Unavailable,
-                $"object \"{manifest.Name}\" needs {needed} of {total} shards, has {available}",
-                "bring the missing devices back; pangea stat shows which");
+            service.Heal.Report(entry.Id, transfer._badPositions);
         }
 
-        return StripeSlot.SlabBytesFor(manifest.Geometry) <= service.SlabBytes
+        return moved.IsOk
+            ? new GetOutcome(
+                Convert.ToHexStringLower(manifest.ContentHash.AsSpan()), manifest.Stripes.Count,
+                transfer._stripesRepaired, transfer._shardsLost)
+            : moved.Fault;
+    }
+
+    private static Result CheckSlabs(StorageService service, Manifest manifest) =>
+        StripeSlot.SlabBytesFor(manifest.Geometry) <= service.Slabs.StripeSlabBytes
             ? Result.Ok
             : new Fault(
                 FaultCode.Unsupported,
                 $"object \"{manifest.Name}\" has stripes of {manifest.Geometry.StripeBytes} "
                     + $"bytes in {manifest.Geometry.Redundancy}, too large for the buffers",
                 "set storage.stripeBytes at least that high and restart the appliance");
+
+    /// <summary>
+    /// Reads the commit entries of the other positions: where their frames are. As many at once as
+    /// there are slabs to read through.
+    /// </summary>
+    private async ValueTask OpenPositionsAsync()
+    {
+        var opening = new ValueTask<Result<CommitRecord>>[_slots.Count];
+        for (int first = 0; first < _reader.Positions; first += opening.Length)
+        {
+            int count = Math.Min(opening.Length, _reader.Positions - first);
+            for (int i = 0; i < count; i++)
+            {
+                opening[i] = _reader.OpenAsync(first + i, _slots[i].Lease, _service.Pool);
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                _ = await opening[i]; // One that cannot be read is missing from now on.
+            }
+        }
     }
 
     private async ValueTask<Result> MoveStripesAsync()
     {
-        int stripes = _manifest.Stripes.Count;
-        StartRestoring(stripes);
-        for (int stripe = 0; stripe < stripes; stripe++)
+        int stripeBytes = _manifest.Geometry.StripeBytes;
+        long first = _range.Offset / stripeBytes;
+        long end = (_range.End + stripeBytes - 1) / stripeBytes;
+        _nextStripe = first;
+        StartRestoring(Math.Min(end, first + _slots.Count));
+        for (long stripe = first; stripe < end; stripe++)
         {
             StripeSlot slot = _slots[stripe];
             ValueTask<Result> restoring = _restoring[stripe % _slots.Count];
@@ -119,8 +135,11 @@ internal sealed class GetTransfer
                 return restored;
             }
 
+            long stripeStart = stripe * stripeBytes;
+            int from = (int)Math.Max(0, _range.Offset - stripeStart);
+            int to = (int)Math.Min(slot.Job.Stripe.PlainBytes, _range.End - stripeStart);
             SysResult written = await _target.WriteFullyAsync(
-                slot.PlainSlice(0, slot.Job.Stripe.PlainBytes), _watch, _manifest.Bytes);
+                slot.PlainSlice(from, to - from), _watch, _range.Bytes);
             if (_watch.Token.IsCancellationRequested)
             {
                 return _watch.Ending;
@@ -128,29 +147,23 @@ internal sealed class GetTransfer
 
             if (!written.IsOk)
             {
-                return WriteFault(written.Errno);
+                return CallerFile.WriteFault(written.Errno);
             }
 
-            StartRestoring(stripes, upTo: stripe + 1 + _slots.Count);
+            StartRestoring(Math.Min(end, stripe + 1 + _slots.Count));
         }
 
-        _target.AdvancePosition();
         return Result.Ok;
     }
 
-    private static Fault WriteFault(Errno errno) => errno == Errno.ENOSPC || errno == Errno.EDQUOT
-        ? errno.ToFault("write to the caller's file", "give its file system more room")
-        : errno.ToFault("write to the caller's descriptor") with { Code = FaultCode.BadDescriptor };
-
-    private void StartRestoring(int stripes, int upTo = StripeSlots.PerTransfer)
+    private void StartRestoring(long end)
     {
-        for (; _started < Math.Min(stripes, upTo); _started++)
+        for (; _nextStripe < end; _nextStripe++)
         {
-            StripeInfo info = _manifest.Stripe(_started);
-            long offset = _nextOffset;
-            _nextOffset += ShardFile.RecordBytes(info.ShardBytes);
-            Array.Clear(_slots[_started].Shards);
-            _restoring[_started % _slots.Count] = RestoreAsync(_slots[_started], info, offset);
+            StripeInfo info = _manifest.Stripe((int)_nextStripe);
+            StripeSlot slot = _slots[_nextStripe];
+            Array.Clear(slot.Shards);
+            _restoring[_nextStripe % _slots.Count] = RestoreAsync(slot, info);
         }
     }
 
@@ -158,13 +171,13 @@ internal sealed class GetTransfer
     /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of
     /// them is forged so that only the authentication notices, all others are read too.
     /// </summary>
-    private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info, long offset)
+    private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info)
     {
-        await LoadAsync(slot, info, offset, additional: false);
+        await LoadAsync(slot, info, additional: false);
         Result restored = await slot.Job.OpenAsync(_service.Threads, info);
         if (restored.Fault is { Code: FaultCode.Unavailable or FaultCode.Corrupt })
         {
-            await LoadAsync(slot, info, offset, additional: true);
+            await LoadAsync(slot, info, additional: true);
             restored = await slot.Job.OpenAsync(_service.Threads, info);
         }
 
@@ -177,8 +190,7 @@ internal sealed class GetTransfer
     /// with
     /// <paramref name="additional"/> all that were not tried yet.
     /// </summary>
-    private async ValueTask LoadAsync(
-        StripeSlot slot, StripeInfo info, long offset, bool additional)
+    private async ValueTask LoadAsync(StripeSlot slot, StripeInfo info, bool additional)
     {
         int needed = _manifest.Geometry.Redundancy.DataShards;
         StripeImage image = slot.Image(info.ShardBytes);
@@ -186,11 +198,11 @@ internal sealed class GetTransfer
         int count = 0;
         for (int shard = 0; shard < slot.Shards.Length && (additional || count < needed); shard++)
         {
-            DeviceId device = DeviceOf(info, shard);
-            if (slot.Shards[shard] == ShardState.Missing && _reader.Has(device))
+            int position = PositionOf(info, shard);
+            if (slot.Shards[shard] == ShardState.Missing && _reader.Has(position))
             {
-                slot.Operations[shard] = _reader.ReadShardAsync(
-                    device, offset, image.Header(shard), image.Payload(shard));
+                slot.Reads[shard] = _reader.ReadShardAsync(
+                    position, (long)info.StripeIndex, image.Header(shard), image.Payload(shard));
                 started |= UInt128.One << shard;
                 count++;
             }
@@ -200,8 +212,9 @@ internal sealed class GetTransfer
         {
             if ((started & (UInt128.One << shard)) != 0)
             {
-                SysResult read = await slot.Operations[shard];
+                SysResult read = await slot.Reads[shard];
                 slot.Shards[shard] = read.IsOk ? ShardState.Read : ShardState.Missing;
+                _badPositions |= read.IsOk ? 0 : 1UL << PositionOf(info, shard);
             }
         }
     }
@@ -214,9 +227,11 @@ internal sealed class GetTransfer
         {
             bool usable = slot.Shards[shard] is ShardState.Ok or ShardState.Read;
             bool damaged = !usable && slot.Shards[shard] != ShardState.Missing;
-            if (damaged || (!usable && !_reader.Has(DeviceOf(info, shard))))
+            int position = PositionOf(info, shard);
+            if (damaged || (!usable && !_reader.Has(position)))
             {
                 _shardsLost++;
+                _badPositions |= 1UL << position;
             }
 
             repaired |= shard < dataShards && !usable;
@@ -225,8 +240,8 @@ internal sealed class GetTransfer
         _stripesRepaired += repaired ? 1 : 0;
     }
 
-    private DeviceId DeviceOf(in StripeInfo info, int shard) =>
-        _placement[_placement.PositionOf((long)info.StripeIndex, shard)];
+    private int PositionOf(in StripeInfo info, int shard) =>
+        Placement.PositionOf((long)info.StripeIndex, shard, _reader.Positions);
 
     private async ValueTask DrainAsync()
     {
@@ -237,15 +252,4 @@ internal sealed class GetTransfer
             await load; // Its outcome no longer matters.
         }
     }
-
-    private ObjectGetResult Describe() => new()
-    {
-        Name = _manifest.Name.Text,
-        Id = _manifest.ObjectId.ToString(),
-        Bytes = _manifest.Bytes,
-        Sha256 = Convert.ToHexStringLower(_manifest.ContentHash.AsSpan()),
-        Stripes = _manifest.Stripes.Count,
-        StripesRepaired = _stripesRepaired,
-        ShardsLost = _shardsLost,
-    };
 }

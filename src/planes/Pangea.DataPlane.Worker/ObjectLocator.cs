@@ -1,91 +1,66 @@
-using System.Numerics;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Memory;
 using Pangea.DataPlane.Storage;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
 namespace Pangea.DataPlane.Worker;
 
+/// <summary>An object that was opened for reading.</summary>
+/// <param name="Manifest">Authenticated.</param>
+/// <param name="Reader">Knows where its commit entries are.</param>
+internal readonly record struct ObjectSource(Manifest Manifest, ObjectReader Reader);
+
 /// <summary>
-/// Where manifests and devices meet: reads an object's manifest from whichever device has a good
-/// one.
+/// Where manifests and devices meet: finds an object's manifest on whichever device has a good one.
 /// </summary>
 internal static class ObjectLocator
 {
-    public static Placement PlacementOf(Manifest manifest)
-    {
-        Span<DeviceId> devices = stackalloc DeviceId[manifest.Devices.Length];
-        for (int i = 0; i < devices.Length; i++)
-        {
-            devices[i] = new DeviceId(new ObjectId(manifest.Devices[i]));
-        }
-
-        return new Placement(devices);
-    }
-
-    /// <summary>Length of the object's file on each device that holds it.</summary>
-    public static long FileBytes(Manifest manifest)
-    {
-        long bytes = ShardFile.BlockBytes
-            + ShardFile.RoundUpToBlock(ManifestCodec.EncodedBytes(manifest));
-        for (int stripe = 0; stripe < manifest.Stripes.Count; stripe++)
-        {
-            bytes += ShardFile.RecordBytes(manifest.Stripe(stripe).ShardBytes);
-        }
-
-        return bytes;
-    }
-
-    /// <summary>Positions whose device is here and holds the object's file.</summary>
-    public static int ShardsAvailable(Manifest manifest, ObjectReader reader)
-    {
-        int available = 0;
-        foreach (UInt128 device in manifest.Devices)
-        {
-            available += reader.Has(new DeviceId(new ObjectId(device))) ? 1 : 0;
-        }
-
-        return available;
-    }
-
     /// <summary>
-    /// The object's manifest, authenticated. All devices hold the same one, so the first genuine
-    /// one is the answer; a damaged one is passed over.
+    /// Opens an object: Unavailable where too few of its devices are here, and what is wrong with
+    /// the last entry where none could be read. All devices hold the same manifest, so the first
+    /// genuine one is the answer.
     /// </summary>
-    public static async ValueTask<Result<Manifest>> ReadManifestAsync(
-        StorageService service, ObjectReader reader, ObjectId id)
+    public static async ValueTask<Result<ObjectSource>> OpenAsync(
+        StorageService service, ObjectEntry entry)
     {
-        bool rented = service.Pool.TryRent(out BufferLease lease);
-        Invariant.Check(rented, "the pool has one slab for each manifest reader");
-        try
-        {
-            Fault? fault = null;
-            for (ulong left = reader.DeviceMask; left != 0; left &= left - 1)
-            {
-                int device = BitOperations.TrailingZeroCount(left);
-                Result<byte[]> encoded = await reader.ReadManifestAsync(
-                    device, service.Pool, lease);
-                Result<Manifest> manifest = encoded.IsOk
-                    ? ManifestCodec.Decode(encoded.Value, service.Keys)
-                    : encoded.Fault;
-                if (manifest.IsOk && manifest.Value.ObjectId == id)
-                {
-                    return manifest;
-                }
+        PositionSource[] sources = service.Ordinals.SourcesOf(entry);
+        Result possible = ObjectGet.CheckPossible(entry, sources);
+        return possible.IsOk ? await OpenAnyAsync(service, entry, sources) : possible.Fault;
+    }
 
-                fault ??= manifest.Fault ?? new Fault(
-                    FaultCode.Corrupt,
-                    $"device {device} holds another object's manifest under {id}");
+    /// <summary>As <see cref="OpenAsync"/>, also where too few devices are here.</summary>
+    public static async ValueTask<Result<ObjectSource>> OpenAnyAsync(
+        StorageService service, ObjectEntry entry, PositionSource[] sources)
+    {
+        bool entered = await service.EntryReaders.EnterAsync();
+        Invariant.Check(entered);
+        BufferLease lease = service.RentEntrySlab();
+        Manifest? manifest = null;
+        var reader = new ObjectReader(sources, stripe => manifest!.Stripe((int)stripe).ShardBytes);
+        Fault? fault = null;
+        for (int position = 0; position < sources.Length && manifest is null; position++)
+        {
+            if (!reader.Has(position))
+            {
+                continue;
             }
 
-            return fault ?? new Fault(
+            Result<CommitRecord> record = await reader.OpenAsync(position, lease, service.Pool);
+            Result<Manifest> decoded = record.IsOk
+                ? ManifestCodec.Decode(record.Value.Manifest, service.Keys)
+                : record.Fault;
+            fault ??= decoded.Fault;
+            manifest = decoded.IsOk && decoded.Value.ObjectId == entry.Id ? decoded.Value : null;
+        }
+
+        service.Pool.Return(lease);
+        service.EntryReaders.Leave();
+        return manifest is not null
+            ? new ObjectSource(manifest, reader)
+            : fault ?? new Fault(
                 FaultCode.Unavailable,
-                $"no device holds object {id} any more",
-                "bring the missing devices back; pangea status shows them");
-        }
-        finally
-        {
-            service.Pool.Return(lease);
-        }
+                $"no device holds object \"{entry.Name}\" any more",
+                "bring the missing devices back; pangea device list shows them");
     }
 }

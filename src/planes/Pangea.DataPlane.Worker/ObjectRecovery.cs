@@ -1,58 +1,86 @@
-using System.Numerics;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Storage;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
 namespace Pangea.DataPlane.Worker;
 
+/// <summary>What a recovery did.</summary>
+/// <param name="Remarks">For the log: what was mended, what could not be used.</param>
+/// <param name="Entries">Entries of the logs that were read.</param>
+internal sealed record RecoveryReport(IReadOnlyList<string> Remarks, long Entries);
+
 /// <summary>
-/// Brings the catalog up from the devices when a worker starts, and finishes what a crash
-/// interrupted:
+/// Brings the catalog up to the ends of the logs when a worker starts, from where the last
+/// checkpoint left it or from their beginning. The rules are in docs/storage.md; in short:
 /// <list type="number">
-/// <item>what some device has published is published on the others that have it ready; what none
-/// has published was never acknowledged and goes;</item>
-/// <item>of several versions of a name the newest restorable one counts; an older one goes once
-/// that is whole;</item>
-/// <item>what a tombstone names goes; a tombstone goes when every device is here.</item>
+/// <item>a version of which k shards are here is visible, unless its put said that it failed;</item>
+/// <item>of several versions of a name the newest such one counts, and an older one is garbage only
+/// once that is on a quorum;</item>
+/// <item>what a tombstone names goes, on devices that were away as well;</item>
+/// <item>a version of which too little is here is passed over, and given up only where every
+/// device that could have more of it is here and readable.</item>
 /// </list>
-/// Nothing is ever deleted on the ground that too little of it was found.
 /// </summary>
 internal sealed class ObjectRecovery
 {
-    /// <summary>Manifests read at once: enough to keep twelve disks seeking.</summary>
-    private const int ReadersMax = 16;
-
     /// <summary>
     /// Remarks that are worth a line each; a worker's first answer must fit one line.
     /// </summary>
     private const int RemarksMax = 50;
 
     private readonly StorageService _service;
-    private readonly Dictionary<ObjectId, ulong> _found = [];
-    private readonly Dictionary<string, List<Version>> _versions = new(StringComparer.Ordinal);
+    private readonly Dictionary<ObjectId, FoundObject> _found = [];
+    private readonly HashSet<ObjectId> _void = [];
+    private readonly HashSet<ObjectId> _unusable = [];
+    private readonly Dictionary<ObjectId, long> _touched = [];
     private readonly List<string> _remarks = [];
+    private readonly VersionChoice _choice;
     private int _remarksLeftOut;
-    private bool _complete = true;
+    private long _entries;
+    private bool _damaged;
 
-    private ObjectRecovery(StorageService service) => _service = service;
+    private ObjectRecovery(StorageService service)
+    {
+        _service = service;
+        _choice = new VersionChoice(service, Remark);
+    }
 
-    /// <returns>Remarks for the log: what was mended, what could not be used.</returns>
-    public static async ValueTask<IReadOnlyList<string>> RunAsync(StorageService service)
+    private ObjectCatalog Catalog => _service.Catalog;
+
+    /// <summary>
+    /// Reads the logs of all devices that are here; afterwards they take appends. A damaged catalog
+    /// is thrown away first and made anew.
+    /// </summary>
+    public static async ValueTask<Result<RecoveryReport>> RunAsync(StorageService service)
     {
         var recovery = new ObjectRecovery(service);
-        recovery.FindObjects();
-        recovery.FinishPublishing();
-        recovery.CollectTombstones();
-        await recovery.ReadManifestsAsync();
-        recovery.FillCatalog();
-        await recovery.ForgetTombstonesAsync();
+        if (service.Catalog.NeedsRebuild is { } damage)
+        {
+            recovery.Remark($"the catalog is made anew: {damage.Message}");
+            Result cleared = service.Catalog.Clear();
+            if (!cleared.IsOk)
+            {
+                return cleared.Fault;
+            }
+        }
+
+        service.Versions.PassedOver.Load();
+        await recovery.ReplayAsync();
+        await recovery.DecideAsync();
+        Result durable = await recovery.CheckpointAsync();
+        if (!durable.IsOk)
+        {
+            recovery.Remark($"no checkpoint could be made: {durable.Fault.Message}");
+        }
+
         if (recovery._remarksLeftOut > 0)
         {
             recovery._remarks.Add($"and {recovery._remarksLeftOut} remarks more");
         }
 
-        return recovery._remarks;
+        return new RecoveryReport(recovery._remarks, recovery._entries);
     }
 
     private void Remark(string text)
@@ -67,167 +95,275 @@ internal sealed class ObjectRecovery
         }
     }
 
-    private void FindObjects()
-    {
-        foreach (StorageDevice device in _service.Devices.All)
-        {
-            Result<List<ObjectId>> objects = device.ListObjects();
-            if (!objects.IsOk)
-            {
-                device.Report(objects.Fault);
-                _complete = false;
-                Remark($"device {device.Index}: {objects.Fault.Message}");
-                continue;
-            }
-
-            foreach (ObjectId id in objects.Value)
-            {
-                _found[id] = _found.GetValueOrDefault(id) | (1UL << device.Index);
-            }
-        }
-    }
-
-    private void FinishPublishing()
-    {
-        foreach (StorageDevice device in _service.Devices.All)
-        {
-            Result<List<ObjectId>> finished = device.FinishRenames(id => _found.ContainsKey(id));
-            if (!finished.IsOk)
-            {
-                Remark($"device {device.Index}: {finished.Fault.Message}");
-                continue;
-            }
-
-            foreach (ObjectId id in finished.Value)
-            {
-                _found[id] |= 1UL << device.Index;
-            }
-
-            if (finished.Value.Count > 0)
-            {
-                Remark($"device {device.Index}: finished {finished.Value.Count} interrupted puts");
-            }
-        }
-    }
-
-    private void CollectTombstones()
-    {
-        foreach (StorageDevice device in _service.Devices.All)
-        {
-            List<Tombstone> tombstones = device.ListTombstones(out bool complete);
-            tombstones.ForEach(_service.NoteRemoved);
-            _complete &= complete;
-        }
-    }
-
-    private async ValueTask ReadManifestsAsync()
-    {
-        var objects = new Queue<ObjectId>(_found.Keys);
-        var readers = new Task[Math.Min(ReadersMax, StorageService.SlabsNeeded)];
-        for (int i = 0; i < readers.Length; i++)
-        {
-            readers[i] = ReadAsync(objects);
-        }
-
-        await Task.WhenAll(readers);
-    }
-
     /// <summary>
-    /// One of several readers that take objects from a common list; all on the loop's thread.
+    /// All logs side by side: the commits of one object then come close to each other, and little
+    /// has to be remembered.
     /// </summary>
-    private async Task ReadAsync(Queue<ObjectId> objects)
+    private async ValueTask ReplayAsync()
     {
-        while (objects.TryDequeue(out ObjectId id))
+        var replays = new List<Task>();
+        foreach (StorageDevice device in _service.Devices.All)
         {
-            using var reader = ObjectReader.Open(_service.Reactor, _service.Devices, id);
-            Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(_service, reader, id);
-            if (!manifest.IsOk)
+            if (device.Log is not null && device.Id != default)
             {
-                _complete = false;
-                Remark($"object {id} is not usable and was left alone: {manifest.Fault.Message}");
-                continue;
+                _service.Checkpoints.RestoreLiveBytes(device);
+                replays.Add(ReplayAsync(device));
             }
-
-            Note(manifest.Value, _found[id], ObjectLocator.ShardsAvailable(manifest.Value, reader));
         }
+
+        Task all = Task.WhenAll(replays);
+        while (!all.IsCompleted)
+        {
+            await Task.WhenAny(all, _service.Reactor.DelayAsync(
+                TimeSpan.FromMilliseconds(20)).AsTask());
+            if (Catalog.WantsCheckpoint)
+            {
+                // Bounds memory while much is read; the marks stay, so a crash reads it again.
+                _ = await Catalog.CheckpointAsync(Catalog.Marks);
+            }
+        }
+
+        await all;
     }
 
-    private void Note(Manifest manifest, ulong mask, int shardsAvailable)
+    private async Task ReplayAsync(StorageDevice device)
     {
-        long createdMs = manifest.Created.ToUnixTimeMilliseconds();
-        if (createdMs <= _service.RemovedMs(manifest.Name.Text))
+        byte ordinal = _service.Ordinals.Of(device);
+        LogMark mark = Catalog.Marks.FirstOrDefault(each => each.Ordinal == ordinal);
+        Result<ReplayReport> report = await device.Log!.ReplayAsync(
+            new LogPosition(mark.Segment, mark.Offset),
+            (in LogEntryView entry) => Visit(device, entry));
+        if (!report.IsOk)
         {
-            _service.Devices.RemoveObject(manifest.ObjectId);
-            Remark($"object \"{manifest.Name}\" {manifest.ObjectId} was removed earlier");
+            _damaged = true;
+            device.Report(report.Fault);
+            Remark($"device {device.Index}: {report.Fault.Message}");
             return;
         }
 
-        Redundancy redundancy = manifest.Geometry.Redundancy;
-        var entry = new ObjectEntry(
-            manifest.Name, manifest.ObjectId, createdMs, manifest.Bytes,
-            ObjectLocator.FileBytes(manifest) * BitOperations.PopCount(mask),
-            redundancy.DataShards, mask);
-        if (!_versions.TryGetValue(manifest.Name.Text, out List<Version>? versions))
+        _entries += report.Value.Entries;
+        if (!report.Value.IsComplete)
         {
-            _versions.Add(manifest.Name.Text, versions = new List<Version>(1));
-        }
-
-        versions.Add(new Version(
-            entry,
-            shardsAvailable >= redundancy.DataShards,
-            shardsAvailable >= redundancy.CommitQuorum));
-    }
-
-    /// <summary>
-    /// Of several versions of a name the newest that can be restored counts, or the newest where
-    /// none can. A newer one of which too little is here was either never acknowledged or its
-    /// devices are away: it stays until they are back or its name is written again.
-    /// </summary>
-    private void FillCatalog()
-    {
-        foreach (List<Version> versions in _versions.Values)
-        {
-            versions.Sort((left, right) => right.Entry.CreatedMs.CompareTo(left.Entry.CreatedMs));
-            int chosen = Math.Max(0, versions.FindIndex(version => version.IsRestorable));
-            ObjectEntry entry = versions[chosen].Entry;
-            _service.Catalog.Set(entry);
-            for (int i = 0; i < versions.Count; i++)
-            {
-                if (i > chosen && versions[chosen].IsWhole)
-                {
-                    _service.Devices.RemoveObject(versions[i].Entry.Id);
-                    Remark($"object \"{entry.Name}\": {versions[i].Entry.Id} was replaced earlier");
-                }
-                else if (i != chosen)
-                {
-                    _service.PassOver(versions[i].Entry);
-                    Remark($"object \"{entry.Name}\": {versions[i].Entry.Id} was passed over");
-                }
-            }
+            _damaged = true;
+            Remark($"device {device.Index}: parts of its log cannot be read");
         }
     }
 
-    private async ValueTask ForgetTombstonesAsync()
+    private void Visit(StorageDevice device, in LogEntryView entry)
     {
-        // A device that is away, or an object that could not be read, may be a version that only
-        // its tombstone tells from a live one.
-        if (!_complete || !await _service.Devices.SyncAllAsync(_service.Reactor))
+        device.Log!.Claim(entry.Address);
+        switch (entry.Kind)
         {
+            case LogEntryKind.Commit:
+                VisitCommit(device, entry);
+                break;
+            case LogEntryKind.Tombstone:
+                VisitTombstone(device, entry);
+                break;
+            case LogEntryKind.Void:
+                VisitVoid(entry.Id);
+                break;
+            case LogEntryKind.Touch:
+                VisitTouch(entry.Id, entry.TimeMs);
+                break;
+            default:
+                break; // Of a later release; it says nothing that we could break.
+        }
+    }
+
+    private void VisitCommit(StorageDevice device, in LogEntryView entry)
+    {
+        ObjectId id = entry.Id;
+        if (_void.Contains(id) || _unusable.Contains(id))
+        {
+            device.Log!.Release(entry.Address);
             return;
         }
 
-        foreach (StorageDevice device in _service.Devices.All)
+        ShardLocation location = _service.Ordinals.LocationOf(device, entry.Address);
+        if (!_found.TryGetValue(id, out FoundObject? found))
         {
-            foreach (Tombstone tombstone in device.ListTombstones(out _))
+            if (Catalog.Find(id) is { } visible)
             {
-                device.RemoveTombstone(tombstone.FileName);
-                _service.ForgetTombstone(tombstone.Name, tombstone.RemovedMs);
+                ClaimFrames(device, entry, null);
+                ObjectEntry moved = VersionChoice.WithLocation(
+                    _service, visible, entry.Position, location);
+                if (moved != visible)
+                {
+                    Catalog.Set(moved);
+                }
+
+                return;
             }
+
+            found = Begin(entry);
+            if (found is null)
+            {
+                return;
+            }
+        }
+
+        long frameBytes = ClaimFrames(device, entry, found.Manifest);
+        found.Add(entry, location, frameBytes);
+        if (found.IsComplete)
+        {
+            _found.Remove(id);
+            Settle(found);
         }
     }
 
-    /// <param name="Entry">The version.</param>
-    /// <param name="IsRestorable">At least k of its devices are here.</param>
-    /// <param name="IsWhole">At least the quorum of its devices is here.</param>
-    private sealed record Version(ObjectEntry Entry, bool IsRestorable, bool IsWhole);
+    /// <summary>The first commit of an object that was met: it must be genuine.</summary>
+    private FoundObject? Begin(in LogEntryView entry)
+    {
+        Result<Manifest> manifest = ManifestCodec.Decode(entry.Manifest, _service.Keys);
+        if (!manifest.IsOk || manifest.Value.ObjectId != entry.Id)
+        {
+            // Another device may have a good one; without the key none is.
+            if (manifest.Fault?.Code == FaultCode.Denied)
+            {
+                _unusable.Add(entry.Id);
+            }
+
+            Remark($"object {entry.Id} is not usable and was left alone: "
+                + (manifest.Fault?.Message ?? "its manifest is another object's"));
+            return null;
+        }
+
+        ulong expected = 0;
+        for (int position = 0; position < manifest.Value.Devices.Length; position++)
+        {
+            var id = new DeviceId(new ObjectId(manifest.Value.Devices[position]));
+            expected |= _service.Devices.Find(id)?.Log is null ? 0 : 1UL << position;
+        }
+
+        var found = new FoundObject(manifest.Value, expected);
+        if (_service.Versions.PassedOver.Find(found.Manifest.Name, entry.Id) is { } known)
+        {
+            found.AddKnown(known);
+        }
+
+        _found.Add(entry.Id, found);
+        return found;
+    }
+
+    /// <summary>The frames that a commit names are needed.</summary>
+    /// <returns>Their bytes.</returns>
+    private static long ClaimFrames(
+        StorageDevice device, in LogEntryView entry, Manifest? manifest)
+    {
+        if (entry.ExtentCount == 0)
+        {
+            return 0;
+        }
+
+        if (manifest is null)
+        {
+            Result<Manifest> read = ManifestCodec.DecodeUnauthenticated(entry.Manifest);
+            if (!read.IsOk)
+            {
+                return 0;
+            }
+
+            manifest = read.Value;
+        }
+
+        long bytes = 0;
+        for (int i = 0; i < entry.ExtentCount; i++)
+        {
+            Extent extent = entry.ExtentAt(i);
+            uint frames = GarbageQueue.FrameBytesOf(manifest, extent);
+            device.Log!.Claim(new LogAddress(extent.Segment, extent.Offset, frames));
+            bytes += frames;
+        }
+
+        return bytes;
+    }
+
+    private void VisitTombstone(StorageDevice device, in LogEntryView entry)
+    {
+        Result<ObjectName> name = ObjectName.Parse(entry.NameText);
+        if (name.IsOk)
+        {
+            byte ordinal = _service.Ordinals.Of(device);
+            _service.Versions.Forget(
+                name.Value, entry.TimeMs, ordinal < 64 ? 1UL << ordinal : 0);
+        }
+    }
+
+    private void VisitVoid(ObjectId id)
+    {
+        // What became visible by an earlier recovery, before this device was back, stays.
+        if (Catalog.Find(id) is null && _void.Add(id) && _found.Remove(id, out FoundObject? found))
+        {
+            _service.Garbage.Add(found.ToEntry());
+        }
+    }
+
+    private void VisitTouch(ObjectId id, long expiresMs)
+    {
+        if (Catalog.Find(id) is { } entry)
+        {
+            Touch(entry, expiresMs);
+        }
+        else
+        {
+            _touched[id] = Math.Max(_touched.GetValueOrDefault(id), expiresMs);
+        }
+    }
+
+    private void Touch(ObjectEntry entry, long expiresMs)
+    {
+        if (entry.ExpiresMs != 0 && entry.ExpiresMs < expiresMs)
+        {
+            Catalog.Set(entry with { ExpiresMs = expiresMs });
+        }
+    }
+
+    /// <summary>All of a version that can be found was found.</summary>
+    private void Settle(FoundObject found)
+    {
+        ObjectEntry entry = found.ToEntry();
+        if (_touched.TryGetValue(entry.Id, out long expiresMs))
+        {
+            entry = entry with { ExpiresMs = Math.Max(entry.ExpiresMs, expiresMs) };
+        }
+
+        _choice.Decide(
+            entry, mayHaveMore: _damaged || found.PositionsPossible >= entry.DataShards);
+    }
+
+    /// <summary>
+    /// What was not found whole is decided now that all logs were read, and what was passed over
+    /// earlier is looked at again: its devices may be back.
+    /// </summary>
+    private async ValueTask DecideAsync()
+    {
+        foreach (FoundObject found in _found.Values)
+        {
+            Settle(found);
+        }
+
+        _found.Clear();
+        foreach (ObjectEntry entry in _service.Versions.PassedOver.All)
+        {
+            _choice.Decide(entry, mayHaveMore: true);
+        }
+
+        foreach ((ObjectId id, long expiresMs) in _touched)
+        {
+            if (Catalog.Find(id) is { } entry)
+            {
+                Touch(entry, expiresMs);
+            }
+        }
+
+        await _choice.WriteVoidsAsync();
+    }
+
+    /// <summary>
+    /// What was decided is durable before it is shown: a later start, with other devices, must not
+    /// decide otherwise.
+    /// </summary>
+    private async ValueTask<Result> CheckpointAsync() =>
+        _choice.HasDecided ? await _service.Checkpoints.RunOnceAsync() : Result.Ok;
 }

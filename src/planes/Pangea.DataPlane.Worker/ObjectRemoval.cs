@@ -1,98 +1,105 @@
-using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Storage;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// Removes a name. A tombstone is made durable first, so that a device that is away now cannot
-/// bring the object back; then the files go; and where every device took part, the tombstone goes
-/// too.
+/// Removes a name. A tombstone is made durable on every device that is here, so that one that is
+/// away now cannot bring the object back; then the object leaves the catalog and its shards are
+/// garbage.
 /// </summary>
 internal static class ObjectRemoval
 {
-    public static async ValueTask<Result<ObjectEntry>> RunAsync(
-        StorageService service, ObjectName name)
+    public static ValueTask<Result<ObjectEntry>> RunAsync(
+        StorageService service, ObjectName name) =>
+        service.Versions.Find(name) is { } entry
+            ? BuryAsync(service, entry)
+            : ValueTask.FromResult<Result<ObjectEntry>>(ObjectVersions.NameUnknown(name));
+
+    /// <summary>Removes this version and all before it.</summary>
+    public static async ValueTask<Result<ObjectEntry>> BuryAsync(
+        StorageService service, ObjectEntry entry)
     {
-        if (service.Catalog.Find(name) is not { } entry)
+        using NameClaim claim = service.Versions.Claim(entry.Name);
+        long epoch = service.Commits.Enter();
+        (Result enough, ulong mask) = await AppendAsync(service, entry, claim.CreatedMs);
+        if (enough.IsOk)
         {
-            return service.NameUnknown(name);
+            service.Versions.Forget(entry.Name, claim.CreatedMs, mask);
+        }
+        else if (mask != 0)
+        {
+            // Some devices will say that it is removed; later versions must be later than that.
+            service.Catalog.NoteRemoved(entry.Name.Text, claim.CreatedMs, mask);
         }
 
-        var tombstone = new Tombstone(name.Text, 0);
-        using (NameClaim claim = service.Claim(name))
-        {
-            tombstone = tombstone with { RemovedMs = claim.CreatedMs };
-            Result buried = await BuryAsync(service, tombstone, entry);
-            if (!buried.IsOk)
-            {
-                return buried.Fault;
-            }
-
-            service.Forget(name, tombstone.RemovedMs);
-        }
-
-        await ForgetTombstoneAsync(service, tombstone);
-        return entry;
+        service.Commits.Leave(epoch);
+        return enough.IsOk ? entry : enough.Fault;
     }
 
     /// <summary>
-    /// Writes the tombstone to every device; enough are needed that any k devices which still hold
-    /// the object include one that knows of its removal.
+    /// Enough devices are needed that any k devices which still hold the object include one that
+    /// knows of its removal.
     /// </summary>
-    private static async ValueTask<Result> BuryAsync(
-        StorageService service, Tombstone tombstone, ObjectEntry entry)
+    private static async ValueTask<(Result Enough, ulong Mask)> AppendAsync(
+        StorageService service, ObjectEntry entry, long removedMs)
     {
         IReadOnlyList<StorageDevice> devices = service.Devices.All;
-        var writes = new ValueTask<Result>[devices.Count];
-        for (int i = 0; i < writes.Length; i++)
+        var appends = new ValueTask<Result<LogAddress>>?[devices.Count];
+        for (int i = 0; i < appends.Length; i++)
         {
-            writes[i] = devices[i].WriteTombstoneAsync(tombstone, service.Reactor);
+            appends[i] = devices[i].Log?.AppendTombstoneAsync(entry.Name.Text, removedMs);
         }
 
-        int holders = 0;
         int written = 0;
+        ulong mask = 0;
         Fault? fault = null;
-        for (int i = 0; i < writes.Length; i++)
+        for (int i = 0; i < appends.Length; i++)
         {
-            Result result = await writes[i];
-            bool holds = (entry.DeviceMask & (1UL << i)) != 0;
-            holders += holds ? 1 : 0;
-            written += holds && result.IsOk ? 1 : 0;
-            fault ??= devices[i].IsOpen ? result.Fault : null;
-        }
-
-        int needed = Math.Max(1, holders - entry.DataShards + 1);
-        if (written >= needed)
-        {
-            return Result.Ok;
-        }
-
-        foreach (StorageDevice device in devices)
-        {
-            device.RemoveTombstone(tombstone.FileName);
-        }
-
-        return new Fault(
-            fault?.Code == FaultCode.NoSpace ? FaultCode.NoSpace : FaultCode.Unavailable,
-            $"the removal of \"{tombstone.Name}\" could be noted on {written} devices only, "
-                + $"{needed} are needed"
-                + (fault is null ? string.Empty : $"; {fault.Message}"),
-            fault?.Code == FaultCode.NoSpace
-                ? "give the devices' file systems a little room"
-                : "bring the missing devices back and restart; pangea status shows them");
-    }
-
-    private static async ValueTask ForgetTombstoneAsync(StorageService service, Tombstone tombstone)
-    {
-        if (await service.Devices.SyncAllAsync(service.Reactor))
-        {
-            foreach (StorageDevice device in service.Devices.All)
+            if (appends[i] is not { } append)
             {
-                device.RemoveTombstone(tombstone.FileName);
+                continue;
             }
 
-            service.ForgetTombstone(tombstone.Name, tombstone.RemovedMs);
+            Result<LogAddress> landed = await append;
+            fault ??= landed.Fault;
+            if (landed.IsOk)
+            {
+                byte ordinal = service.Ordinals.Of(devices[i]);
+                mask |= ordinal < 64 ? 1UL << ordinal : 0;
+                written += Holds(entry, ordinal) ? 1 : 0;
+            }
+            else
+            {
+                devices[i].Report(landed.Fault);
+            }
         }
+
+        int holders = entry.Locations.Count(location => !location.IsNone);
+        int needed = Math.Max(1, holders - entry.DataShards + 1);
+        return (written >= needed ? Result.Ok : TooFew(entry, written, needed, fault), mask);
     }
+
+    private static bool Holds(ObjectEntry entry, byte ordinal)
+    {
+        foreach (Catalog.ShardLocation location in entry.Locations)
+        {
+            if (!location.IsNone && location.Device == ordinal)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static Fault TooFew(ObjectEntry entry, int written, int needed, Fault? fault) => new(
+        fault?.Code == FaultCode.NoSpace ? FaultCode.NoSpace : FaultCode.Unavailable,
+        $"the removal of \"{entry.Name}\" could be noted on {written} devices only, "
+            + $"{needed} are needed"
+            + (fault is null ? string.Empty : $"; {fault.Message}"),
+        fault?.Code == FaultCode.NoSpace
+            ? "give the devices' file systems a little room"
+            : "bring the missing devices back; pangea device list shows them");
 }

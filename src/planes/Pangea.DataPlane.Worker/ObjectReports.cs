@@ -1,9 +1,10 @@
 using System.Text.Json;
+using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Storage;
-using CatalogEntry = Pangea.DataPlane.Worker.ObjectEntry;
+using CatalogEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 using DeviceState = Pangea.DataPlane.Control.Schema.DeviceState;
 using ShardState = Pangea.DataPlane.Control.Schema.ShardState;
 
@@ -33,6 +34,7 @@ internal static class ObjectReports
                 Bytes = entry.Bytes,
                 StoredBytes = entry.StoredBytes,
                 Created = CreatedOf(entry.CreatedMs),
+                Expires = TimeOf(entry.ExpiresMs),
             });
             if (!added)
             {
@@ -69,26 +71,18 @@ internal static class ObjectReports
             return name.Fault;
         }
 
-        bool permitted = await service.StatReaders.EnterAsync();
-        Invariant.Check(permitted);
-        try
+        if (service.Versions.Find(name.Value) is not { } entry)
         {
-            if (service.Catalog.Find(name.Value) is not { } entry)
-            {
-                return service.NameUnknown(name.Value);
-            }
+            return ObjectVersions.NameUnknown(name.Value);
+        }
 
-            using var reader = ObjectReader.Open(service.Reactor, service.Devices, entry.Id);
-            Result<Manifest> manifest = await ObjectLocator.ReadManifestAsync(
-                service, reader, entry.Id);
-            return manifest.IsOk
-                ? Describe(service, entry, manifest.Value, reader)
-                : manifest.Fault;
-        }
-        finally
-        {
-            service.StatReaders.Leave();
-        }
+        service.RefreshDevices();
+        PositionSource[] sources = service.Ordinals.SourcesOf(entry);
+        Result<ObjectSource> opened = await ObjectLocator.OpenAnyAsync(
+            service, entry, [.. sources]);
+        return opened.IsOk
+            ? Describe(service, entry, opened.Value.Manifest, sources)
+            : opened.Fault;
     }
 
     public static Result<StorageStatusResult> Status(StorageService service)
@@ -108,11 +102,23 @@ internal static class ObjectReports
                 TotalBytes = space?.TotalBytes,
                 DirectIo = device.State == Storage.DeviceState.Missing ? null : device.UsesDirectIo,
                 Reason = device.Reason,
+                Kind = KindOf(device),
+                Segments = device.Log?.Segments.Count,
+                LiveBytes = device.Log?.LiveBytes,
+                GarbageBytes = device.Log is { } log ? log.Bytes - log.LiveBytes : null,
             });
         }
 
         return new StorageStatusResult
         {
+            Durability = service.Settings.IsDurableOnAll ? "all" : "quorum",
+            Catalog = new CatalogStatus
+            {
+                Bytes = service.Catalog.FileBytes,
+                CheckpointAgeSeconds = service.Checkpoints.AgeSeconds,
+                ChangesPending = service.Catalog.PendingChanges,
+                Reason = service.Checkpoints.Reason,
+            },
             Objects = service.Catalog.Count,
             ObjectBytes = service.Catalog.Bytes,
             StoredBytes = service.Catalog.StoredBytes,
@@ -121,23 +127,24 @@ internal static class ObjectReports
     }
 
     private static ObjectStatResult Describe(
-        StorageService service, CatalogEntry entry, Manifest manifest, ObjectReader reader)
+        StorageService service, CatalogEntry entry, Manifest manifest, PositionSource[] sources)
     {
         var devices = new List<ObjectDevice>();
-        ulong mask = reader.DeviceMask;
-        for (int position = 0; position < manifest.Devices.Length; position++)
+        for (int position = 0; position < sources.Length; position++)
         {
-            StorageDevice? device = service.Devices.Find(
+            StorageDevice? device = sources[position].Device ?? service.Devices.Find(
                 new DeviceId(new ObjectId(manifest.Devices[position])));
-            bool here = device is not null && (mask & (1UL << device.Index)) != 0;
             devices.Add(new ObjectDevice
             {
                 Index = device?.Index ?? -1,
-                State = here ? ShardState.Ok : ShardState.Missing,
+                State = sources[position].IsHere ? ShardState.Ok : ShardState.Missing,
+                Position = position,
+                Path = device?.Path,
             });
         }
 
-        int available = ObjectLocator.ShardsAvailable(manifest, reader);
+        int available = sources.Count(source => source.IsHere);
+        ObjectStatistics use = service.Catalog.StatisticsOf(entry);
         return new ObjectStatResult
         {
             Name = manifest.Name.Text,
@@ -154,8 +161,23 @@ internal static class ObjectReports
             Devices = devices,
             ShardsAvailable = available,
             Restorable = available >= manifest.Geometry.Redundancy.DataShards,
+            Expires = TimeOf(entry.ExpiresMs),
+            TtlSeconds = entry.TtlMs == 0 ? null : entry.TtlMs / 1000,
+            Statistics = new ObjectUse
+            {
+                Gets = use.Gets,
+                BytesServed = use.GetBytes,
+                LastGet = TimeOf(use.LastGetMs),
+            },
         };
     }
+
+    /// <summary>A time of the catalog; null for 0, which means none.</summary>
+    public static DateTime? TimeOf(long ms) => ms == 0 ? null : CreatedOf(ms);
+
+    private static DeviceKind? KindOf(StorageDevice device) => !device.IsOpen
+        ? null
+        : device.IsBlockDevice ? DeviceKind.Block : DeviceKind.Directory;
 
     private static DateTime CreatedOf(long createdMs) =>
         DateTimeOffset.FromUnixTimeMilliseconds(createdMs).UtcDateTime;

@@ -1,13 +1,9 @@
-using System.Collections.Immutable;
-using System.Globalization;
 using System.Security.Cryptography;
-using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Storage;
-using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
 namespace Pangea.DataPlane.Worker;
 
@@ -22,13 +18,11 @@ namespace Pangea.DataPlane.Worker;
 internal sealed class PutTransfer
 {
     private readonly StorageService _service;
+    private readonly PutRequest _request;
     private readonly CallerFile _source;
     private readonly TransferWatch _watch;
-    private readonly ObjectName _name;
     private readonly StripeGeometry _geometry;
     private readonly StripeSlots _slots;
-    private readonly ObjectId _id;
-    private readonly MasterKey _key;
     private readonly CompressionMode _compression;
     private readonly CompressionGovernor? _governor;
     private readonly ObjectWriter _writer;
@@ -39,87 +33,77 @@ internal sealed class PutTransfer
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private FileType _fileType;
     private CompressionLevel _level;
-    private long? _announced;
+    private readonly long? _announced;
     private long _read;
+    private ReadOnlyMemory<byte> _prefix;
     private long _bytes;
     private long _sealed;
     private long _written;
 
     private PutTransfer(
-        StorageService service, ObjectName name, CallerFile source, TransferWatch watch,
-        ObjectClass kind, MasterKey key, ObjectId id, StripeSlots slots, ObjectWriter writer)
+        StorageService service, PutRequest request, CallerFile source, TransferWatch watch,
+        StripeSlots slots, ObjectWriter writer)
     {
         _service = service;
-        _name = name;
+        _request = request;
         _source = source;
         _watch = watch;
-        _geometry = kind.Geometry;
-        _compression = kind.Compression;
+        _geometry = request.Kind.Geometry;
+        _compression = request.Kind.Compression;
         _governor = _compression == CompressionMode.Adaptive ? new CompressionGovernor() : null;
+        _announced = request.Call.Bytes;
         _slots = slots;
-        _id = id;
-        _key = key;
         _writer = writer;
         _writes = new ValueTask<Result>[slots.Count];
         _writing = new bool[slots.Count];
         _sealing = new ValueTask<Result>[slots.Count];
     }
 
-    /// <summary>
-    /// Stores what the source holds. With a fault nothing was stored and nothing is left behind.
-    /// </summary>
-    public static async ValueTask<Result<ObjectPutResult>> RunAsync(
-        StorageService service, ObjectPutParameters call, CallerFile source, TransferWatch watch)
+    /// <summary>Takes slots and devices; with a transfer permit in hand only.</summary>
+    public static Result<PutTransfer> Create(
+        StorageService service, PutRequest request, CallerFile source, TransferWatch watch)
     {
-        Result<ObjectName> name = ObjectName.Parse(call.Name);
-        if (!name.IsOk)
-        {
-            return name.Fault;
-        }
-
-        if (call.NoClobber && service.IsTaken(name.Value))
-        {
-            return service.NameTaken(name.Value);
-        }
-
-        Result<ObjectClass> kind = service.ClassOf(call.Class);
-        if (!kind.IsOk)
-        {
-            return kind.Fault;
-        }
-
-        StripeGeometry geometry = kind.Value.Geometry;
-        MasterKey key = service.Keys.Current; // A rotation meanwhile is for the next put.
+        StripeGeometry geometry = request.Kind.Geometry;
         var id = ObjectId.New();
         Result<ObjectWriter> writer = ObjectWriter.Create(
-            service.Reactor, service.Pool, service.Devices, geometry.Redundancy, id);
+            service.Devices, geometry.Redundancy, id,
+            service.DevicesNeeded(geometry.Redundancy));
         if (!writer.IsOk)
         {
             return writer.Fault;
         }
 
-        using StripeSlots slots = StripeSlots.Rent(service, geometry, key, id);
-        var transfer = new PutTransfer(
-            service, name.Value, source, watch, kind.Value, key, id, slots, writer.Value);
-        using (transfer._hash)
-        {
-            return await transfer.RunAsync(call);
-        }
+        StripeSlots slots = StripeSlots.Rent(service, geometry, request.Key, id);
+        return new PutTransfer(service, request, source, watch, slots, writer.Value);
     }
 
-    private async ValueTask<Result<ObjectPutResult>> RunAsync(ObjectPutParameters call)
+    /// <summary>
+    /// The first bytes of the content, where they were read already; may be more than a stripe.
+    /// </summary>
+    public void Preload(ReadOnlySpan<byte> bytes) => _prefix = bytes.ToArray();
+
+    /// <summary>
+    /// Stores what the source holds and gives everything back. With a fault nothing was stored.
+    /// </summary>
+    public async ValueTask<Result<ObjectPutResult>> RunAsync()
     {
-        _announced = call.Bytes;
+        ObjectId id = _writer.Commit.Id;
+        _service.InFlight.Add(id);
+        using StripeSlots slots = _slots;
+        using IncrementalHash hash = _hash;
         Result moved = await MoveStripesAsync();
         Result drained = await DrainAsync(moved);
-        Result outcome = drained.IsOk ? CheckComplete(call) : drained;
+        Result outcome = drained.IsOk
+            ? _request.CheckComplete(_service, _bytes, _watch)
+            : drained;
+        Result<ObjectPutResult> result = outcome.IsOk ? await CommitAsync() : outcome.Fault!;
         if (!outcome.IsOk)
         {
             _writer.Abort();
-            return outcome.Fault;
         }
 
-        return await CommitAsync(call);
+        _service.InFlight.Remove(id);
+        return result;
     }
 
     /// <summary>
@@ -171,8 +155,11 @@ internal sealed class PutTransfer
     private async ValueTask<Result> FillAsync(long stripe)
     {
         StripeSlot slot = _slots[stripe];
+        int ready = Math.Min(_prefix.Length, _geometry.StripeBytes);
+        _prefix.Span[..ready].CopyTo(slot.Plain(ready));
+        _prefix = _prefix[ready..];
         SysResult read = await _source.ReadFullyAsync(
-            slot.PlainSlice(0, _geometry.StripeBytes), _watch);
+            slot.PlainSlice(ready, _geometry.StripeBytes - ready), _watch);
         if (_watch.Token.IsCancellationRequested)
         {
             return _watch.Ending;
@@ -180,23 +167,20 @@ internal sealed class PutTransfer
 
         if (!read.IsOk)
         {
-            return read.Errno.ToFault("read the caller's descriptor") with
-            {
-                Code = FaultCode.BadDescriptor,
-            };
+            return CallerFile.ReadFault(read.Errno);
         }
 
-        slot.PlainBytes = (int)read.Value;
-        _read += read.Value;
+        slot.PlainBytes = ready + (int)read.Value;
+        _read += slot.PlainBytes;
         return _announced is { } announced && _read > announced
-            ? WrongLength(announced, $"more than {announced}")
+            ? PutRequest.WrongLength(announced, $"more than {announced}")
             : Result.Ok;
     }
 
     private void DetectType(StripeSlot first)
     {
         int head = Math.Min(first.PlainBytes, FileTypeDetector.HeadBytesMax);
-        _fileType = FileTypeDetector.Detect(first.Plain(head), _name.Text);
+        _fileType = FileTypeDetector.Detect(first.Plain(head), _request.Name.Text);
         _level = CompressionPolicy.Choose(_compression, _fileType);
     }
 
@@ -238,7 +222,7 @@ internal sealed class PutTransfer
         if (made.IsOk)
         {
             _writes[turn] = _writer.WriteStripeAsync(
-                stripe, slot.Image(slot.Job.Stripe.ShardBytes), slot.Operations);
+                stripe, slot.Image(slot.Job.Stripe.ShardBytes), slot.Appends);
             _writing[turn] = true;
         }
 
@@ -303,79 +287,26 @@ internal sealed class PutTransfer
         return outcome;
     }
 
-    private Result CheckComplete(ObjectPutParameters call)
+    private async ValueTask<Result<ObjectPutResult>> CommitAsync()
     {
-        if (_watch.Token.IsCancellationRequested)
+        using NameClaim claim = _service.Versions.Claim(_request.Name);
+        Manifest manifest = ObjectPut.Describe(
+            _request, _writer.Commit, _geometry, StripeImage.HeaderStride, _table,
+            claim.CreatedMs, _bytes, _hash.GetHashAndReset(), _fileType);
+        CommitTerms terms = ObjectPut.TermsOf(_request, _writer.Commit, claim.CreatedMs);
+        long epoch = _service.Commits.Enter();
+        Result committed = await _writer.CommitAsync(
+            terms, ManifestCodec.Encode(manifest, _request.Key));
+        Result<ObjectPutResult> result = committed.IsOk
+            ? ObjectPut.Publish(
+                _service, _request, _writer.Commit, terms, manifest, _writer.FrameBytes)
+            : committed.Fault!;
+        _service.Commits.Leave(epoch);
+        if (committed.IsOk)
         {
-            return _watch.Ending;
+            _source.AdvancePosition();
         }
 
-        if (call.Bytes is { } expected && expected != _bytes)
-        {
-            return WrongLength(expected, _bytes.ToString(CultureInfo.InvariantCulture));
-        }
-
-        return call.NoClobber && _service.IsTaken(_name) ? _service.NameTaken(_name) : Result.Ok;
-    }
-
-    private static Fault WrongLength(long announced, string given) => new(
-        FaultCode.BadDescriptor,
-        $"the descriptor gave {given} bytes, the call announced {announced}",
-        "the file changed meanwhile, or its writer ended early; call again");
-
-    private async ValueTask<Result<ObjectPutResult>> CommitAsync(ObjectPutParameters call)
-    {
-        using NameClaim claim = _service.Claim(_name);
-        Manifest manifest = DescribeObject(claim.CreatedMs);
-        byte[] encoded = ManifestCodec.Encode(manifest, _key);
-        Result<CommitReceipt> receipt = await _writer.CommitAsync(encoded, _slots[0].Lease);
-        if (!receipt.IsOk)
-        {
-            return receipt.Fault;
-        }
-
-        long storedBytes = _writer.FileBytes * receipt.Value.DevicesCommitted;
-        var entry = new ObjectEntry(
-            _name, _id, claim.CreatedMs, _bytes, storedBytes, _geometry.Redundancy.DataShards,
-            receipt.Value.DeviceMask);
-        bool replaced = _service.Publish(entry);
-        _source.AdvancePosition();
-        return new ObjectPutResult
-        {
-            Name = _name.Text,
-            Id = _id.ToString(),
-            Bytes = _bytes,
-            StoredBytes = storedBytes,
-            Stripes = _table.Count,
-            Sha256 = Convert.ToHexStringLower(manifest.ContentHash.AsSpan()),
-            Replaced = replaced,
-            DevicesCommitted = receipt.Value.DevicesCommitted,
-            DevicesTotal = receipt.Value.DevicesTotal,
-        };
-    }
-
-    private Manifest DescribeObject(long createdMs)
-    {
-        ImmutableArray<UInt128>.Builder devices =
-            ImmutableArray.CreateBuilder<UInt128>(_writer.Placement.Positions);
-        foreach (DeviceId device in _writer.Placement.Devices)
-        {
-            devices.Add(device.Value.Value);
-        }
-
-        return new Manifest
-        {
-            Name = _name,
-            ObjectId = _id,
-            KeyId = _key.Id,
-            Created = DateTimeOffset.FromUnixTimeMilliseconds(createdMs),
-            Bytes = _bytes,
-            ContentHash = [.. _hash.GetHashAndReset()],
-            Geometry = _geometry,
-            HeaderStride = ShardFile.BlockBytes,
-            FileType = _fileType,
-            Stripes = _table,
-            Devices = devices.MoveToImmutable(),
-        };
+        return result;
     }
 }

@@ -7,199 +7,173 @@ using Pangea.DataPlane.Storage;
 
 namespace Pangea.DataPlane.Worker;
 
-/// <summary>
-/// What a storage worker consists of, and the rules by which a name's versions follow each other.
-/// One thread, the loop's. Here, and only here, the engines meet.
-/// </summary>
-internal sealed class StorageService : IDisposable
+/// <summary>What a storage worker is built from; owned by the service from then on.</summary>
+internal sealed record StorageParts
 {
-    /// <summary>Calls of <c>object.stat</c> that read a manifest at once.</summary>
-    private const int StatReadersMax = 2;
+    public required IReactor Reactor { get; init; }
 
-    private readonly NameClaims _claims = new();
-    private readonly Dictionary<string, long> _removed = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<ObjectEntry>> _passedOver =
-        new(StringComparer.Ordinal);
+    public required BufferPool Pool { get; init; }
 
-    public StorageService(
-        IReactor reactor, BufferPool pool, DeviceSet devices, KeyRing keys, ComputeThreads threads,
-        IReadOnlyDictionary<string, ObjectClass> classes, int slabBytes)
-    {
-        Reactor = reactor;
-        Pool = pool;
-        Devices = devices;
-        Keys = keys;
-        Threads = threads;
-        Classes = classes;
-        SlabBytes = slabBytes;
-        Transfers = new LoopSemaphore(reactor, Limits.TransfersMax);
-        StatReaders = new LoopSemaphore(reactor, StatReadersMax);
-    }
+    public required DeviceSet Devices { get; init; }
 
-    public IReactor Reactor { get; }
+    public required ObjectCatalog Catalog { get; init; }
 
-    public BufferPool Pool { get; }
+    public required KeyRing Keys { get; init; }
 
-    public DeviceSet Devices { get; }
-
-    public KeyRing Keys { get; }
-
-    public ComputeThreads Threads { get; }
+    public required ComputeThreads Threads { get; init; }
 
     /// <summary>
     /// Object classes by name; <see cref="ObjectClass.DefaultName"/> is always there.
     /// </summary>
-    public IReadOnlyDictionary<string, ObjectClass> Classes { get; }
+    public required IReadOnlyDictionary<string, ObjectClass> Classes { get; init; }
 
-    /// <summary>Bytes of each slab of the pool.</summary>
-    public int SlabBytes { get; }
+    public required SlabPlan Slabs { get; init; }
 
-    public ObjectCatalog Catalog { get; } = new();
+    public WorkerSettings Settings { get; init; } = new();
+}
+
+/// <summary>
+/// What a storage worker consists of. One thread, the loop's. Here, and only here, the engines
+/// meet.
+/// </summary>
+internal sealed class StorageService : IDisposable
+{
+    private const int RefreshMs = 10;
+
+    private readonly StorageParts _parts;
+    private long _refreshedAt;
+
+    public StorageService(StorageParts parts)
+    {
+        _parts = parts;
+        Ordinals = new DeviceOrdinals(parts.Catalog, parts.Devices);
+        Garbage = new GarbageQueue(this);
+        Versions = new ObjectVersions(this);
+        Transfers = new LoopSemaphore(parts.Reactor, Limits.TransfersMax);
+        EntryReaders = new LoopSemaphore(parts.Reactor, SlabPlan.EntryReadersMax);
+        Small = new SmallSlots(this);
+        Checkpoints = new Checkpoints(this);
+        Expiry = new Expiry(this);
+    }
+
+    public IReactor Reactor => _parts.Reactor;
+
+    public BufferPool Pool => _parts.Pool;
+
+    public DeviceSet Devices => _parts.Devices;
+
+    public ObjectCatalog Catalog => _parts.Catalog;
+
+    public KeyRing Keys => _parts.Keys;
+
+    public ComputeThreads Threads => _parts.Threads;
+
+    /// <inheritdoc cref="StorageParts.Classes"/>
+    public IReadOnlyDictionary<string, ObjectClass> Classes => _parts.Classes;
+
+    public SlabPlan Slabs => _parts.Slabs;
+
+    public WorkerSettings Settings => _parts.Settings;
+
+    public DeviceOrdinals Ordinals { get; }
+
+    /// <summary>The order of each name's versions, and what is visible.</summary>
+    public ObjectVersions Versions { get; }
+
+    public GarbageQueue Garbage { get; }
+
+    /// <summary>
+    /// Large objects whose frames are being written: no commit names them yet, and they are no
+    /// garbage.
+    /// </summary>
+    public HashSet<ObjectId> InFlight { get; } = [];
+
+    /// <summary>Who changes what is visible passes through here.</summary>
+    public CommitGate Commits { get; } = new();
+
+    public Checkpoints Checkpoints { get; }
+
+    public Expiry Expiry { get; }
+
+    /// <summary>Where bad shards are reported to.</summary>
+    public IHealQueue Heal { get; set; } = new MemoryHealQueue();
 
     /// <summary>Permits to hold stripe slots; whoever waits here waits for memory.</summary>
     public LoopSemaphore Transfers { get; }
 
-    /// <summary>Permits to read a manifest outside a transfer.</summary>
-    public LoopSemaphore StatReaders { get; }
+    /// <summary>Permits to read a commit entry outside a transfer.</summary>
+    public LoopSemaphore EntryReaders { get; }
 
-    /// <summary>
-    /// Slabs of the pool: every transfer's slots, plus one for each manifest that is read outside a
-    /// transfer. A full pool therefore means that a permit was not taken.
-    /// </summary>
-    public static int SlabsNeeded =>
-        (Limits.TransfersMax * StripeSlots.PerTransfer) + StatReadersMax;
+    /// <summary>The memory of small objects on their way.</summary>
+    public SmallSlots Small { get; }
 
-    /// <summary>Room for a stripe of the geometry that needs most.</summary>
-    public static int SlabBytesFor(IEnumerable<StripeGeometry> geometries) => (int)geometries.Max(
-        geometry => ShardFile.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry)));
+    /// <summary>Milliseconds since 1970.</summary>
+    public static long NowMs => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
-    /// <summary>True where the name has an object or one is being committed.</summary>
-    public bool IsTaken(ObjectName name) =>
-        Catalog.Find(name) is not null || _claims.IsHeld(name.Text);
+    /// <summary>Devices that must have an object before it is acknowledged.</summary>
+    public int DevicesNeeded(Redundancy redundancy) =>
+        Settings.IsDurableOnAll ? redundancy.TotalShards : redundancy.CommitQuorum;
 
     public Result<ObjectClass> ClassOf(string? name)
     {
         name ??= ObjectClass.DefaultName;
+        if (Classes.TryGetValue(name, out ObjectClass? found))
+        {
+            return found;
+        }
+
         string known = string.Join(", ", Classes.Keys.Order(StringComparer.Ordinal));
-        return Classes.TryGetValue(name, out ObjectClass? found)
-            ? found
-            : Fault.InvalidParameter(
-                "class",
-                $"there is no object class \"{name}\"",
-                $"the configuration has {known}");
-    }
-
-    public Fault NameTaken(ObjectName name) => new(
-        FaultCode.Exists,
-        $"object \"{name}\" exists already",
-        "choose another name, remove it first, or put without noClobber to replace it");
-
-    public Fault NameUnknown(ObjectName name) => new(
-        FaultCode.NotFound, $"there is no object \"{name}\"", "pangea ls shows what there is");
-
-    /// <summary>Takes the next place in the order of the name's versions.</summary>
-    public NameClaim Claim(ObjectName name)
-    {
-        long newest = Math.Max(Catalog.Find(name)?.CreatedMs ?? 0, RemovedMs(name.Text));
-        foreach (ObjectEntry entry in _passedOver.GetValueOrDefault(name.Text) ?? [])
-        {
-            newest = Math.Max(newest, entry.CreatedMs);
-        }
-
-        return _claims.Take(name, newest);
+        return Fault.InvalidParameter(
+            "class",
+            $"there is no object class \"{name}\"",
+            $"the configuration has {known}");
     }
 
     /// <summary>
-    /// Makes a durable object visible and gives back what it replaces. Where a later version or
-    /// removal came first, the new object is the one that is given back.
+    /// Looks whether the devices are still there, at most every few milliseconds: a directory that
+    /// was removed takes writes for as long as its files are open.
     /// </summary>
-    /// <returns>True where it replaced an earlier version.</returns>
-    public bool Publish(ObjectEntry entry)
+    public void RefreshDevices()
     {
-        ObjectEntry? known = Catalog.Find(entry.Name);
-        bool superseded = (known is not null && known.CreatedMs > entry.CreatedMs)
-            || _removed.GetValueOrDefault(entry.Name.Text) >= entry.CreatedMs;
-        if (superseded)
+        long now = Environment.TickCount64;
+        if (now - _refreshedAt < RefreshMs)
         {
-            Devices.RemoveObject(entry.Id);
-            return known is not null;
+            return;
         }
 
-        ObjectEntry? previous = Catalog.Set(entry);
-        if (previous is not null)
+        _refreshedAt = now;
+        foreach (StorageDevice device in Devices.All)
         {
-            Devices.RemoveObject(previous.Id);
-        }
-
-        RemovePassedOver(entry.Name);
-        return previous is not null;
-    }
-
-    /// <summary>
-    /// Notes a version that is on the devices beside the one in the catalog: an older one, or a
-    /// newer one of which too little is here. It goes with the next put or removal of its name.
-    /// </summary>
-    public void PassOver(ObjectEntry entry)
-    {
-        if (!_passedOver.TryGetValue(entry.Name.Text, out List<ObjectEntry>? entries))
-        {
-            _passedOver.Add(entry.Name.Text, entries = []);
-        }
-
-        entries.Add(entry);
-    }
-
-    /// <summary>
-    /// The name is removed up to that time: it leaves the catalog and its files go.
-    /// </summary>
-    public void Forget(ObjectName name, long removedMs)
-    {
-        NoteRemoved(new Tombstone(name.Text, removedMs));
-        if (Catalog.Find(name) is { } entry && entry.CreatedMs <= removedMs)
-        {
-            Catalog.Remove(name);
-            Devices.RemoveObject(entry.Id);
-        }
-
-        RemovePassedOver(name);
-    }
-
-    /// <summary>
-    /// The tombstone has gone from every device: no version that it names is left anywhere.
-    /// </summary>
-    public void ForgetTombstone(string name, long removedMs)
-    {
-        // While a put of the name is under way its place in the order still depends on the removal.
-        if (RemovedMs(name) == removedMs && !_claims.IsHeld(name))
-        {
-            _removed.Remove(name);
+            device.Refresh();
         }
     }
 
-    /// <summary>Notes a tombstone that was found on a device.</summary>
-    public void NoteRemoved(Tombstone tombstone) => _removed[tombstone.Name] = Math.Max(
-        _removed.GetValueOrDefault(tombstone.Name), tombstone.RemovedMs);
+    /// <summary>Begins the work that nobody asked for: checkpoints, expiry.</summary>
+    public void StartBackground()
+    {
+        Checkpoints.Run();
+        Expiry.Run();
+    }
 
-    /// <summary>
-    /// Milliseconds since 1970 up to which versions of the name are removed; 0 for none.
-    /// </summary>
-    public long RemovedMs(string name) => _removed.GetValueOrDefault(name);
+    public void StopBackground()
+    {
+        Expiry.Stop();
+        Checkpoints.Stop();
+    }
+
+    /// <summary>Rents a slab for reading a commit entry; with a permit this cannot fail.</summary>
+    public BufferLease RentEntrySlab()
+    {
+        bool rented = Pool.TryRent(SlabPlan.EntrySlabBytes, out BufferLease lease);
+        Invariant.Check(rented, "the pool has one slab for each reader of an entry");
+        return lease;
+    }
 
     public void Dispose()
     {
         Devices.Dispose();
         Threads.Dispose();
         Keys.Dispose();
-    }
-
-    private void RemovePassedOver(ObjectName name)
-    {
-        if (_passedOver.Remove(name.Text, out List<ObjectEntry>? entries))
-        {
-            foreach (ObjectEntry entry in entries)
-            {
-                Devices.RemoveObject(entry.Id);
-            }
-        }
+        Catalog.Dispose();
     }
 }

@@ -103,13 +103,13 @@ internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
             Stripe = codec.Encode(
                 _cipher, _geometry, Stripe.StripeIndex, Stripe.IsLast,
                 _slot.Plain(_slot.PlainBytes), _level,
-                _slot.Headers, ShardFile.BlockBytes, _slot.Payload);
+                _slot.Headers, StripeSlot.HeaderStride, _slot.Payload);
             _result = Result.Ok;
         }
         else
         {
             _result = codec.Decode(
-                _cipher, _geometry, Stripe, _slot.Headers, ShardFile.BlockBytes, _slot.Payload,
+                _cipher, _geometry, Stripe, _slot.Headers, StripeSlot.HeaderStride, _slot.Payload,
                 _slot.Shards, _slot.Plain(_geometry.StripeBytes));
         }
     }

@@ -8,9 +8,10 @@ namespace Pangea.DataPlane.Worker;
 
 /// <summary>
 /// The memory of one stripe on its way through the worker, one slab of the pool: <code>plain
-/// (stripe bytes) | k+m header blocks | k+m shard payloads</code> Bytes are read into it,
-/// transformed inside it and written from it; nothing is copied in between but by the compressor
-/// and the cipher themselves.
+/// (stripe bytes) | k+m header blocks | spare block | k+m shard payloads</code> Bytes are read into
+/// it, transformed inside it and written from it; nothing is copied in between but by the
+/// compressor and the cipher themselves. The log writes its frame header into the first 128 bytes
+/// of each header block, so the codec's headers start 128 bytes later and end in the spare block.
 /// </summary>
 internal sealed class StripeSlot
 {
@@ -25,18 +26,20 @@ internal sealed class StripeSlot
         _pool = pool;
         Lease = lease;
         _totalShards = geometry.Redundancy.TotalShards;
-        _headersStart = (int)ShardFile.RoundUpToBlock(geometry.StripeBytes);
-        _payloadStart = _headersStart + (_totalShards * ShardFile.BlockBytes);
-        Operations = new ValueTask<SysResult>[_totalShards];
+        _headersStart = (int)LogFormat.RoundUpToBlock(geometry.StripeBytes);
+        _payloadStart = _headersStart + HeaderAreaBytes(_totalShards);
+        Reads = new ValueTask<SysResult>[_totalShards];
+        Appends = new ValueTask<Result<LogAddress>>[_totalShards];
         Shards = new ShardState[_totalShards];
     }
 
     public BufferLease Lease { get; }
 
-    /// <summary>
-    /// Room for the operations of one stripe, so that starting them allocates nothing.
-    /// </summary>
-    public ValueTask<SysResult>[] Operations { get; }
+    /// <summary>Room for one stripe's reads, so that starting them allocates nothing.</summary>
+    public ValueTask<SysResult>[] Reads { get; }
+
+    /// <summary>Room for one stripe's writes.</summary>
+    public ValueTask<Result<LogAddress>>[] Appends { get; }
 
     /// <summary>What is known of each shard while the stripe is read.</summary>
     public ShardState[] Shards { get; }
@@ -47,9 +50,12 @@ internal sealed class StripeSlot
     /// <summary>Bytes of the object in the plain region.</summary>
     public int PlainBytes { get; set; }
 
-    /// <summary>All header blocks.</summary>
-    public Span<byte> Headers =>
-        _pool.Span(Lease.Slice(_headersStart, _totalShards * ShardFile.BlockBytes));
+    /// <summary>All shard headers, one in each <see cref="HeaderStride"/> bytes.</summary>
+    public Span<byte> Headers => _pool.Span(Lease.Slice(
+        _headersStart + StripeImage.ShardHeaderStart, _totalShards * HeaderStride));
+
+    /// <summary>Distance of the shard headers from each other.</summary>
+    public static int HeaderStride => LogFormat.BlockBytes;
 
     /// <summary>All payloads, to the slab's end.</summary>
     public Span<byte> Payload =>
@@ -57,9 +63,9 @@ internal sealed class StripeSlot
 
     /// <summary>What a slab must hold for that geometry.</summary>
     public static int SlabBytesFor(in StripeGeometry geometry) => checked(
-        (int)ShardFile.RoundUpToBlock(geometry.StripeBytes)
-        + (geometry.Redundancy.TotalShards * ShardFile.BlockBytes)
-        + geometry.PayloadBytesMax);
+        (int)LogFormat.RoundUpToBlock(geometry.StripeBytes)
+        + HeaderAreaBytes(geometry.Redundancy.TotalShards)
+        + (int)LogFormat.RoundUpToBlock(geometry.PayloadBytesMax));
 
     public BufferSlice PlainSlice(int start, int bytes) => Lease.Slice(start, bytes);
 
@@ -67,4 +73,7 @@ internal sealed class StripeSlot
 
     public StripeImage Image(int shardBytes) =>
         new(Lease, _headersStart, _payloadStart, shardBytes);
+
+    private static int HeaderAreaBytes(int totalShards) =>
+        (totalShards + 1) * LogFormat.BlockBytes;
 }

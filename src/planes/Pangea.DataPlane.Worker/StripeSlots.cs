@@ -44,7 +44,8 @@ internal sealed class StripeSlots : IDisposable
         var slots = new StripeSlot[PerTransfer];
         for (int i = 0; i < slots.Length; i++)
         {
-            bool rented = service.Pool.TryRent(out BufferLease lease);
+            bool rented = service.Pool.TryRent(
+                service.Slabs.StripeSlabBytes, out BufferLease lease);
             Invariant.Check(rented, "the pool is the sum of all transfers' slots");
             slots[i] = new StripeSlot(service.Pool, lease, geometry);
             slots[i].Job = new StripeJob(

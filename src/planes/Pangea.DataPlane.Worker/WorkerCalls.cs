@@ -16,6 +16,7 @@ internal sealed class WorkerCalls : IRpcPeer
 {
     private static readonly TimeSpan s_idleCheckEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_endingMax = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_lastCheckpointMax = TimeSpan.FromSeconds(2);
 
     private readonly StorageService _service;
     private readonly Dictionary<long, TransferWatch> _transfers = [];
@@ -153,7 +154,7 @@ internal sealed class WorkerCalls : IRpcPeer
     }
 
     /// <summary>
-    /// Runs a put or a get: waits for its permit, moves bytes, answers, cleans up.
+    /// Runs a put or a get: moves bytes, answers, cleans up.
     /// </summary>
     private async void Transfer<TParameters, TResult>(
         RpcConnection connection,
@@ -182,18 +183,7 @@ internal sealed class WorkerCalls : IRpcPeer
             return;
         }
 
-        Result<TResult> result;
-        if (await _service.Transfers.EnterAsync(watch.Token))
-        {
-            watch.Start();
-            result = await run(parameters.Value, file, watch);
-            _service.Transfers.Leave();
-        }
-        else
-        {
-            result = watch.Ending;
-        }
-
+        Result<TResult> result = await run(parameters.Value, file, watch);
         _transfers.Remove(id);
         Answer(connection, call, method, result);
     }
@@ -203,7 +193,7 @@ internal sealed class WorkerCalls : IRpcPeer
     {
         Result<CallerFile> source = CallerFile.ForReading(file, _service.Reactor);
         return source.IsOk
-            ? await PutTransfer.RunAsync(_service, parameters, source.Value, watch)
+            ? await ObjectPut.RunAsync(_service, parameters, source.Value, watch)
             : source.Fault;
     }
 
@@ -211,20 +201,9 @@ internal sealed class WorkerCalls : IRpcPeer
         ObjectGetParameters parameters, OwnedFd file, TransferWatch watch)
     {
         Result<CallerFile> target = CallerFile.ForWriting(file, _service.Reactor);
-        if (!target.IsOk)
-        {
-            return target.Fault;
-        }
-
-        Result<ObjectName> name = ObjectName.Parse(parameters.Name);
-        if (!name.IsOk)
-        {
-            return name.Fault;
-        }
-
-        return _service.Catalog.Find(name.Value) is { } entry
-            ? await GetTransfer.RunAsync(_service, entry, target.Value, watch)
-            : _service.NameUnknown(name.Value);
+        return target.IsOk
+            ? await ObjectGet.RunAsync(_service, parameters, target.Value, watch)
+            : target.Fault;
     }
 
     private static bool WantsProgress(object parameters) => parameters switch
@@ -302,6 +281,11 @@ internal sealed class WorkerCalls : IRpcPeer
             await _service.Reactor.DelayAsync(TimeSpan.FromMilliseconds(20));
         }
 
+        // A checkpoint makes the next start quick; it need not succeed.
+        _service.StopBackground();
+        await Task.WhenAny(
+            _service.Checkpoints.RunOnceAsync(),
+            _service.Reactor.DelayAsync(s_lastCheckpointMax).AsTask());
         _service.Reactor.Stop();
     }
 }

@@ -60,12 +60,20 @@ public static class WorkerProcess
     private static async void Serve(WorkerStart parts, RpcMessage call, UnixSocket channel)
     {
         await parts.Reactor.DelayAsync(TimeSpan.Zero); // From here on, the loop's thread.
-        IReadOnlyList<string> remarks = await ObjectRecovery.RunAsync(parts.Service);
+        Result<RecoveryReport> recovered = await ObjectRecovery.RunAsync(parts.Service);
+        if (!recovered.IsOk)
+        {
+            Refuse(channel, call.Id, recovered.Fault);
+            parts.Reactor.Stop();
+            return;
+        }
+
+        parts.Service.StartBackground();
         var calls = new WorkerCalls(parts.Service);
         var connection = new RpcConnection(
             parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax);
         connection.Send(
-            RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(remarks)));
+            RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(recovered.Value.Remarks)));
         connection.Start();
     }
 

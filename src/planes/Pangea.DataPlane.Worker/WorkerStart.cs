@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Control.Wire;
@@ -18,6 +19,11 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 internal sealed class WorkerStart : IDisposable
 {
+    /// <summary>Devices that may be added while a worker runs.</summary>
+    private const int DevicesAddedMax = 4;
+
+    private static OwnedFd? s_catalogDirectory;
+
     private WorkerStart(BufferPool pool, IReactor reactor, StorageService service)
     {
         Pool = pool;
@@ -58,9 +64,9 @@ internal sealed class WorkerStart : IDisposable
 
         WorkerStartParameters start = read.Value;
         Result<Dictionary<string, ObjectClass>> classes = ReadClasses(start);
-        Result<int> slabBytes = classes.IsOk ? SlabBytesFor(start, classes.Value) : classes.Fault;
+        Result<SlabPlan> slabs = classes.IsOk ? PlanSlabs(start, classes.Value) : classes.Fault;
         Result<KeyRing> keys =
-            slabBytes.IsOk ? ReadKeys(start.Keys, descriptors) : slabBytes.Fault;
+            slabs.IsOk ? ReadKeys(start.Keys, descriptors) : slabs.Fault;
         Result<ComputeThreads> threads =
             keys.IsOk ? ComputeThreads.Start(start.Threads ?? 0) : keys.Fault;
         if (!threads.IsOk)
@@ -73,8 +79,8 @@ internal sealed class WorkerStart : IDisposable
             _ = CoreAffinity.Set(core); // Where it is refused, the jail's mask still holds.
         }
 
-        Result<BufferPool> pool = BufferPool.Create(
-            slabBytes.Value, StorageService.SlabsNeeded);
+        Result<BufferPool> pool = BufferPool.Create(slabs.Value.Classes(
+            [new SlabClass(DeviceLog.SlabBytes, LogSlabs(start.Devices.Count))]));
         if (!pool.IsOk)
         {
             return pool.Fault;
@@ -86,11 +92,57 @@ internal sealed class WorkerStart : IDisposable
             return reactor.Fault;
         }
 
-        var devices = OpenDevices(start, descriptors);
-        var service = new StorageService(
-            reactor.Value, pool.Value, devices, keys.Value, threads.Value, classes.Value,
-            slabBytes.Value);
+        Result<ObjectCatalog> catalog = OpenCatalog(start, descriptors);
+        if (!catalog.IsOk)
+        {
+            return catalog.Fault;
+        }
+
+        StorageSettings settings = start.Storage ?? StorageSettings.Default;
+        var service = new StorageService(new StorageParts
+        {
+            Reactor = reactor.Value,
+            Pool = pool.Value,
+            Devices = OpenDevices(start, descriptors, reactor.Value, pool.Value),
+            Catalog = catalog.Value,
+            Keys = keys.Value,
+            Threads = threads.Value,
+            Classes = classes.Value,
+            Slabs = slabs.Value,
+            Settings = new WorkerSettings
+            {
+                IsDurableOnAll = settings.Durability == "all",
+                CheckpointEvery = TimeSpan.FromSeconds(settings.CheckpointSeconds),
+                CompactionBytesPerSecond = settings.Compaction.BytesPerSecond,
+            },
+        });
         return new WorkerStart(pool.Value, reactor.Value, service);
+    }
+
+    /// <summary>
+    /// Slabs of the device logs: those configured, and some that are added while this runs.
+    /// </summary>
+    private static int LogSlabs(int devices) =>
+        DeviceLog.SlabsPerDevice * Math.Min(devices + DevicesAddedMax, Limits.DevicesMax);
+
+    private static Result<ObjectCatalog> OpenCatalog(
+        WorkerStartParameters start, DescriptorSet descriptors)
+    {
+        if (start.Catalog is not { } given)
+        {
+            return Fault.InvalidParameter("catalog", "a storage worker needs its directory");
+        }
+
+        Result<OwnedFd> directory = descriptors.Take(given.Descriptor);
+        if (!directory.IsOk)
+        {
+            return directory.Fault;
+        }
+
+        // The library opens files by path; this one leads to the descriptor and nowhere else. It is
+        // opened again after some faults, so the descriptor stays for the life of the process.
+        OwnedFd kept = s_catalogDirectory = directory.Value;
+        return ObjectCatalog.Open($"/proc/self/fd/{kept.Number}");
     }
 
     public WorkerStartResult Describe(IReadOnlyList<string> remarks) => new()
@@ -139,11 +191,11 @@ internal sealed class WorkerStart : IDisposable
         return classes;
     }
 
-    /// <summary>Room for a stripe of whichever class or earlier geometry needs most.</summary>
-    private static Result<int> SlabBytesFor(
+    /// <summary>Room for objects of whichever class or earlier geometry needs most.</summary>
+    private static Result<SlabPlan> PlanSlabs(
         WorkerStartParameters start, Dictionary<string, ObjectClass> classes)
     {
-        int bytes = StorageService.SlabBytesFor(classes.Values.Select(kind => kind.Geometry));
+        var geometries = classes.Values.Select(kind => kind.Geometry).ToList();
         foreach (StartGeometry earlier in start.EarlierGeometries ?? [])
         {
             Result<StripeGeometry> geometry = GeometryOf(earlier.Redundancy, earlier.StripeBytes);
@@ -152,17 +204,17 @@ internal sealed class WorkerStart : IDisposable
                 return geometry.Fault;
             }
 
-            bytes = Math.Max(bytes, StorageService.SlabBytesFor([geometry.Value]));
+            geometries.Add(geometry.Value);
         }
 
-        return bytes;
+        return SlabPlan.For(geometries);
     }
 
     private static Result<StripeGeometry> GeometryOf(RedundancyRecord record, int stripeBytes)
     {
         Result<Redundancy> redundancy = Redundancy.Create(record.DataShards, record.ParityShards);
         return redundancy.IsOk
-            ? StripeGeometry.Create(redundancy.Value, stripeBytes, ShardFile.BlockBytes)
+            ? StripeGeometry.Create(redundancy.Value, stripeBytes, LogFormat.BlockBytes)
             : redundancy.Fault;
     }
 
@@ -220,8 +272,11 @@ internal sealed class WorkerStart : IDisposable
         return keys;
     }
 
-    private static DeviceSet OpenDevices(WorkerStartParameters start, DescriptorSet descriptors)
+    private static DeviceSet OpenDevices(
+        WorkerStartParameters start, DescriptorSet descriptors, IReactor reactor,
+        BufferPool pool)
     {
+        var options = new DeviceLogOptions { SegmentBytesMax = start.Storage?.SegmentBytes };
         var devices = new List<StorageDevice>(start.Devices.Count);
         foreach (StartDevice device in start.Devices)
         {
@@ -235,8 +290,8 @@ internal sealed class WorkerStart : IDisposable
             }
 
             devices.Add(StorageDevice.Open(
-                devices.Count, device.Path, root, start.StateId, fault?.Message ?? device.Reason,
-                device.MayFormat));
+                devices.Count, device.Path, root, start.StateId, reactor, pool,
+                fault?.Message ?? device.Reason, device.MayFormat, options));
         }
 
         return new DeviceSet(devices);

@@ -2,204 +2,149 @@ using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
-using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
-/// <summary>
-/// The open shard files of one object version: reads manifest and shards, judges neither.
-/// </summary>
-public sealed class ObjectReader : IDisposable
+/// <summary>Where the commit entry of one position of an object is.</summary>
+/// <param name="Device">Null where the device is not here.</param>
+/// <param name="Commit">None where the position was never written.</param>
+public readonly record struct PositionSource(StorageDevice? Device, LogAddress Commit)
 {
-    /// <summary>A manifest is at most a stripe table of 16 MiB and some names.</summary>
-    private const int ManifestBytesMax = 32 * 1024 * 1024;
+    /// <summary>True where there is something to read from.</summary>
+    public bool IsHere =>
+        Device is { Log: not null, State: not DeviceState.Missing } && !Commit.IsNone;
+}
 
-    private readonly IReactor _reactor;
-    private readonly DeviceSet _devices;
-    private readonly OwnedFd?[] _files;
+/// <summary>
+/// Reads one object version of many stripes from the logs of its devices: commit entries first,
+/// then shard frames by stripe and shard. Judges neither manifests nor shards.
+/// </summary>
+/// <remarks>
+/// A position's frames lie in extents of consecutive stripes. Where a stripe is within its extent
+/// follows from the lengths of the stripes before it, so each position keeps a cursor: reading
+/// upwards costs a step a stripe, whatever the object's length.
+/// </remarks>
+public sealed class ObjectReader
+{
+    private readonly PositionSource[] _sources;
+    private readonly Func<long, int> _shardBytesOf;
+    private readonly CommitRecord?[] _records;
+    private readonly Cursor[] _cursors;
 
-    private ObjectReader(IReactor reactor, DeviceSet devices, OwnedFd?[] files)
+    /// <param name="sources">One for each position.</param>
+    /// <param name="shardBytesOf">Payload bytes of a shard of a stripe, from the manifest.</param>
+    public ObjectReader(PositionSource[] sources, Func<long, int> shardBytesOf)
     {
-        _reactor = reactor;
-        _devices = devices;
-        _files = files;
+        _sources = sources;
+        _shardBytesOf = shardBytesOf;
+        _records = new CommitRecord?[sources.Length];
+        _cursors = new Cursor[sources.Length];
     }
 
-    /// <summary>Devices whose file could be opened.</summary>
-    public int AvailableDevices => _files.Count(file => file is not null);
+    public int Positions => _sources.Length;
 
-    /// <summary>Bit i: the file on device i is open.</summary>
-    public ulong DeviceMask
-    {
-        get
-        {
-            ulong mask = 0;
-            for (int i = 0; i < _files.Length; i++)
-            {
-                mask |= _files[i] is null ? 0 : 1UL << i;
-            }
+    /// <summary>Positions that are here; whether they are whole is known when they are read.</summary>
+    public int AvailablePositions => _sources.Count(source => source.IsHere);
 
-            return mask;
-        }
-    }
+    public StorageDevice? DeviceOf(int position) => _sources[position].Device;
 
-    /// <summary>Opens the object's file on every device that has one.</summary>
-    public static ObjectReader Open(IReactor reactor, DeviceSet devices, ObjectId id)
-    {
-        string name = ShardFile.NameOf(id);
-        var files = new OwnedFd?[devices.All.Count];
-        foreach (StorageDevice device in devices.All)
-        {
-            Result<OwnedFd> file = device.OpenObject(name);
-            files[device.Index] = file.IsOk ? file.Value : null;
-            if (!file.IsOk && file.Fault.Code != FaultCode.NotFound)
-            {
-                device.Report(file.Fault);
-            }
-        }
-
-        return new ObjectReader(reactor, devices, files);
-    }
-
-    /// <summary>True where the device of that identity holds a file of this object.</summary>
-    public bool Has(DeviceId id) =>
-        _devices.Find(id) is { } device && _files[device.Index] is not null;
+    /// <summary>True where the position's commit entry was read or may yet be.</summary>
+    public bool Has(int position) => _sources[position].IsHere;
 
     /// <summary>
-    /// Reads one shard's header block and payload. ENODATA where the file ends early, ENOENT where
-    /// the device has none.
+    /// Reads a position's commit entry, once; afterwards its shards can be read. A position whose
+    /// entry cannot be read is no longer here.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<SysResult> ReadShardAsync(
-        DeviceId id, long offset, BufferSlice header, BufferSlice payload)
+    /// <param name="position">A position that is here.</param>
+    /// <param name="scratch">A slab to read through.</param>
+    /// <param name="pool">Where the slab is from.</param>
+    public async ValueTask<Result<CommitRecord>> OpenAsync(
+        int position, BufferLease scratch, BufferPool pool)
     {
-        if (_devices.Find(id) is not { } device || _files[device.Index] is not { } file)
+        if (_records[position] is { } known)
         {
-            return SysResult.Fail(Errno.ENOENT);
+            return known;
         }
 
-        SysResult result = await _reactor.ReadAsync(file, header, payload, offset);
-        int expected = header.Bytes + payload.Bytes;
-        int done = result.IsOk ? (int)result.Value : 0;
-        while (result.IsOk && done < expected)
+        PositionSource source = _sources[position];
+        if (source.Device?.Log is not { } log || source.Commit.IsNone)
         {
-            // Direct I/O hands back whole blocks, so the rest starts on a block again.
-            BufferSlice rest = done < header.Bytes
-                ? header.Skip(done)
-                : payload.Skip(done - header.Bytes);
-            result = await _reactor.ReadAsync(file, rest, offset + done);
-            if (result.IsOk && result.Value == 0)
-            {
-                return SysResult.Fail(Errno.ENODATA);
-            }
-
-            done += result.IsOk ? (int)result.Value : 0;
+            return new Fault(FaultCode.NotFound, $"position {position} is not here");
         }
 
-        if (!result.IsOk)
+        Result<CommitRecord> record = await log.ReadCommitAsync(source.Commit, scratch, pool);
+        if (!record.IsOk)
         {
-            device.Report(result.Errno.ToFault($"read device {device.Index}"));
+            _sources[position] = default;
+            source.Device.Report(record.Fault);
+            return record.Fault;
         }
 
-        return result.IsOk ? new SysResult(done) : result;
+        _records[position] = record.Value;
+        return record;
     }
 
     /// <summary>
-    /// Reads the encoded manifest from one device's file. Whether it is genuine is for its decoder
-    /// to say.
+    /// Reads one shard's frame into header block and payload; ENOENT where the position does not
+    /// hold the stripe.
     /// </summary>
-    /// <param name="deviceIndex">A device whose bit is set in <see cref="DeviceMask"/>.</param>
-    /// <param name="lease">A slab of the pool to read through.</param>
-    public async ValueTask<Result<byte[]>> ReadManifestAsync(
-        int deviceIndex, BufferPool pool, BufferLease lease)
+    public ValueTask<SysResult> ReadShardAsync(
+        int position, long stripe, BufferSlice header, BufferSlice payload)
     {
-        OwnedFd? file = _files[deviceIndex];
-        if (file is null)
-        {
-            return new Fault(FaultCode.NotFound, $"device {deviceIndex} has no file of the object");
-        }
-
-        Result<long> length = _devices.All[deviceIndex].LengthOf(file);
-        if (!length.IsOk)
-        {
-            return length.Fault;
-        }
-
-        long fileBytes = length.Value;
-        if (fileBytes < 2 * ShardFile.BlockBytes || fileBytes % ShardFile.BlockBytes != 0)
-        {
-            return new Fault(FaultCode.Corrupt, $"shard file of {fileBytes} bytes is not whole");
-        }
-
-        BufferSlice block = lease.Slice(0, ShardFile.BlockBytes);
-        SysResult read = await ReadFullyAsync(file, block, fileBytes - ShardFile.BlockBytes);
-        if (!read.IsOk)
-        {
-            return read.Errno.ToFault($"read the footer on device {deviceIndex}");
-        }
-
-        Result<(long Offset, int Bytes)> footer = ShardFile.ReadFooter(pool.Span(block), fileBytes);
-        if (!footer.IsOk)
-        {
-            return footer.Fault;
-        }
-
-        if (footer.Value.Bytes > ManifestBytesMax)
-        {
-            return new Fault(
-                FaultCode.Corrupt,
-                $"manifest of {footer.Value.Bytes} bytes is over the limit of {ManifestBytesMax}");
-        }
-
-        return await ReadManifestBytesAsync(
-            file, footer.Value.Offset, footer.Value.Bytes, pool, lease);
+        LogAddress address = AddressOf(position, stripe);
+        return address.IsNone || _sources[position].Device?.Log is not { } log
+            ? ValueTask.FromResult(SysResult.Fail(Errno.ENOENT))
+            : log.ReadShardAsync(address, header, payload);
     }
 
-    public void Dispose()
+    /// <summary>Where a position's frame of a stripe is; none where it has none.</summary>
+    public LogAddress AddressOf(int position, long stripe)
     {
-        foreach (OwnedFd? file in _files)
+        if (_records[position] is not { } record)
         {
-            file?.Dispose();
+            return default;
         }
-    }
 
-    private async ValueTask<Result<byte[]>> ReadManifestBytesAsync(
-        OwnedFd file, long offset, int bytes, BufferPool pool, BufferLease lease)
-    {
-        var manifest = new byte[bytes];
-        int window = lease.Bytes & ~(ShardFile.BlockBytes - 1);
-        for (int done = 0; done < bytes;)
+        ReadOnlySpan<Extent> extents = record.Entry.Extents.Span;
+        ref Cursor cursor = ref _cursors[position];
+        if (stripe < cursor.Stripe)
         {
-            int part = (int)Math.Min(window, ShardFile.RoundUpToBlock(bytes - done));
-            BufferSlice slice = lease.Slice(0, part);
-            SysResult read = await ReadFullyAsync(file, slice, offset + done);
-            if (!read.IsOk)
+            cursor = default;
+        }
+
+        while (cursor.Extent < extents.Length)
+        {
+            Extent extent = extents[cursor.Extent];
+            if (stripe >= extent.FirstStripe + (long)extent.Stripes)
             {
-                return read.Errno.ToFault("read a manifest");
+                cursor = new Cursor(cursor.Extent + 1, 0, 0);
+                continue;
             }
 
-            int take = Math.Min(part, bytes - done);
-            pool.Span(slice)[..take].CopyTo(manifest.AsSpan(done));
-            done += take;
-        }
-
-        return manifest;
-    }
-
-    private async ValueTask<SysResult> ReadFullyAsync(OwnedFd file, BufferSlice slice, long offset)
-    {
-        int done = 0;
-        while (done < slice.Bytes)
-        {
-            SysResult result = await _reactor.ReadAsync(file, slice.Skip(done), offset + done);
-            if (!result.IsOk || result.Value == 0)
+            if (stripe < extent.FirstStripe)
             {
-                return result.IsOk ? SysResult.Fail(Errno.ENODATA) : result;
+                return default;
             }
 
-            done += (int)result.Value;
+            if (cursor.Offset == 0)
+            {
+                // Not placed in this extent yet: no frame is at a segment's beginning.
+                cursor = new Cursor(cursor.Extent, extent.FirstStripe, extent.Offset);
+            }
+
+            for (; cursor.Stripe < stripe; cursor.Stripe++)
+            {
+                cursor.Offset += (uint)StripeImage.FrameBytes(_shardBytesOf(cursor.Stripe));
+            }
+
+            return new LogAddress(
+                extent.Segment, cursor.Offset,
+                (uint)StripeImage.FrameBytes(_shardBytesOf(stripe)));
         }
 
-        return new SysResult(done);
+        return default;
     }
+
+    /// <summary>How far a position's extents were followed.</summary>
+    private record struct Cursor(int Extent, long Stripe, uint Offset);
 }

@@ -1,0 +1,57 @@
+using Pangea.DataPlane.Ces;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Storage;
+
+namespace Pangea.DataPlane.Worker;
+
+/// <summary>
+/// The sum of all slabs of a storage worker, one term for each user, so that an empty pool means
+/// that a permit was not taken.
+/// </summary>
+/// <param name="StripeSlabBytes">Room for a stripe of whichever geometry needs most.</param>
+/// <param name="SmallSlabBytes">Room for a small object of whichever geometry needs most.</param>
+internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes)
+{
+    /// <summary>Commit entries that are read outside transfers at once: stat, garbage, heal.</summary>
+    public const int EntryReadersMax = 4;
+
+    /// <summary>Reading an entry goes through windows of this length.</summary>
+    public const int EntrySlabBytes = 64 * 1024;
+
+    /// <summary>For worker of these geometries, earlier ones included.</summary>
+    public static SlabPlan For(IEnumerable<StripeGeometry> geometries)
+    {
+        int stripe = 0;
+        int small = 0;
+        foreach (StripeGeometry geometry in geometries)
+        {
+            stripe = Math.Max(
+                stripe,
+                (int)LogFormat.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry)));
+            small = Math.Max(small, SmallSlot.SlabBytesFor(geometry.Redundancy));
+        }
+
+        return new SlabPlan(stripe, small);
+    }
+
+    /// <summary>
+    /// Slab classes in the order that the pool asks for, those of the device logs added.
+    /// </summary>
+    public SlabClass[] Classes(IEnumerable<SlabClass> others)
+    {
+        SlabClass[] all =
+        [
+            new SlabClass(StripeSlabBytes, Limits.TransfersMax * StripeSlots.PerTransfer),
+            new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax),
+            new SlabClass(EntrySlabBytes, EntryReadersMax),
+            .. others,
+        ];
+        return
+        [
+            .. all.GroupBy(slabs => slabs.SlabBytes)
+                .Select(group => new SlabClass(group.Key, group.Sum(slabs => slabs.Count)))
+                .OrderBy(slabs => slabs.SlabBytes),
+        ];
+    }
+}
