@@ -134,4 +134,21 @@ public sealed class FileTypeTests
                 $"seed {seed}");
         }
     }
+
+    /// <summary>Random bytes of which a piece is there twice, as where archives hold the same file
+    /// again: libzstd finds that in no time.</summary>
+    [Fact]
+    public void The_probe_finds_long_repeats_far_apart()
+    {
+        for (int seed = 0; seed < 100; seed++)
+        {
+            var random = new Random(seed);
+            byte[] stripe = StripeFixture.Random(1 << 20, seed);
+            int piece = random.Next(200_000, 400_000);
+            int from = random.Next(0, (1 << 19) - piece);
+            int to = random.Next(1 << 19, (1 << 20) - piece);
+            stripe.AsSpan(from, piece).CopyTo(stripe.AsSpan(to));
+            Assert.False(CompressibilityProbe.LooksIncompressible(stripe), $"seed {seed}");
+        }
+    }
 }

@@ -1,15 +1,16 @@
 // HOT PATH
 // Budget: 1 MiB at 5 GB/s is 200 us, a 4 KiB object has 6.6 us in all. The probe counts 8 KiB of a
 // large stripe (1 KiB of a small one) and, only where those look random, searches a part of it for
-// repeats: about 6 us and 1 us; no allocation.
+// repeats nearby, and in large ones for whole files that are there twice: about 14 us and 1 us; no
+// allocation.
 using System.Runtime.InteropServices;
 
 namespace Pangea.DataPlane.Ces;
 
 /// <summary>
-/// Tells whether a stripe looks as if compression would not pay: bytes evenly spread (order 0) and
-/// no four bytes repeated nearby. libzstd needs 2 ms for a random MiB at level 6; this needs some
-/// microseconds.
+/// Tells whether a stripe looks as if compression would not pay: bytes evenly spread (order 0), no
+/// four bytes repeated nearby, nothing long repeated anywhere. libzstd needs 2 ms for a random MiB
+/// at level 6; this needs some microseconds.
 /// </summary>
 internal static class CompressibilityProbe
 {
@@ -37,6 +38,13 @@ internal static class CompressibilityProbe
     private const uint RepeatHashFactor = 2654435761;
     private const int BytesPerRepeat = 64;
 
+    // Anchors are words at regular places; a window is as many consecutive places as lie between
+    // two anchors, so it meets one of them if it repeats what is around it.
+    private const int Anchors = 2048;
+    private const int AnchorHashBits = 13;
+    private const ulong AnchorHashFactor = 0x9E3779B97F4A7C15;
+    private const int Windows = 16;
+
     public static bool LooksIncompressible(ReadOnlySpan<byte> plain)
     {
         if (plain.Length < StripeBytesMin)
@@ -46,7 +54,8 @@ internal static class CompressibilityProbe
 
         bool isLarge = plain.Length >= LargeStripeBytes;
         return IsEven(plain, isLarge ? CountedBytesLarge : CountedBytesSmall)
-            && !HasRepeats(plain, isLarge ? SearchedBytesLarge : SearchedBytesSmall);
+            && !HasRepeats(plain, isLarge ? SearchedBytesLarge : SearchedBytesSmall)
+            && !(isLarge && HasLongRepeats(plain));
     }
 
     private static bool IsEven(ReadOnlySpan<byte> plain, int countedBytes)
@@ -88,6 +97,43 @@ internal static class CompressibilityProbe
         return CountRepeats(plain[^sampleBytes..], last) > sampleBytes / BytesPerRepeat
             || CountRepeats(plain[..sampleBytes], last) > sampleBytes / BytesPerRepeat;
     }
+
+    /// <summary>
+    /// Archives of archives hold the same file more than once; libzstd finds that at no cost, if it
+    /// is asked. Of the mixed file's stripes that look random, a sixth of the bytes goes this way.
+    /// </summary>
+    private static bool HasLongRepeats(ReadOnlySpan<byte> plain)
+    {
+        Span<ushort> anchors = stackalloc ushort[1 << AnchorHashBits];
+        anchors.Clear();
+        int step = plain.Length / Anchors;
+        for (int i = 0; i < Anchors - 1; i++)
+        {
+            ulong word = MemoryMarshal.Read<ulong>(plain[(i * step)..]);
+            anchors[AnchorSlot(word)] = (ushort)(i + 1);
+        }
+
+        int windowStep = (plain.Length - step - sizeof(ulong)) / Windows;
+        for (int window = 0; window < Windows; window++)
+        {
+            int end = (window * windowStep) + step;
+            for (int at = window * windowStep; at < end; at++)
+            {
+                ulong word = MemoryMarshal.Read<ulong>(plain[at..]);
+                int anchor = (anchors[AnchorSlot(word)] - 1) * step;
+                if (anchor >= 0 && anchor != at
+                    && MemoryMarshal.Read<ulong>(plain[anchor..]) == word)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private static int AnchorSlot(ulong word) =>
+        (int)((word * AnchorHashFactor) >> (64 - AnchorHashBits));
 
     private static int CountRepeats(ReadOnlySpan<byte> bytes, Span<ushort> last)
     {

@@ -80,7 +80,7 @@ internal sealed class FileEncoding : StripeLine
     {
         thread.Times.Begin();
         StripeInfo stripe = buffers.Stripe;
-        var record = new ReadOnlyMemory<byte>[2];
+        ReadOnlyMemory<byte>[] record = thread.Record;
         for (int shard = 0; shard < _shards.Count; shard++)
         {
             int position =

@@ -27,7 +27,8 @@ internal sealed class StripeTeam : IDisposable
 
     public IReadOnlyCollection<StripeBuffers> Buffers => _buffers;
 
-    /// <summary>Takes from the pool what that many stripes need: a short object needs few.</summary>
+    /// <summary>Takes from the pool what that many stripes need: a short object needs
+    /// few.</summary>
     public static Result<StripeTeam> Gather(
         StripePool pool, in StripeGeometry geometry, int headerStride, long stripes, int threads)
     {

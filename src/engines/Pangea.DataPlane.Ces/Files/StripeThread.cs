@@ -3,6 +3,10 @@ namespace Pangea.DataPlane.Ces;
 /// <summary>What one thread needs for itself while it works on the stripes of an object.</summary>
 internal sealed class StripeThread : IDisposable
 {
+    private StripeTimes _times;
+
+    /// <param name="codec">Belongs to the pool.</param>
+    /// <param name="cipher">Ends with the thread.</param>
     public StripeThread(StripeCodec codec, ObjectCipher cipher)
     {
         Codec = codec;
@@ -16,8 +20,8 @@ internal sealed class StripeThread : IDisposable
     /// <summary>What the stripes of this thread waited for.</summary>
     public ref StripeTimes Times => ref _times;
 
-    /// <summary>The codec belongs to the pool.</summary>
-    public void Dispose() => Cipher.Dispose();
+    /// <summary>Header and payload of the record being written.</summary>
+    public ReadOnlyMemory<byte>[] Record { get; } = new ReadOnlyMemory<byte>[2];
 
-    private StripeTimes _times;
+    public void Dispose() => Cipher.Dispose();
 }
