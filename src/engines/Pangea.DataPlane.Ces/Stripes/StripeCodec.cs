@@ -166,11 +166,7 @@ public sealed partial class StripeCodec : IDisposable
         if (shards.Count(ShardState.Ok) > geometry.Redundancy.DataShards
             && !IsConsistent(geometry.Redundancy, expected, payload))
         {
-            return new Fault(
-                FaultCode.Corrupt,
-                $"the shards of stripe {expected.StripeIndex} of object {objectId} contradict each "
-                    + "other although their checksums fit",
-                "one was forged; reading the object with its key finds out which");
+            return Contradiction(objectId, expected);
         }
 
         Span<byte> tag = stackalloc byte[ObjectCipher.TagBytes];
