@@ -55,8 +55,12 @@ public sealed partial class StorageDevice : IDisposable
     /// <summary>Its log; null while the device is not open.</summary>
     public DeviceLog? Log { get; private set; }
 
+    /// <summary>It is being emptied: it takes no new shards.</summary>
+    public bool IsDraining { get; set; }
+
     /// <summary>Whether a new object should be placed here now.</summary>
-    public bool TakesWrites => IsOpen && (State == DeviceState.Ok || MayRetry);
+    public bool TakesWrites =>
+        IsOpen && !IsDraining && (State == DeviceState.Ok || MayRetry);
 
     /// <summary>
     /// True where its directories are open; reading may work even when writing does not.
