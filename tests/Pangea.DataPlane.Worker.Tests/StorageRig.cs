@@ -31,7 +31,9 @@ internal sealed class StorageRig : IDisposable
         };
         SlabPlan slabs = SlabPlan.For(classes.Values.Select(kind => kind.Geometry));
         _pool = BufferPool.Create(slabs.Classes([new SlabClass(
-            DeviceLog.SlabBytes, DeviceLog.SlabsPerDevice * options.DevicePaths.Length)])).Value;
+            DeviceLog.SlabBytes,
+            DeviceLog.SlabsPerDevice
+                * (options.DevicePaths.Length + StorageRigOptions.DevicesAddedMax))])).Value;
         IReactor inner = Reactors.Create(
             _pool, new ReactorOptions { Choice = options.Reactor }).Value;
         _reactor = new FaultInjectingReactor(
@@ -206,15 +208,19 @@ internal sealed class StorageRigOptions : IDisposable
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("pangea-rig-");
 
     public StorageRigOptions(
-        ReactorChoice reactor = ReactorChoice.Probe, int dataShards = 8, int parityShards = 4)
+        ReactorChoice reactor = ReactorChoice.Probe, int dataShards = 8, int parityShards = 4,
+        int spareDevices = 0)
     {
         Reactor = reactor;
         Redundancy = new Redundancy(dataShards, parityShards);
         Scratch = _root.CreateSubdirectory("scratch").FullName;
         CatalogPath = _root.CreateSubdirectory("catalog").FullName;
-        DevicePaths = Enumerable.Range(0, Redundancy.TotalShards)
+        DevicePaths = Enumerable.Range(0, Redundancy.TotalShards + spareDevices)
             .Select(i => _root.CreateSubdirectory($"devices/{i:00}").FullName).ToArray();
     }
+
+    /// <summary>Devices that may be added while a rig runs.</summary>
+    public const int DevicesAddedMax = 4;
 
     public ReactorChoice Reactor { get; init; }
 

@@ -12,7 +12,7 @@ internal sealed class ComputeThreads : IDisposable
 {
     private readonly Thread[] _threads;
     private readonly StripeCodec[] _codecs;
-    private readonly Queue<StripeJob> _jobs = new(Limits.TransfersMax * StripeSlots.PerTransfer);
+    private readonly Queue<IComputeJob> _jobs = new(Limits.TransfersMax * StripeSlots.PerTransfer);
     private bool _stopping;
 
     private ComputeThreads(StripeCodec loopCodec, StripeCodec[] codecs)
@@ -59,7 +59,7 @@ internal sealed class ComputeThreads : IDisposable
     /// <summary>
     /// Hands a job over. The queue cannot overflow: each slot of each transfer has one job.
     /// </summary>
-    public void Enqueue(StripeJob job)
+    public void Enqueue(IComputeJob job)
     {
         lock (_jobs)
         {
@@ -93,7 +93,7 @@ internal sealed class ComputeThreads : IDisposable
     {
         while (true)
         {
-            StripeJob? job;
+            IComputeJob? job;
             lock (_jobs)
             {
                 while (!_jobs.TryDequeue(out job))

@@ -23,7 +23,7 @@ internal sealed record RecoveryReport(IReadOnlyList<string> Remarks, long Entrie
 /// device that could have more of it is here and readable.</item>
 /// </list>
 /// </summary>
-internal sealed class ObjectRecovery
+internal sealed partial class ObjectRecovery
 {
     /// <summary>
     /// Remarks that are worth a line each; a worker's first answer must fit one line.

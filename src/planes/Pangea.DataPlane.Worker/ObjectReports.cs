@@ -106,6 +106,8 @@ internal static class ObjectReports
                 Segments = device.Log?.Segments.Count,
                 LiveBytes = device.Log?.LiveBytes,
                 GarbageBytes = device.Log is { } log ? log.Bytes - log.LiveBytes : null,
+                Draining = device.IsDraining ? true : null,
+                Healing = HealReports.Device(service.Heal, device),
             });
         }
 
@@ -182,7 +184,7 @@ internal static class ObjectReports
     private static DateTime CreatedOf(long createdMs) =>
         DateTimeOffset.FromUnixTimeMilliseconds(createdMs).UtcDateTime;
 
-    private static DeviceState StateOf(Storage.DeviceState state) => state switch
+    public static DeviceState StateOf(Storage.DeviceState state) => state switch
     {
         Storage.DeviceState.Ok => DeviceState.Ok,
         Storage.DeviceState.Missing => DeviceState.Missing,

@@ -19,6 +19,12 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     /// <summary>Reading an entry goes through windows of this length.</summary>
     public const int EntrySlabBytes = 64 * 1024;
 
+    /// <summary>Transfers and background work never take a slab of each other.</summary>
+    private const int StripeSlabs =
+        (Limits.TransfersMax * StripeSlots.PerTransfer) + HealLanes.StripesMax;
+
+    private const int EntrySlabs = EntryReadersMax + Healer.ObjectsMax + Scrubber.ObjectsMax;
+
     /// <summary>For worker of these geometries, earlier ones included.</summary>
     public static SlabPlan For(IEnumerable<StripeGeometry> geometries)
     {
@@ -42,9 +48,9 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     {
         SlabClass[] all =
         [
-            new SlabClass(StripeSlabBytes, Limits.TransfersMax * StripeSlots.PerTransfer),
+            new SlabClass(StripeSlabBytes, StripeSlabs),
             new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax),
-            new SlabClass(EntrySlabBytes, EntryReadersMax),
+            new SlabClass(EntrySlabBytes, EntrySlabs),
             .. others,
         ];
         return

@@ -144,6 +144,9 @@ internal sealed class SmallSlots
         _permits = new LoopSemaphore(service.Reactor, Limits.SmallTransfersMax);
     }
 
+    /// <summary>True while small objects are on their way.</summary>
+    public bool IsBusy => _permits.FreeCount < Limits.SmallTransfersMax;
+
     /// <summary>Waits for a permit; false where cancelled meanwhile.</summary>
     public ValueTask<bool> EnterAsync(CancellationToken cancellation) =>
         _permits.EnterAsync(cancellation);

@@ -101,6 +101,9 @@ internal sealed class StorageService : IDisposable
     /// <summary>Permits to hold stripe slots; whoever waits here waits for memory.</summary>
     public LoopSemaphore Transfers { get; }
 
+    /// <summary>True while transfers are under way or wait: background work gives way.</summary>
+    public bool IsServing => Transfers.FreeCount < Limits.TransfersMax || Small.IsBusy;
+
     /// <summary>Permits to read a commit entry outside a transfer.</summary>
     public LoopSemaphore EntryReaders { get; }
 

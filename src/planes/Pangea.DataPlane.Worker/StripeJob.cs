@@ -11,7 +11,7 @@ namespace Pangea.DataPlane.Worker;
 /// job belongs to one slot and is used again for every stripe that passes through it, so that
 /// starting a job allocates nothing. Started and awaited on the loop's thread, run anywhere.
 /// </summary>
-internal sealed class StripeJob : IValueTaskSource<Result>, IDisposable
+internal sealed class StripeJob : IComputeJob, IValueTaskSource<Result>, IDisposable
 {
     private readonly StripeSlot _slot;
     private readonly IReactor _reactor;

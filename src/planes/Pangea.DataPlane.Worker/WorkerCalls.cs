@@ -19,13 +19,15 @@ internal sealed class WorkerCalls : IRpcPeer
     private static readonly TimeSpan s_lastCheckpointMax = TimeSpan.FromSeconds(2);
 
     private readonly StorageService _service;
+    private readonly HealingCalls _healing;
     private readonly Dictionary<long, TransferWatch> _transfers = [];
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private bool _closed;
 
-    public WorkerCalls(StorageService service)
+    public WorkerCalls(StorageService service, HealingCalls healing)
     {
         _service = service;
+        _healing = healing;
         CheckIdleTransfers();
     }
 
@@ -112,7 +114,7 @@ internal sealed class WorkerCalls : IRpcPeer
         {
             Reply(connection, call, WorkerMethods.Ping, (_, _) => Ping(connection));
         }
-        else
+        else if (!_healing.TryRun(connection, call, descriptors))
         {
             connection.Answer(call, WorkerMethods.Find(call.Method) is null
                 ? RpcMethods.NotFound(call.Method)
@@ -283,6 +285,7 @@ internal sealed class WorkerCalls : IRpcPeer
 
         // A checkpoint makes the next start quick; it need not succeed.
         _service.StopBackground();
+        await _healing.StopAsync();
         await Task.WhenAny(
             _service.Checkpoints.RunOnceAsync(),
             _service.Reactor.DelayAsync(s_lastCheckpointMax).AsTask());

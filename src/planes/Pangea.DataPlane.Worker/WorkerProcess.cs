@@ -69,7 +69,9 @@ public static class WorkerProcess
         }
 
         parts.Service.StartBackground();
-        var calls = new WorkerCalls(parts.Service);
+        parts.Healing.Start();
+        var calls = new WorkerCalls(
+            parts.Service, new HealingCalls(parts.Healing, parts.Changes));
         var connection = new RpcConnection(
             parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax);
         connection.Send(

@@ -24,11 +24,16 @@ internal sealed class WorkerStart : IDisposable
 
     private static OwnedFd? s_catalogDirectory;
 
-    private WorkerStart(BufferPool pool, IReactor reactor, StorageService service)
+    private WorkerStart(
+        BufferPool pool, IReactor reactor, StorageService service, WorkerStartParameters start)
     {
+        StorageSettings settings = start.Storage ?? StorageSettings.Default;
         Pool = pool;
         Reactor = reactor;
         Service = service;
+        Healing = new Healing(service, settings.Heal, settings.Scrub);
+        Changes = new DeviceChanges(Healing, new DeviceTerms(start.StateId, LogOptions(start)));
+        service.Heal = Healing;
     }
 
     public BufferPool Pool { get; }
@@ -36,6 +41,10 @@ internal sealed class WorkerStart : IDisposable
     public IReactor Reactor { get; }
 
     public StorageService Service { get; }
+
+    public Healing Healing { get; }
+
+    public DeviceChanges Changes { get; }
 
     public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
     {
@@ -116,7 +125,7 @@ internal sealed class WorkerStart : IDisposable
                 CompactionBytesPerSecond = settings.Compaction.BytesPerSecond,
             },
         });
-        return new WorkerStart(pool.Value, reactor.Value, service);
+        return new WorkerStart(pool.Value, reactor.Value, service, start);
     }
 
     /// <summary>
@@ -272,11 +281,13 @@ internal sealed class WorkerStart : IDisposable
         return keys;
     }
 
+    private static DeviceLogOptions LogOptions(WorkerStartParameters start) =>
+        new() { SegmentBytesMax = start.Storage?.SegmentBytes };
+
     private static DeviceSet OpenDevices(
         WorkerStartParameters start, DescriptorSet descriptors, IReactor reactor,
         BufferPool pool)
     {
-        var options = new DeviceLogOptions { SegmentBytesMax = start.Storage?.SegmentBytes };
         var devices = new List<StorageDevice>(start.Devices.Count);
         foreach (StartDevice device in start.Devices)
         {
@@ -289,9 +300,11 @@ internal sealed class WorkerStart : IDisposable
                 fault = taken.Fault;
             }
 
-            devices.Add(StorageDevice.Open(
-                devices.Count, device.Path, root, start.StateId, reactor, pool,
-                fault?.Message ?? device.Reason, device.MayFormat, options));
+            StorageDevice opened = StorageDevice.Open(
+                device.Index, device.Path, root, start.StateId, reactor, pool,
+                fault?.Message ?? device.Reason, device.MayFormat, LogOptions(start));
+            opened.IsDraining = device.Draining;
+            devices.Add(opened);
         }
 
         return new DeviceSet(devices);
