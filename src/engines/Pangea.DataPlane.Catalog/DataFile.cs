@@ -46,7 +46,7 @@ internal sealed class DataFile : IDisposable
         Result<OwnedFd> opened = directory.Value.OpenFile(
             OwnLock, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create);
         Fault? fault = opened.Fault;
-        if (opened.IsOk && !Files.TryLock(opened.Value, exclusive: true).IsOk)
+        if (opened.IsOk && !TryLock(opened.Value))
         {
             opened.Value.Dispose();
             fault = new Fault(
@@ -122,6 +122,27 @@ internal sealed class DataFile : IDisposable
     {
         _lock.Dispose();
         _directory.Dispose();
+    }
+
+    /// <summary>
+    /// Half a second of patience: a process that was killed, or one between fork and exec, still
+    /// holds the lock for a moment.
+    /// </summary>
+    private static bool TryLock(OwnedFd file)
+    {
+        const int triesMax = 25;
+        const int pauseMs = 20;
+        for (int tries = 0; !Files.TryLock(file, exclusive: true).IsOk; tries++)
+        {
+            if (tries == triesMax)
+            {
+                return false;
+            }
+
+            Thread.Sleep(pauseMs);
+        }
+
+        return true;
     }
 
     private static Fault? FindDamage(OwnedFd file, long fileBytes)

@@ -19,6 +19,9 @@ internal static unsafe partial class Lmdb
 
     internal const uint Create = 0x40000;
 
+    // The table of tables (mdb.c, MAIN_DBI); the one before it is that of free pages.
+    internal const uint RootTable = 1;
+
     // MDB_cursor_op.
     internal const int CursorFirst = 0;
     internal const int CursorNext = 8;

@@ -280,12 +280,18 @@ internal sealed unsafe class LmdbEnvironment : IDisposable
         // SAFETY: a write transaction of this thread alone, ended on every path; names are
         // zero-terminated and copied.
         int code = Lmdb.mdb_txn_begin(_environment, 0, 0, &transaction);
+
+        // Tables are made in an empty file only: a file with other tables is not ours to change.
+        Lmdb.Statistics root = default;
+        code = code != 0 ? code : Lmdb.mdb_stat(transaction, Lmdb.RootTable, &root);
+        uint create = root.Entries == 0 ? Lmdb.Create : 0;
         for (int i = 0; code == 0 && i < s_tableNames.Length; i++)
         {
             fixed (byte* name = Encoding.UTF8.GetBytes(s_tableNames[i] + '\0'))
             fixed (uint* table = &_tables[i])
             {
-                code = Lmdb.mdb_dbi_open(transaction, name, Lmdb.Create, table);
+                code = Lmdb.mdb_dbi_open(transaction, name, create, table);
+                code = code == Lmdb.NotFound ? Lmdb.Incompatible : code;
             }
         }
 
@@ -312,19 +318,17 @@ internal sealed unsafe class LmdbEnvironment : IDisposable
 
     /// <summary>
     /// The library tells its map's address only where it was asked for a fixed one; so the mapping
-    /// around some stored value is looked up. The root table, which is always the second, holds a
-    /// value for each named one.
+    /// around some stored value is looked up. The root table holds a value for each named one.
     /// </summary>
     private nint FindMap()
     {
-        const uint rootTable = 1;
         nint stored;
         // SAFETY: as in TryGet; only the address of the value is used.
         fixed (byte* pointer = Encoding.UTF8.GetBytes(s_tableNames[0]))
         {
             Lmdb.Value key = new() { Bytes = (nuint)s_tableNames[0].Length, Data = pointer };
             Lmdb.Value value;
-            stored = Lmdb.mdb_get(_read, rootTable, &key, &value) == 0 ? (nint)value.Data : 0;
+            stored = Lmdb.mdb_get(_read, Lmdb.RootTable, &key, &value) == 0 ? (nint)value.Data : 0;
         }
 
         return stored == 0 ? 0 : MappedPages.StartOf(stored);

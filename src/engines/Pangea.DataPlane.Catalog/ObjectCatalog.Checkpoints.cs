@@ -150,6 +150,11 @@ public sealed partial class ObjectCatalog
                 return null;
             }
 
+            if (_environment != environment)
+            {
+                return _damage ?? new Fault(FaultCode.BadState, "the catalog was closed");
+            }
+
             if (code == Lmdb.MapFull && environment.MapBytes < MapBytesMax)
             {
                 if (environment.Grow(environment.MapBytes * 2) is { IsOk: false, Fault: { } full })

@@ -5,18 +5,21 @@ using System.Security.Cryptography;
 namespace Pangea.DataPlane.Core;
 
 /// <summary>
-/// Identity of one version of one object: 16 random bytes, new for every put. Shards, keys and
-/// nonces are bound to it, so that two objects, or two versions of one name, can never be mixed
-/// (decisions A9, A10).
+/// Identity of one version of one object, new for every put: the time (48 bits of milliseconds since
+/// 1970), then 80 random bits. Shards, keys and nonces are bound to it, so that two objects, or two
+/// versions of one name, can never be mixed (decisions A9, A10). Only its uniqueness counts; the
+/// time in front lets new ids be neighbours in an index (decision 0023).
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct ObjectId(UInt128 Value)
 {
     public const int Bytes = 16;
 
-    // A call of the generator costs 0.7 us whether it gives 16 bytes or 1024, a tenth of what
+    private const int RandomBytes = 10;
+
+    // A call of the generator costs 0.7 us whether it gives 10 bytes or 1024, a tenth of what
     // storing a 4 KiB object may cost; so it is asked for 64 ids at a time.
-    private const int BatchBytes = 64 * Bytes;
+    private const int BatchBytes = 64 * RandomBytes;
 
     [ThreadStatic]
     private static byte[]? t_batch;
@@ -33,8 +36,12 @@ public readonly record struct ObjectId(UInt128 Value)
             t_left = BatchBytes;
         }
 
-        t_left -= Bytes;
-        return Read(batch.AsSpan(t_left));
+        t_left -= RandomBytes;
+        Span<byte> id = stackalloc byte[Bytes];
+        long nowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        BinaryPrimitives.WriteInt64BigEndian(id, nowMs << 16);
+        batch.AsSpan(t_left, RandomBytes).CopyTo(id[(Bytes - RandomBytes)..]);
+        return Read(id);
     }
 
     /// <summary>Reads the 16 bytes in their written order (big-endian).</summary>
