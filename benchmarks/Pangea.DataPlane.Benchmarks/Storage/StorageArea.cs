@@ -22,6 +22,11 @@ public sealed class StorageArea : IBenchArea
             yield return row;
         }
 
+        foreach (BenchRow row in new CatalogCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
         Directory.Delete(folder, recursive: true);
     }
 }

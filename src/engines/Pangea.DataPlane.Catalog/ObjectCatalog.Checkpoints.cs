@@ -67,7 +67,7 @@ public sealed partial class ObjectCatalog
         _frozen = frozen;
         _active = new Overlay();
         Fault? fault = await WriteAsync(frozen, writesGets ? _gets.Freeze() : [], state);
-        Settle(frozen, state, written: fault is null);
+        Settle(frozen, state, written: fault is null, writesGets);
         _devicesChanged |= devicesChanged && fault is not null;
         return fault is null ? Result.Ok : fault;
     }
@@ -83,6 +83,7 @@ public sealed partial class ObjectCatalog
         _environment = null;
         _active = new Overlay();
         _gets.Clear();
+        _recent.Clear();
         _devices.Clear();
         Result removed = _file.Remove();
         _damage = removed.Fault ?? Load();
@@ -198,13 +199,18 @@ public sealed partial class ObjectCatalog
         return _damage = opened.Fault;
     }
 
-    private void Settle(Overlay frozen, CatalogState state, bool written)
+    private void Settle(
+        Overlay frozen, CatalogState state, bool written, bool writtenGets)
     {
         if (written)
         {
             _checkpoint = state.Checkpoint;
             _marks = state.Marks;
             _environment?.RenewRead();
+            if (writtenGets)
+            {
+                _recent.Clear(); // Their counts are from before.
+            }
         }
         else
         {

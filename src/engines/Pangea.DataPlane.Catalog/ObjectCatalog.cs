@@ -17,6 +17,7 @@ public sealed partial class ObjectCatalog : IDisposable
     private readonly DataFile _file;
     private readonly ResidentPages _resident;
     private readonly GetCounts _gets;
+    private readonly RecentEntries _recent = new();
     private readonly List<UInt128> _devices = [];
     private LmdbEnvironment? _environment;
     private Overlay _active = new();
@@ -129,6 +130,11 @@ public sealed partial class ObjectCatalog : IDisposable
 
     public ObjectEntry? Find(ObjectName name)
     {
+        if (_recent.Find(name) is { } recent)
+        {
+            return recent;
+        }
+
         Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
         return Find(buffer[..NameKey.Write(name.Text, buffer)]);
     }
@@ -166,7 +172,8 @@ public sealed partial class ObjectCatalog : IDisposable
         Invariant.Check(entry.Locations.Length <= Limits.ShardsMax);
         Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
         ReadOnlySpan<byte> key = buffer[..NameKey.Write(entry.Name.Text, buffer)];
-        ObjectEntry? previous = Find(key);
+        ObjectEntry? previous = _recent.Find(entry.Name) ?? Find(key);
+        _recent.Drop(entry.Name);
         _active.Set(key, entry, previous);
         Add(entry, 1);
         Add(previous, -1);
@@ -183,6 +190,7 @@ public sealed partial class ObjectCatalog : IDisposable
             return null;
         }
 
+        _recent.Drop(name);
         _active.Remove(key, previous);
         Add(previous, -1);
         return previous;
@@ -219,9 +227,14 @@ public sealed partial class ObjectCatalog : IDisposable
             return entry;
         }
 
-        return TryGetStored(CatalogTable.Objects, key, out ReadOnlySpan<byte> stored)
-            ? ReadEntry(key, stored)
-            : null;
+        if (TryGetStored(CatalogTable.Objects, key, out ReadOnlySpan<byte> stored)
+            && ReadEntry(key, stored) is { } found)
+        {
+            _recent.Add(found);
+            return found;
+        }
+
+        return null;
     }
 
     /// <summary>A stored entry; null, and damage noted, where it is not sound.</summary>
