@@ -34,6 +34,10 @@ internal sealed class DataFile : IDisposable
         _lock = ownLock;
     }
 
+    /// <summary>True where the file system has no room for one large write.</summary>
+    public bool IsFull =>
+        _directory.Space() is { IsOk: true, Value.FreeBytes: < 1024 * 1024 };
+
     /// <summary>Takes the directory for this process.</summary>
     public static Result<DataFile> Open(string path)
     {

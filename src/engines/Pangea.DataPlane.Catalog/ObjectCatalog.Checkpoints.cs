@@ -1,4 +1,5 @@
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Catalog;
 
@@ -84,6 +85,7 @@ public sealed partial class ObjectCatalog
         _active = new Overlay();
         _gets.Clear();
         _recent.Clear();
+        _recentRemoved.Clear();
         _devices.Clear();
         Result removed = _file.Remove();
         _damage = removed.Fault ?? Load();
@@ -179,7 +181,10 @@ public sealed partial class ObjectCatalog
                 continue;
             }
 
-            return LmdbEnvironment.ToFault(code, "write a checkpoint of the catalog");
+            // A write that was cut short is an I/O error to the library; the reason is room.
+            bool isFull = code == Errno.EIO.Value && _file.IsFull;
+            return LmdbEnvironment.ToFault(
+                isFull ? Errno.ENOSPC.Value : code, "write a checkpoint of the catalog");
         }
     }
 
@@ -209,7 +214,7 @@ public sealed partial class ObjectCatalog
             _environment?.RenewRead();
             if (writtenGets)
             {
-                _recent.Clear(); // Their counts are from before.
+                _recent.Clear(); // Their counts are from before it.
             }
         }
         else

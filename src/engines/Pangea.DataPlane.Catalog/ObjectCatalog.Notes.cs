@@ -26,6 +26,7 @@ public sealed partial class ObjectCatalog
         var removed = new RemovedName(name, removedMs, deviceMask | others);
         if (removed != known)
         {
+            _recentRemoved.Drop(name);
             _active.Removed.Set(NameKey.Of(name), removed);
         }
     }
@@ -35,16 +36,34 @@ public sealed partial class ObjectCatalog
 
     public RemovedName? FindRemoved(string name)
     {
-        byte[] key = NameKey.Of(name);
-        if (_active.Removed.TryGet(key, out RemovedName? removed)
+        if (_recentRemoved.TryGet(name, out RemovedName? removed))
+        {
+            return removed;
+        }
+
+        // Asked for each put, so without a buffer on the heap; no name is longer.
+        if (Encoding.UTF8.GetByteCount(name) > NameKey.BufferBytes)
+        {
+            return null;
+        }
+
+        Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
+        ReadOnlySpan<byte> key = buffer[..NameKey.Write(name, buffer)];
+        if (_active.Removed.TryGet(key, out removed)
             || _frozen?.Removed.TryGet(key, out removed) == true)
         {
             return removed;
         }
 
-        return TryGetStored(CatalogTable.Tombstones, key, out ReadOnlySpan<byte> stored)
+        removed = TryGetStored(CatalogTable.Tombstones, key, out ReadOnlySpan<byte> stored)
             ? ReadRemoved(key, stored)
             : null;
+        if (NeedsRebuild is null)
+        {
+            _recentRemoved.Note(name, removed);
+        }
+
+        return removed;
     }
 
     /// <summary>Every device knows of the removal and no older segment is left.</summary>
@@ -53,6 +72,7 @@ public sealed partial class ObjectCatalog
         CheckUsable();
         if (FindRemoved(name) is not null)
         {
+            _recentRemoved.Drop(name);
             _active.Removed.Set(NameKey.Of(name), null);
         }
     }

@@ -17,7 +17,8 @@ public sealed partial class ObjectCatalog : IDisposable
     private readonly DataFile _file;
     private readonly ResidentPages _resident;
     private readonly GetCounts _gets;
-    private readonly RecentEntries _recent = new();
+    private readonly RecentLookups<ObjectEntry> _recent = new();
+    private readonly RecentLookups<RemovedName> _recentRemoved = new();
     private readonly List<UInt128> _devices = [];
     private LmdbEnvironment? _environment;
     private Overlay _active = new();
@@ -130,13 +131,13 @@ public sealed partial class ObjectCatalog : IDisposable
 
     public ObjectEntry? Find(ObjectName name)
     {
-        if (_recent.Find(name) is { } recent)
+        if (_recent.TryGet(name.Text, out ObjectEntry? recent))
         {
             return recent;
         }
 
         Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
-        return Find(buffer[..NameKey.Write(name.Text, buffer)]);
+        return Find(name, buffer[..NameKey.Write(name.Text, buffer)]);
     }
 
     /// <summary>The object whose current version has this id.</summary>
@@ -172,8 +173,10 @@ public sealed partial class ObjectCatalog : IDisposable
         Invariant.Check(entry.Locations.Length <= Limits.ShardsMax);
         Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
         ReadOnlySpan<byte> key = buffer[..NameKey.Write(entry.Name.Text, buffer)];
-        ObjectEntry? previous = _recent.Find(entry.Name) ?? Find(key);
-        _recent.Drop(entry.Name);
+        ObjectEntry? previous = _recent.TryGet(entry.Name.Text, out ObjectEntry? recent)
+            ? recent
+            : Find(entry.Name, key);
+        _recent.Drop(entry.Name.Text);
         _active.Set(key, entry, previous);
         Add(entry, 1);
         Add(previous, -1);
@@ -185,12 +188,12 @@ public sealed partial class ObjectCatalog : IDisposable
         CheckUsable();
         Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
         ReadOnlySpan<byte> key = buffer[..NameKey.Write(name.Text, buffer)];
-        if (Find(key) is not { } previous)
+        if (Find(name, key) is not { } previous)
         {
             return null;
         }
 
-        _recent.Drop(name);
+        _recent.Drop(name.Text);
         _active.Remove(key, previous);
         Add(previous, -1);
         return previous;
@@ -219,7 +222,7 @@ public sealed partial class ObjectCatalog : IDisposable
         _file.Dispose();
     }
 
-    private ObjectEntry? Find(ReadOnlySpan<byte> key)
+    private ObjectEntry? Find(ObjectName name, ReadOnlySpan<byte> key)
     {
         if (_active.Objects.TryGet(key, out ObjectEntry? entry)
             || _frozen?.Objects.TryGet(key, out entry) == true)
@@ -227,14 +230,16 @@ public sealed partial class ObjectCatalog : IDisposable
             return entry;
         }
 
-        if (TryGetStored(CatalogTable.Objects, key, out ReadOnlySpan<byte> stored)
-            && ReadEntry(key, stored) is { } found)
+        ObjectEntry? found = TryGetStored(
+            CatalogTable.Objects, key, out ReadOnlySpan<byte> stored)
+            ? ReadEntry(key, stored)
+            : null;
+        if (NeedsRebuild is null)
         {
-            _recent.Add(found);
-            return found;
+            _recent.Note(name.Text, found);
         }
 
-        return null;
+        return found;
     }
 
     /// <summary>A stored entry; null, and damage noted, where it is not sound.</summary>
