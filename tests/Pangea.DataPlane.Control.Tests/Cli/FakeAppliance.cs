@@ -11,7 +11,7 @@ namespace Pangea.DataPlane.Control.Tests.Cli;
 /// dictionary, checks every call against the method table, and fails calls on demand. One thread,
 /// one connection at a time.
 /// </summary>
-internal sealed class FakeAppliance : IDisposable
+internal sealed partial class FakeAppliance : IDisposable
 {
     private readonly UnixSocket _listener;
     private readonly Thread _thread;
@@ -105,7 +105,7 @@ internal sealed class FakeAppliance : IDisposable
         Fault? fault = method is null
             ? RpcMethods.NotFound(call.Method)
             : RpcParameters.Check(method, call);
-        fault ??= method!.Scope == RpcScope.Forwarded ? Failure : null;
+        fault ??= method!.Scope == RpcScope.Forwarded || IsChange(method) ? Failure : null;
         if (fault is not null)
         {
             if (call.Method == "object.get" && BytesBeforeFailure > 0)
@@ -133,7 +133,8 @@ internal sealed class FakeAppliance : IDisposable
                 id,
                 RpcMethods.WorkerList,
                 new WorkerListResult { Workers = SampleRecords.Status.Workers }),
-            _ => RpcWriter.ResultRaw(id, RpcDiscovery.Write("test")),
+            _ => AnswerStorage(id, call)
+                ?? RpcWriter.ResultRaw(id, RpcDiscovery.Write("test")),
         };
     }
 
@@ -165,6 +166,9 @@ internal sealed class FakeAppliance : IDisposable
             Replaced = replaced,
             DevicesCommitted = 12,
             DevicesTotal = 12,
+            Expires = put.TtlSeconds is { } seconds
+                ? SampleRecords.Created.AddSeconds(seconds)
+                : null,
         });
     }
 
@@ -176,7 +180,9 @@ internal sealed class FakeAppliance : IDisposable
             return RpcWriter.Error(id, SampleRecords.NoObject(get.Name));
         }
 
-        Files.Write(file, content);
+        int from = (int)(get.Offset is < 0 ? content.Length + get.Offset : get.Offset ?? 0);
+        int length = (int)Math.Min(content.Length - from, get.Length ?? content.Length);
+        Files.Write(file, content.AsSpan(from, length));
         return RpcWriter.Result(id, RpcMethods.ObjectGet, new ObjectGetResult
         {
             Name = get.Name,
@@ -186,6 +192,8 @@ internal sealed class FakeAppliance : IDisposable
             Stripes = 1,
             StripesRepaired = 0,
             ShardsLost = 0,
+            Offset = get.Offset is null && get.Length is null ? null : from,
+            Length = get.Offset is null && get.Length is null ? null : length,
         });
     }
 

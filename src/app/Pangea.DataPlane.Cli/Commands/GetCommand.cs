@@ -24,22 +24,43 @@ internal static class GetCommand
                 "(default: the last part of NAME, in this directory, if that is free)",
             HelpName = "FILE|-",
         };
+        var range = new Option<string?>("--range")
+        {
+            Description = "Only these bytes: 0-99 (the first hundred), 100- or -100 (the last)",
+            HelpName = "A-B",
+        };
         return new Verb("get", "Fetch an object into a file")
         {
             Arguments = { name },
-            Options = { output },
+            Options = { output, range },
             Examples =
             [
                 "pangea get report.pdf",
                 "pangea get 2026/report.pdf -o /tmp/copy.pdf",
                 "pangea get photos.tar -o - | tar -x",
+                "pangea get video.mp4 --range 0-1048575 -o start.mp4",
             ],
         }.Does(options, context => Run(
-            context, context.Parsed.GetRequiredValue(name), context.Parsed.GetValue(output)));
+            context,
+            new ObjectGetParameters { Name = context.Parsed.GetRequiredValue(name) },
+            context.Parsed.GetValue(output),
+            context.Parsed.GetValue(range)));
     }
 
-    private static int Run(CommandContext context, string name, string? output)
+    private static int Run(
+        CommandContext context, ObjectGetParameters asked, string? output, string? range)
     {
+        if (range is not null)
+        {
+            Result<ByteRange> parsed = ByteRange.Parse(range);
+            if (!parsed.IsOk)
+            {
+                return context.Fail(parsed.Fault);
+            }
+
+            asked = asked with { Offset = parsed.Value.Offset, Length = parsed.Value.Length };
+        }
+
         // Before anything is created: a get that cannot work leaves the directory as it was.
         if (context.Connect() is not { } client)
         {
@@ -50,7 +71,7 @@ internal static class GetCommand
         Result<LocalTarget> opened = default;
         interruption.Step(() =>
         {
-            opened = LocalTarget.Open(output, name);
+            opened = LocalTarget.Open(output, asked.Name);
             return opened.IsOk ? opened.Value.Abandon : null;
         });
         if (!opened.IsOk)
@@ -61,10 +82,10 @@ internal static class GetCommand
         using LocalTarget target = opened.Value;
         long started = Stopwatch.GetTimestamp();
         bool progress = TransferProgress.IsShown(context);
-        var parameters = new ObjectGetParameters { Name = name, Progress = progress };
+        ObjectGetParameters parameters = asked with { Progress = progress };
         Result<ObjectGetResult> result = TransferProgress.Run(
             progress,
-            name,
+            asked.Name,
             bytesTotal: null,
             onNotification => client.Call(
                 RpcMethods.ObjectGet, parameters, [target.File], onNotification));
@@ -106,12 +127,13 @@ internal static class GetCommand
             return;
         }
 
+        long bytes = got.Length ?? got.Bytes;
         if (!toStandardOutput)
         {
             writer.WriteLine(
                 $"fetched {FaultReport.Printable(got.Name)} to {target.Shown}: " +
-                $"{Quantities.Size(got.Bytes)} in {Quantities.Duration(time)} " +
-                $"({Quantities.Rate(got.Bytes, time)})");
+                $"{Quantities.Size(bytes)} in {Quantities.Duration(time)} " +
+                $"({Quantities.Rate(bytes, time)})");
         }
 
         if (got.StripesRepaired > 0)

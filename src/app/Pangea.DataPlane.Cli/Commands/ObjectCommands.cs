@@ -32,7 +32,8 @@ internal static class ObjectCommands
         return new Verb("stat", "Show everything about an object")
         {
             Arguments = { name },
-            Examples = ["pangea stat report.pdf", "pangea stat report.pdf --json"],
+            Aliases = { "head" },
+            Examples = ["pangea stat report.pdf", "pangea head report.pdf --json"],
         }.WithFormat(options).Does(options, context => context.CallAndPrint(
             RpcMethods.ObjectStat,
             new ObjectNameParameters { Name = context.Parsed.GetRequiredValue(name) },
@@ -137,12 +138,28 @@ internal static class ObjectCommands
             "stored",
             $"{Quantities.Size(stat.StoredBytes)} ({Quantities.Count(stat.StoredBytes)} bytes)");
         table.Add("created", Quantities.Time(stat.Created));
+        if (stat.Expires is { } expires)
+        {
+            string life = stat.TtlSeconds is { } seconds
+                ? $", {Quantities.Uptime(seconds)} after its last put or get"
+                : "";
+            table.Add("expires", Quantities.Time(expires) + life);
+        }
+
         table.Add("sha256", stat.Sha256);
         table.Add("type", stat.FileType);
         table.Add(
             "stripes", $"{Quantities.Count(stat.Stripes)} of {Quantities.Size(stat.StripeBytes)}");
         table.Add("redundancy", $"{redundancy.DataShards}+{redundancy.ParityShards}");
         table.Add("key", stat.KeyId);
+        if (stat.Statistics is { } use)
+        {
+            table.Add(
+                "fetched",
+                $"{Quantities.Count(use.Gets)} times, {Quantities.Size(use.BytesServed)}"
+                    + (use.LastGet is { } last ? $", last {Quantities.Time(last)}" : ""));
+        }
+
         table.Add(
             "shards",
             $"{stat.ShardsAvailable} of {stat.Devices.Count} available, " +

@@ -38,21 +38,28 @@ internal static class PutCommand
             Description = "Exact length expected; a pipe that ends early is refused",
             HelpName = "N",
         };
+        var ttl = new Option<string?>("--ttl")
+        {
+            Description = "The object goes this long after its last put or get, such as 12h or 7d",
+            HelpName = "TIME",
+        };
         return new Verb("put", "Store a file as an object")
         {
             Arguments = { file },
-            Options = { name, noClobber, kind, bytes },
+            Options = { name, noClobber, kind, bytes, ttl },
             Examples =
             [
                 "pangea put report.pdf",
                 "pangea put report.pdf --name 2026/report.pdf --no-clobber",
                 "tar -c photos | pangea put - --name photos.tar",
                 "pangea put logs.tar --class archive",
+                "pangea put build.tar --ttl 7d",
             ],
         }.WithFormat(options).Does(options, context => Run(
             context,
             context.Parsed.GetRequiredValue(file),
             context.Parsed.GetValue(name),
+            context.Parsed.GetValue(ttl),
             new ObjectPutParameters
             {
                 Name = string.Empty,
@@ -63,8 +70,23 @@ internal static class PutCommand
     }
 
     private static int Run(
-        CommandContext context, string path, string? name, ObjectPutParameters asked)
+        CommandContext context,
+        string path,
+        string? name,
+        string? ttl,
+        ObjectPutParameters asked)
     {
+        if (ttl is not null)
+        {
+            Result<long> seconds = TimeSpanText.ParseSeconds(ttl);
+            if (!seconds.IsOk)
+            {
+                return context.Fail(seconds.Fault);
+            }
+
+            asked = asked with { TtlSeconds = seconds.Value };
+        }
+
         name ??= path == "-" ? null : Path.GetFileName(path);
         if (string.IsNullOrEmpty(name))
         {
@@ -115,7 +137,8 @@ internal static class PutCommand
             $"{(put.Replaced ? "replaced" : "stored")} {FaultReport.Printable(put.Name)}: " +
             $"{Quantities.Size(put.Bytes)} in {Quantities.Duration(time)} " +
             $"({Quantities.Rate(put.Bytes, time)}), {Quantities.Size(put.StoredBytes)} on " +
-            $"{put.DevicesCommitted} of {put.DevicesTotal} devices");
+            $"{put.DevicesCommitted} of {put.DevicesTotal} devices" +
+            (put.Expires is { } expires ? $", until {Quantities.Time(expires)}" : ""));
         if (put.DevicesCommitted < put.DevicesTotal)
         {
             context.Err.WriteLine(

@@ -49,6 +49,21 @@ internal static class StatusCommands
                 ? $"{Quantities.Count(objects)}, {Quantities.Size(status.ObjectBytes)}, " +
                     $"{Quantities.Size(status.StoredBytes)} on the devices"
                 : "unknown: no storage worker answers");
+        if (status.Durability is { } durability)
+        {
+            table.Add("durability", durability);
+        }
+
+        if (status.Catalog is { } catalog)
+        {
+            table.Add(
+                "catalog",
+                $"{Quantities.Size(catalog.Bytes)}, checkpoint "
+                    + $"{Quantities.Uptime(catalog.CheckpointAgeSeconds)} ago, "
+                    + $"{Quantities.Count(catalog.ChangesPending)} changes since"
+                    + (catalog.Reason is null ? "" : $"; failing: {catalog.Reason}"));
+        }
+
         Tables.Print(table, output);
         output.WriteLine();
         PrintDevices(output, status.Devices);
@@ -113,5 +128,5 @@ internal static class StatusCommands
     }
 
     /// <summary>The name of a state as it is on the wire.</summary>
-    private static string NameOf(string member) => char.ToLowerInvariant(member[0]) + member[1..];
+    internal static string NameOf(string member) => char.ToLowerInvariant(member[0]) + member[1..];
 }
