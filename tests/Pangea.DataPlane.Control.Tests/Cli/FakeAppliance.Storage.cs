@@ -48,7 +48,12 @@ internal sealed partial class FakeAppliance
             "catalog.rebuild" => RpcWriter.Result(
                 id,
                 StorageMethods.CatalogRebuild,
-                new CatalogRebuildResult { Objects = 12_345, BytesRead = 1 << 20, Milliseconds = 9 }),
+                new CatalogRebuildResult
+                {
+                    Objects = 12_345,
+                    BytesRead = 1 << 20,
+                    Milliseconds = 9,
+                }),
             _ => null,
         };
     }
