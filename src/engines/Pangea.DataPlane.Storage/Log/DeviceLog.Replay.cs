@@ -340,7 +340,8 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>
-    /// Whether the segment was begun properly; keeps it open, as the one appended to must be.
+    /// Whether the segment was begun properly; keeps it open, as the one appended to must be, and
+    /// makes what it holds durable.
     /// </summary>
     private async ValueTask<bool> HasHeaderAsync(LogSegment segment)
     {
@@ -350,8 +351,11 @@ public sealed partial class DeviceLog
             return false;
         }
 
+        // What a killed worker wrote and had not flushed was replayed and counts from now on, so it
+        // must not be lost with the power later.
         BufferSlice block = _filling.Lease.Slice(0, LogFormat.BlockBytes);
-        SysResult read = await ReadFullyAsync(segment.File!.Value, block, 0);
+        SysResult read = await _reactor.SyncAsync(segment.File!.Value.Fd, dataOnly: true);
+        read = read.IsOk ? await ReadFullyAsync(segment.File!.Value, block, 0) : read;
         Leave(segment);
         return read.IsOk
             && SegmentHeader.TryRead(_pool.Span(block), out SegmentHeader header)
