@@ -56,7 +56,7 @@ public sealed partial class DeviceLog
             FrameKind.Shard, Device, address.Segment, address.Offset, address.Bytes, id, 0, 0, 0)
             .Write(_pool.Span(headerBlock));
         SysResult written = await WriteFullyAsync(
-            segment.File!.Value, headerBlock, payload, address.Offset);
+            segment.File!.Value, headerBlock, payload, address.Offset).ConfigureAwait(false);
         MarkDirty(segment);
         Leave(segment);
         if (written.IsOk)

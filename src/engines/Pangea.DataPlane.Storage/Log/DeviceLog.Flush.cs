@@ -50,7 +50,11 @@ public sealed partial class DeviceLog
         idle.SetResult(true);
     }
 
-    /// <summary>One job for the log's life, so that starting it allocates once.</summary>
+    /// <summary>
+    /// One job for the log's life, so that a batch costs no state machine. It awaits without the
+    /// loop's context, which would send every step through the loop once more; all that completes
+    /// here completes on the loop's thread anyway.
+    /// </summary>
     private async Task RunFlusherAsync()
     {
         while (true)
@@ -67,7 +71,14 @@ public sealed partial class DeviceLog
                 if (batch.Count > 0)
                 {
                     await _journalTurn.EnterAsync();
-                    await CommitAsync(batch);
+                    if (await TryBeginAsync(batch).ConfigureAwait(false) is { } place)
+                    {
+                        SysResult written = await _reactor.WriteAndSyncAsync(
+                            place.File.Fd, batch.Lease.Slice(0, batch.FrameBytes),
+                            place.File.Base + place.Offset);
+                        Finish(batch, place, written);
+                    }
+
                     _journalTurn.Leave();
                 }
 
@@ -80,33 +91,51 @@ public sealed partial class DeviceLog
         }
     }
 
-    /// <summary>Makes one batch durable and tells whoever waits for it.</summary>
+    /// <summary>Where a batch is being written.</summary>
+    private readonly record struct BatchPlace(LogSegment Segment, SegmentFile File, uint Offset);
+
+    /// <summary>
+    /// Takes a place for the batch and seals it; null where there is none, and everybody has been
+    /// told. Completes at once where no shards need a flush and the segment has room.
+    /// </summary>
+    private ValueTask<BatchPlace?> TryBeginAsync(JournalBatch batch) =>
+        !batch.NeedsShards && CanPlace(batch.FrameBytes)
+            ? new ValueTask<BatchPlace?>(Take(batch))
+            : BeginSlowlyAsync(batch);
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Result> CommitAsync(JournalBatch batch)
+    private async ValueTask<BatchPlace?> BeginSlowlyAsync(JournalBatch batch)
     {
         if (batch.NeedsShards)
         {
             // Before the batch, not with it: a commit on the disk must prove that its shards are.
-            await FlushShardsAsync();
+            await FlushShardsAsync().ConfigureAwait(false);
             RefuseBroken(batch);
         }
 
-        int bytes = batch.FrameBytes;
-        Result placed = await PlaceAsync(bytes, batch.IsEssential);
+        Result placed = await PlaceAsync(batch.FrameBytes, batch.IsEssential).ConfigureAwait(false);
         if (!placed.IsOk)
         {
             Fail(batch, placed.Fault);
-            return placed.Fault;
+            return null;
         }
 
+        return Take(batch);
+    }
+
+    private BatchPlace Take(JournalBatch batch)
+    {
         LogSegment segment = _journal!;
         uint offset = (uint)segment.Cursor;
-        segment.Cursor += bytes;
+        segment.Cursor += batch.FrameBytes;
         segment.Users++;
         Seal(batch, segment.Sequence, offset);
-        SegmentFile file = segment.File!.Value;
-        SysResult written = await _reactor.WriteAndSyncAsync(
-            file.Fd, batch.Lease.Slice(0, bytes), file.Base + offset);
+        return new BatchPlace(segment, segment.File!.Value, offset);
+    }
+
+    private void Finish(JournalBatch batch, BatchPlace place, SysResult written)
+    {
+        LogSegment segment = place.Segment;
         Leave(segment);
         FlushCount++;
         if (!written.IsOk)
@@ -116,15 +145,21 @@ public sealed partial class DeviceLog
             Fault fault = Describe(written, "write to");
             _report(fault);
             Fail(batch, fault);
-            return fault;
+            return;
         }
 
         _durableEnd = segment.Cursor;
-        Complete(batch, segment, offset);
         ZeroAhead(segment);
         PrepareNext(SegmentKind.Journal);
-        return Result.Ok;
+        Complete(batch, segment, place.Offset);
     }
+
+    private bool CanPlace(long bytes) =>
+        _journal?.HasRoomFor(bytes) == true && !IsBeingZeroed(_journal.Cursor, bytes);
+
+    // Zeros written ahead must not overtake the frame.
+    private bool IsBeingZeroed(long cursor, long bytes) =>
+        _zeroingEnd > cursor && _zeroingStart < cursor + bytes;
 
     /// <summary>Sees to it that the journal has room for a frame.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -140,8 +175,7 @@ public sealed partial class DeviceLog
             }
         }
 
-        // Zeros written ahead must not overtake the frame.
-        while (_zeroingEnd > _journal.Cursor && _zeroingStart < _journal.Cursor + bytes)
+        while (IsBeingZeroed(_journal.Cursor, bytes))
         {
             await _reactor.DelayAsync(TimeSpan.FromMicroseconds(50));
         }

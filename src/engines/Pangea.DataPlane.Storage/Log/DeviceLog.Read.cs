@@ -105,7 +105,8 @@ public sealed partial class DeviceLog
 
         long start = address.Offset & ~(LogFormat.BlockBytes - 1L);
         BufferSlice blocks = into with { Bytes = bytes };
-        SysResult read = await ReadFullyAsync(used.Value.File!.Value, blocks, start);
+        SysResult read = await ReadFullyAsync(used.Value.File!.Value, blocks, start)
+            .ConfigureAwait(false);
         Leave(used.Value);
         if (!read.IsOk)
         {
