@@ -1,6 +1,4 @@
 using Pangea.DataPlane.Core;
-using Pangea.DataPlane.Linux;
-using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -72,48 +70,6 @@ public sealed class DeviceSet : IDisposable
         }
 
         return null;
-    }
-
-    /// <summary>
-    /// Makes removals durable on every device; false where not every configured device is here and
-    /// well.
-    /// </summary>
-    public async ValueTask<bool> SyncAllAsync(IReactor reactor)
-    {
-        if (_devices.Any(device => !device.IsOpen || device.State != DeviceState.Ok))
-        {
-            return false;
-        }
-
-        var syncs = new ValueTask<SysResult>[_devices.Count];
-        for (int i = 0; i < syncs.Length; i++)
-        {
-            syncs[i] = reactor.SyncAsync(_devices[i].ObjectsDirectory, dataOnly: false);
-        }
-
-        bool synced = true;
-        foreach (ValueTask<SysResult> sync in syncs)
-        {
-            synced &= (await sync).IsOk;
-        }
-
-        return synced;
-    }
-
-    /// <summary>
-    /// Removes an object's files everywhere; what cannot be removed now is found at the next start.
-    /// </summary>
-    public void RemoveObject(ObjectId id)
-    {
-        string name = id.ToString();
-        foreach (StorageDevice device in _devices)
-        {
-            Result removed = device.RemoveObject(name);
-            if (!removed.IsOk)
-            {
-                device.Report(removed.Fault);
-            }
-        }
     }
 
     /// <summary>

@@ -6,9 +6,8 @@ namespace Pangea.DataPlane.Storage;
 
 /// <summary>
 /// The small JSON text <c>pangea-device.json</c> at the top of a device directory, or in block 0 of
-/// a block device: which device
-/// this is and which appliance's state it belongs to, so that a directory that turns up in another
-/// place, or one of another appliance, is recognised.
+/// a block device: which device this is and which appliance's state it belongs to, so that one that
+/// turns up in another place, or one of another appliance, is recognised.
 /// </summary>
 /// <param name="Device">This device.</param>
 /// <param name="StateId">The appliance state the device belongs to, as the supervisor names

@@ -1,18 +1,102 @@
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
-/// <content>Taking a directory into use: superblock, folders, what its file system can
-/// do.</content>
+/// <content>Taking a device with its log into use: a directory or a block device.</content>
 public sealed partial class StorageDevice
 {
-    private Result Mount(string stateId, bool mayFormat)
+    private readonly OwnedFd? _block;
+    private DirectorySegmentStore? _directories;
+    private BlockSegmentStore? _blocks;
+
+    /// <summary>
+    /// Takes a device into use: reads its superblock, or formats it when it is empty, and opens its
+    /// log. A device that cannot be used is returned all the same, with its state and reason.
+    /// <see cref="DeviceLog.ReplayAsync"/> comes next.
+    /// </summary>
+    /// <param name="index">Place in the configuration.</param>
+    /// <param name="path">As configured, for messages.</param>
+    /// <param name="root">The open directory or block device (for reading and writing, O_DIRECT
+    /// where it can), owned from now on; null where it is missing.</param>
+    /// <param name="stateId">The appliance state that the device must belong to.</param>
+    /// <param name="reactor">The loop that will use it.</param>
+    /// <param name="pool">Has <see cref="DeviceLog.SlabsPerDevice"/> slabs for the log.</param>
+    /// <param name="missingReason">What the supervisor said about a missing directory.</param>
+    /// <param name="mayFormat">False where a device was in use at this place before.</param>
+    /// <param name="options">Bounds of the log.</param>
+    public static StorageDevice Open(
+        int index,
+        string path,
+        OwnedFd? root,
+        string stateId,
+        IReactor reactor,
+        BufferPool pool,
+        string? missingReason = null,
+        bool mayFormat = true,
+        DeviceLogOptions? options = null)
     {
-        Result<DeviceSuperblock> superblock = ReadSuperblock();
+        if (root is null)
+        {
+            var missing = new StorageDevice(index, path, null);
+            missing.SetState(
+                DeviceState.Missing,
+                new Fault(FaultCode.NotFound, missingReason ?? $"directory {path} does not exist"));
+            return missing;
+        }
+
+        StorageDevice device;
+        if (Files.KindOf(root) == FileKind.BlockDevice)
+        {
+            device = new StorageDevice(index, path, null, root);
+        }
+        else
+        {
+            Result<DirectoryFd> directory = DirectoryFd.Adopt(root);
+            if (!directory.IsOk)
+            {
+                root.Dispose();
+                device = new StorageDevice(index, path, null);
+                device.SetState(DeviceState.Failed, directory.Fault);
+                return device;
+            }
+
+            device = new StorageDevice(index, path, directory.Value);
+        }
+
+        Result mounted = device.MountLog(
+            stateId, mayFormat, reactor, pool, options ?? DeviceLogOptions.Default);
+        if (!mounted.IsOk)
+        {
+            device.CloseLog();
+            device.SetState(StateOf(mounted.Fault), mounted.Fault);
+        }
+
+        return device;
+    }
+
+    /// <summary>Ends the log before the device goes while the loop runs on.</summary>
+    public async ValueTask CloseAsync()
+    {
+        if (Log is { } log)
+        {
+            await log.CloseAsync();
+        }
+
+        Dispose();
+    }
+
+    private Result MountLog(
+        string stateId, bool mayFormat, IReactor reactor, BufferPool pool, DeviceLogOptions options)
+    {
+        Result<DeviceSuperblock> superblock =
+            _block is null ? ReadSuperblock() : ReadBlockSuperblock(pool);
         if (!superblock.IsOk && superblock.Fault.Code == FaultCode.NotFound)
         {
-            superblock = mayFormat ? Format(stateId) : NotMounted();
+            superblock = !mayFormat ? NotMounted()
+                : _block is null ? Format(stateId) : FormatBlock(stateId, pool);
         }
 
         if (!superblock.IsOk)
@@ -22,39 +106,88 @@ public sealed partial class StorageDevice
 
         if (superblock.Value.StateId != stateId)
         {
-            return new Fault(
-                FaultCode.Denied,
-                $"device {Index} ({Path}) belongs to the appliance state "
-                    + $"{superblock.Value.StateId}, this one is {stateId}",
-                "give this appliance an empty directory, or start it with the device's own state");
+            return Foreign(superblock.Value, stateId);
         }
 
         Id = superblock.Value.Device;
-        foreach (string name in new[] { ObjectsName, TemporaryName, TombstonesName })
+        Result<ISegmentStore> store = _block is null
+            ? OpenDirectoryStore()
+            : OpenBlockStore(superblock.Value.SegmentBytes);
+        if (!store.IsOk)
         {
-            SysResult made = _root!.MakeDirectory(name);
-            if (!made.IsOk && made.Errno != Errno.EEXIST && made.Errno != Errno.EROFS)
-            {
-                return made.Errno.ToFault($"make {name}/ on device {Index} ({Path})");
-            }
+            return store.Fault;
         }
 
-        _root!.Sync(); // The names just made; a file in them is durable only if they are.
-
-        Result<DirectoryFd> objects = _root!.OpenDirectory(ObjectsName);
-        Result<DirectoryFd> temporary = _root.OpenDirectory(TemporaryName);
-        Result<DirectoryFd> tombstones = _root.OpenDirectory(TombstonesName);
-        _objects = objects.IsOk ? objects.Value : null;
-        _temporary = temporary.IsOk ? temporary.Value : null;
-        _tombstones = tombstones.IsOk ? tombstones.Value : null;
-        Fault? fault = objects.Fault ?? temporary.Fault ?? tombstones.Fault;
-        if (fault is not null)
+        Result<DeviceLog> log = DeviceLog.Open(
+            Index, store.Value, reactor, pool, options, Report);
+        if (!log.IsOk)
         {
-            return fault;
+            return log.Fault;
         }
 
-        return ProbeWrites();
+        Log = log.Value;
+        return Result.Ok;
     }
+
+    private Result<ISegmentStore> OpenDirectoryStore()
+    {
+        bool directIo = ProbeRoot();
+        Result<DirectorySegmentStore> store = DirectorySegmentStore.Open(_root!, Id, directIo);
+        if (!store.IsOk)
+        {
+            return store.Fault;
+        }
+
+        _directories = store.Value;
+        if (State == DeviceState.Ok)
+        {
+            _directories.KeepReserve();
+        }
+
+        return store.Value;
+    }
+
+    private Result<ISegmentStore> OpenBlockStore(long segmentBytes)
+    {
+        Result<BlockSegmentStore> store = BlockSegmentStore.Open(_block!, Id, segmentBytes);
+        if (!store.IsOk)
+        {
+            return store.Fault;
+        }
+
+        _blocks = store.Value;
+        return store.Value;
+    }
+
+    /// <summary>Finds out whether files can be made, and whether they take direct I/O.</summary>
+    private bool ProbeRoot()
+    {
+        const string probe = "probe.tmp";
+        _root!.RemoveFile(probe);
+        Result<OwnedFd> file = _root.OpenFile(
+            probe, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive);
+        if (!file.IsOk)
+        {
+            // Reading goes on; the state keeps new objects away.
+            Fault fault = Describe(file.Fault, "write");
+            DeviceState state = StateOf(fault);
+            SetState(state == DeviceState.Failed ? DeviceState.ReadOnly : state, fault);
+            return false;
+        }
+
+        using OwnedFd owned = file.Value;
+        DirectIo direct = Files.ProbeDirectIo(owned);
+        _root.RemoveFile(probe);
+        return direct.Supported
+            && direct.MemoryAlignment <= LogFormat.BlockBytes
+            && direct.OffsetAlignment <= LogFormat.BlockBytes;
+    }
+
+    private Fault Foreign(DeviceSuperblock superblock, string stateId) => new(
+        FaultCode.Denied,
+        $"device {Index} ({Path}) belongs to the appliance state {superblock.StateId}, this one "
+            + $"is {stateId}",
+        "give this appliance an empty device, or start it with the device's own state");
 
     /// <summary>
     /// A place that held a device before and is empty now is most likely a file system that is not
@@ -93,7 +226,7 @@ public sealed partial class StorageDevice
 
         // ext4 puts lost+found into every new file system.
         string? stranger = entries.Value.Select(entry => entry.Name)
-            .FirstOrDefault(name => name is not ("lost+found" or ReserveName)
+            .FirstOrDefault(name => name is not ("lost+found" or DirectorySegmentStore.ReserveName)
                 && !name.EndsWith(".tmp", StringComparison.Ordinal));
         if (stranger is not null)
         {
@@ -121,29 +254,96 @@ public sealed partial class StorageDevice
         return synced.IsOk ? superblock : synced.Errno.ToFault($"format device {Index} ({Path})");
     }
 
-    /// <summary>Finds out whether files can be made, and whether they take direct I/O.</summary>
-    private Result ProbeWrites()
+    private Result<DeviceSuperblock> ReadBlockSuperblock(BufferPool pool)
     {
-        const string probe = "probe";
-        _temporary!.RemoveFile(probe);
-        Result<OwnedFd> file = _temporary.OpenFile(
-            probe, OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive);
-        if (!file.IsOk)
+        Result<BufferLease> lease = RentForBlock(pool);
+        if (!lease.IsOk)
         {
-            // Reading goes on, so the directories stay open; the state keeps new objects away.
-            Fault fault = Describe(file.Fault, "write");
-            DeviceState state = StateOf(fault);
-            SetState(state == DeviceState.Failed ? DeviceState.ReadOnly : state, fault);
-            return Result.Ok;
+            return lease.Fault;
         }
 
-        using OwnedFd owned = file.Value;
-        DirectIo direct = Files.ProbeDirectIo(owned);
-        _directIo = direct.Supported
-            && direct.MemoryAlignment <= LogFormat.BlockBytes
-            && direct.OffsetAlignment <= LogFormat.BlockBytes;
-        _temporary.RemoveFile(probe);
-        KeepReserve();
-        return Result.Ok;
+        Span<byte> block = pool.Span(lease.Value)[..LogFormat.BlockBytes];
+        SysResult read = Files.ReadAt(_block!, block, 0);
+        byte[] text = block[..(int)Math.Max(0, read.Raw)].TrimEnd((byte)0).ToArray();
+        pool.Return(lease.Value);
+        if (!read.IsOk)
+        {
+            return read.Errno.ToFault($"read the superblock of device {Index} ({Path})");
+        }
+
+        if (text.Length == 0)
+        {
+            return new Fault(FaultCode.NotFound, "block 0 is empty");
+        }
+
+        return text[0] == (byte)'{'
+            ? DeviceSuperblock.Decode(text)
+            : new Fault(
+                FaultCode.Exists,
+                $"device {Index} ({Path}) holds something else",
+                "a new block device must begin with 4096 zero bytes: wipe it first, for example "
+                    + "with blkdiscard -z or wipefs -a");
+    }
+
+    private Result<DeviceSuperblock> FormatBlock(string stateId, BufferPool pool)
+    {
+        Result<long> bytes = BlockDevice.BytesOf(_block!);
+        if (!bytes.IsOk)
+        {
+            return bytes.Fault;
+        }
+
+        long segmentBytes = BlockSegmentStore.SlotBytesFor(bytes.Value);
+        if (segmentBytes == 0)
+        {
+            return new Fault(
+                FaultCode.NoSpace,
+                $"device {Index} ({Path}) has {bytes.Value} bytes, too few for "
+                    + $"{BlockSegmentStore.SlotsMin} segments");
+        }
+
+        Result<BufferLease> lease = RentForBlock(pool);
+        if (!lease.IsOk)
+        {
+            return lease.Fault;
+        }
+
+        var superblock = new DeviceSuperblock(DeviceId.New(), stateId, segmentBytes);
+        Span<byte> block = pool.Span(lease.Value)[..LogFormat.BlockBytes];
+        block.Clear();
+        superblock.Encode().CopyTo(block);
+        SysResult written = Files.WriteAt(_block!, block, 0);
+        pool.Return(lease.Value);
+        written = written.IsOk ? Files.Sync(_block!, dataOnly: true) : written;
+        return written.IsOk
+            ? superblock
+            : written.Errno.ToFault($"format device {Index} ({Path})");
+    }
+
+    private Result<BufferLease> RentForBlock(BufferPool pool) =>
+        pool.TryRent(DeviceLog.SlabBytes, out BufferLease lease)
+            ? lease
+            : new Fault(FaultCode.Busy, $"no buffers are left for device {Index}");
+
+    /// <summary>Writes a whole file, not yet durable; the caller closes it.</summary>
+    private static Result<OwnedFd> WriteSmallFile(
+        DirectoryFd directory, string name, ReadOnlySpan<byte> bytes)
+    {
+        Result<OwnedFd> file = directory.OpenFile(
+            name, OpenFlags.Write | OpenFlags.Create | OpenFlags.Truncate);
+        if (!file.IsOk)
+        {
+            return file;
+        }
+
+        SysResult written = Files.WriteAt(file.Value, bytes, 0);
+        if (written.IsOk)
+        {
+            return file;
+        }
+
+        file.Value.Dispose();
+        directory.RemoveFile(name);
+        return written.Errno.ToFault($"write {name}");
     }
 }

@@ -4,28 +4,20 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Storage;
 
 /// <summary>
-/// One device: a directory that holds shard files. The supervisor opened it; this class needs
-/// nothing but the descriptor. A device that fails is reported, left alone for a short time and
+/// One device: a directory or a block device that holds a log. The supervisor opened it; this class
+/// needs nothing but the descriptor. A device that fails is reported, left alone for a short time and
 /// then tried again, so that one that comes back is used again without a restart.
 /// </summary>
 public sealed partial class StorageDevice : IDisposable
 {
-    private const string ObjectsName = "objects";
-    private const string TemporaryName = "tmp";
-    private const string TombstonesName = "tombstones";
-
     /// <summary>
     /// How long a failed device is left alone before the next put tries it again.
     /// </summary>
     private static readonly TimeSpan s_retryAfter = TimeSpan.FromSeconds(5);
 
     private readonly DirectoryFd? _root;
-    private DirectoryFd? _objects;
-    private DirectoryFd? _temporary;
-    private DirectoryFd? _tombstones;
     private Fault? _fault;
     private long _faultAt;
-    private bool _directIo;
 
     private StorageDevice(int index, string path, DirectoryFd? root, OwnedFd? block = null)
     {
@@ -49,8 +41,8 @@ public sealed partial class StorageDevice : IDisposable
     /// <summary>Why the state is not <see cref="DeviceState.Ok"/>.</summary>
     public string? Reason => _fault?.Message;
 
-    /// <summary>True where files are opened with O_DIRECT.</summary>
-    public bool UsesDirectIo => Log?.UsesDirectIo ?? _directIo;
+    /// <summary>True where transfers go past the page cache.</summary>
+    public bool UsesDirectIo => Log?.UsesDirectIo == true;
 
     /// <summary>Its log; null while the device is not open.</summary>
     public DeviceLog? Log { get; private set; }
@@ -63,62 +55,11 @@ public sealed partial class StorageDevice : IDisposable
         IsOpen && !IsDraining && (State == DeviceState.Ok || MayRetry);
 
     /// <summary>
-    /// True where its directories are open; reading may work even when writing does not.
+    /// True where its log is open; reading may work even when writing does not.
     /// </summary>
-    public bool IsOpen => _objects is not null || Log is not null;
-
-    /// <summary>For making renames into it durable. Only on a device that is open.</summary>
-    public OwnedFd ObjectsDirectory => _objects!.Fd;
-
-    /// <summary>
-    /// For making names of unfinished files durable. Only on a device that is open.
-    /// </summary>
-    public OwnedFd TemporaryDirectory => _temporary!.Fd;
+    public bool IsOpen => Log is not null;
 
     private bool MayRetry => Environment.TickCount64 - _faultAt >= s_retryAfter.TotalMilliseconds;
-
-    /// <summary>
-    /// Takes a device directory into use: reads its superblock, or formats it when it is empty. A
-    /// device that cannot be used is returned all the same, with its state and reason.
-    /// </summary>
-    /// <param name="index">Place in the configuration.</param>
-    /// <param name="path">As configured, for messages.</param>
-    /// <param name="root">The open directory, owned from now on; null where it is missing.</param>
-    /// <param name="stateId">The appliance state that the device must belong to.</param>
-    /// <param name="missingReason">What the supervisor said about a missing directory.</param>
-    /// <param name="mayFormat">False where a device was in use at this place before.</param>
-    public static StorageDevice Open(
-        int index, string path, OwnedFd? root, string stateId, string? missingReason = null,
-        bool mayFormat = true)
-    {
-        if (root is null)
-        {
-            var missing = new StorageDevice(index, path, null);
-            missing.SetState(
-                DeviceState.Missing,
-                new Fault(FaultCode.NotFound, missingReason ?? $"directory {path} does not exist"));
-            return missing;
-        }
-
-        Result<DirectoryFd> directory = DirectoryFd.Adopt(root);
-        if (!directory.IsOk)
-        {
-            root.Dispose();
-            var failed = new StorageDevice(index, path, null);
-            failed.SetState(DeviceState.Failed, directory.Fault);
-            return failed;
-        }
-
-        var device = new StorageDevice(index, path, directory.Value);
-        Result result = device.Mount(stateId, mayFormat);
-        if (!result.IsOk)
-        {
-            device.CloseDirectories();
-            device.SetState(StateOf(result.Fault), result.Fault);
-        }
-
-        return device;
-    }
 
     /// <summary>
     /// Free and total bytes of the file system; null where the device is not there.
@@ -172,157 +113,31 @@ public sealed partial class StorageDevice : IDisposable
         }
     }
 
-    /// <summary>Notes a failed operation; decides what it says about the device.</summary>
-    public void Report(Fault fault) => SetState(StateOf(fault), fault);
+    /// <summary>
+    /// Notes a failed operation; decides what it says about the device. Damaged bytes say nothing
+    /// (scrub mends them), nor does a segment that compaction has removed meanwhile.
+    /// </summary>
+    public void Report(Fault fault)
+    {
+        bool isAboutDevice = fault.Code is not (FaultCode.Corrupt or FaultCode.TooLarge)
+            && fault.Errno != Errno.ESTALE.Value && fault.Errno != Errno.ECANCELED.Value;
+        if (isAboutDevice)
+        {
+            SetState(StateOf(fault), fault);
+        }
+    }
 
     /// <summary>Takes the device out of use for good.</summary>
     public void Reject(Fault fault)
     {
-        CloseDirectories();
+        CloseLog();
         Id = default;
         SetState(DeviceState.Failed, fault);
     }
 
-    public Result<OwnedFd> CreateTemporary(string name)
-    {
-        if (_temporary is null)
-        {
-            return new Fault(FaultCode.NotFound, $"device {Index} is not available: {Reason}");
-        }
-
-        if (!TakesWrites)
-        {
-            return _fault!;
-        }
-
-        OpenFlags flags = OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive
-            | (_directIo ? OpenFlags.Direct : default);
-        Result<OwnedFd> file = _temporary.OpenFile(name, flags);
-        return file.IsOk ? file : Describe(file.Fault, "create a shard file");
-    }
-
-    /// <summary>Renames a finished file into place; not yet durable.</summary>
-    public Result Publish(string name)
-    {
-        SysResult renamed = _temporary!.Rename(name, _objects!, name, replace: false);
-        return renamed.IsOk
-            ? Result.Ok
-            : renamed.Errno.ToFault($"publish a shard file on device {Index}");
-    }
-
-    /// <summary>Removes the file wherever it stands; nothing happens where it is not.</summary>
-    public void Discard(string name)
-    {
-        _temporary?.RemoveFile(name);
-        _objects?.RemoveFile(name);
-    }
-
-    public Result<OwnedFd> OpenObject(string name)
-    {
-        if (_objects is null)
-        {
-            return new Fault(FaultCode.NotFound, $"device {Index} is not available: {Reason}");
-        }
-
-        OpenFlags flags = OpenFlags.Read | (_directIo ? OpenFlags.Direct : default);
-        Result<OwnedFd> file = _objects.OpenFile(name, flags);
-        return file.IsOk ? file : Describe(file.Fault, "open a shard file");
-    }
-
-    public Result<long> LengthOf(OwnedFd file)
-    {
-        Result<FileStatus> status = Files.Status(file);
-        return status.IsOk ? status.Value.Bytes : status.Fault;
-    }
-
-    /// <summary>
-    /// Finishes on this device what a crash interrupted: files of objects that some device has
-    /// published are published here too, all other temporary files are removed.
-    /// </summary>
-    /// <param name="isPublished">Whether any device has the object under <c>objects/</c>.</param>
-    /// <returns>The objects that were published.</returns>
-    public Result<List<ObjectId>> FinishRenames(Func<ObjectId, bool> isPublished)
-    {
-        var published = new List<ObjectId>();
-        if (_temporary is null || State == DeviceState.ReadOnly)
-        {
-            return published;
-        }
-
-        Result<List<DirectoryEntry>> entries = _temporary.List();
-        if (!entries.IsOk)
-        {
-            return entries.Fault;
-        }
-
-        foreach (DirectoryEntry entry in entries.Value)
-        {
-            bool finish = ObjectId.TryParse(entry.Name, out ObjectId id) && isPublished(id);
-            if (!finish)
-            {
-                _temporary.RemoveFile(entry.Name);
-            }
-            else if (Publish(entry.Name).IsOk)
-            {
-                // Otherwise the file stays for the next start: it is a good shard.
-                published.Add(id);
-            }
-        }
-
-        SysResult synced = published.Count > 0 ? SyncObjects() : default;
-        return synced.IsOk
-            ? published
-            : synced.Errno.ToFault($"publish shard files on device {Index}");
-    }
-
-    /// <summary>
-    /// The objects that have a file here. Names that are not ours are left alone.
-    /// </summary>
-    public Result<List<ObjectId>> ListObjects()
-    {
-        if (_objects is null)
-        {
-            return new List<ObjectId>();
-        }
-
-        Result<List<DirectoryEntry>> entries = _objects.List();
-        if (!entries.IsOk)
-        {
-            return entries.Fault;
-        }
-
-        var ids = new List<ObjectId>(entries.Value.Count);
-        foreach (DirectoryEntry entry in entries.Value)
-        {
-            if (ObjectId.TryParse(entry.Name, out ObjectId id))
-            {
-                ids.Add(id);
-            }
-        }
-
-        return ids;
-    }
-
-    /// <summary>Makes added and removed object files durable; waits for the disk.</summary>
-    public SysResult SyncObjects() => _objects?.Sync() ?? default;
-
-    /// <summary>Removes an object's file; durable after <see cref="SyncObjects"/>.</summary>
-    public Result RemoveObject(string name)
-    {
-        if (_objects is null)
-        {
-            return Result.Ok;
-        }
-
-        SysResult removed = _objects.RemoveFile(name);
-        return removed.IsOk || removed.Errno == Errno.ENOENT
-            ? Result.Ok
-            : removed.Errno.ToFault($"remove a shard file on device {Index}");
-    }
-
     public void Dispose()
     {
-        CloseDirectories();
+        CloseLog();
         _root?.Dispose();
         _block?.Dispose();
     }
@@ -330,7 +145,7 @@ public sealed partial class StorageDevice : IDisposable
     private Result CheckAlive()
     {
         // A directory that was removed while open has no names left.
-        OwnedFd? directory = _objects?.Fd ?? _directories?.Directory;
+        OwnedFd? directory = _directories?.Directory;
         if (directory is null)
         {
             return Result.Ok;
@@ -350,7 +165,7 @@ public sealed partial class StorageDevice : IDisposable
 
     private Fault Describe(Fault fault, string what)
     {
-        if (fault.Code == FaultCode.NotFound && _objects is not null && !CheckAlive().IsOk)
+        if (fault.Code == FaultCode.NotFound && IsOpen && !CheckAlive().IsOk)
         {
             return new Fault(
                 FaultCode.Io, $"device {Index} is gone: {Path} was removed", Errno: fault.Errno);
@@ -375,15 +190,9 @@ public sealed partial class StorageDevice : IDisposable
         _faultAt = Environment.TickCount64;
     }
 
-    private void CloseDirectories()
+    private void CloseLog()
     {
         Log?.Dispose();
         Log = null;
-        _objects?.Dispose();
-        _temporary?.Dispose();
-        _tombstones?.Dispose();
-        _objects = null;
-        _temporary = null;
-        _tombstones = null;
     }
 }

@@ -32,7 +32,7 @@ public sealed partial class DeviceLog
         - (address.Offset & ~(LogFormat.BlockBytes - 1L)));
 
     /// <summary>
-    /// Reads a shard frame: its header block, and as much payload as the slice holds. ENOENT where
+    /// Reads a shard frame: its header block, and as much payload as the slice holds. ESTALE where
     /// the segment is gone (compaction has moved what lived there: look the address up again),
     /// ENODATA where there is no such frame.
     /// </summary>
@@ -190,11 +190,7 @@ public sealed partial class DeviceLog
 
     private SysResult Failed(Fault fault)
     {
-        if (fault.Errno != Errno.ENOENT.Value)
-        {
-            _report(fault);
-        }
-
+        _report(fault);
         return SysResult.Fail(fault.Errno == 0 ? Errno.EIO : new Errno(fault.Errno));
     }
 }

@@ -211,8 +211,8 @@ public sealed partial class DeviceLog
     {
         if (!_segments.TryGetValue(sequence, out LogSegment? segment) || segment.IsRemoved)
         {
-            return Errno.ENOENT.ToFault(
-                $"read segment {sequence:x8} of device {_deviceIndex}: it is not there");
+            return Errno.ESTALE.ToFault(
+                $"read segment {sequence:x8} of device {_deviceIndex}, which is not there");
         }
 
         if (segment.File is null)
