@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Restores an object from its shard files, written from docs/shard-format.md alone.
+"""Restores an object from its shards, written from docs/shard-format.md alone.
 
 Usage: restore.py KEYFILE OUTPUT SHARDFILE...
+       restore.py KEYFILE OUTPUT --name NAME DEVICE...
 
-Only the standard library; for zstd stripes libzstd.so.1 (ctypes) or the zstd program. The shard files may come
-from the library or from the devices of an appliance (objects/<id>), in any order; k of k + m suffice. It is
+Only the standard library; for zstd stripes libzstd.so.1 (ctypes) or the zstd program. The shard files come from
+the library, the devices (directories or block devices) from an appliance, in any order; k of k + m suffice. It is
 slow (pure Python ciphers, about 1 MB/s) and meant to be read.
 """
 import ctypes
 import hashlib
 import hmac
+import json
+import os
 import struct
 import subprocess
 import sys
@@ -206,6 +209,7 @@ class Manifest:
             raise Broken("manifest forged")
         table = 112 + name_bytes + 16 * (self.k + self.m)
         self.table = struct.unpack("<%dI" % stripes, raw[table:table + 4 * stripes])
+        self.name = raw[112:112 + name_bytes]
         self.raw = raw
 
     def shard_bytes(self, stripe):
@@ -213,14 +217,146 @@ class Manifest:
         return -(-(-(-stored // self.k)) // self.alignment) * self.alignment
 
 
-def find_manifest(data):
-    footer = data[-4096:]
-    if len(footer) == 4096 and footer[:12] == b"PGFOOT01\1\0\0\0":
-        length, offset, _, crc = struct.unpack("<IQII", footer[12:32])
-        if crc == crc32c(footer[:28]) and offset + length <= len(data) - 4096:
-            return data[offset:offset + length]
-    length = struct.unpack("<I", data[-8:-4])[0] if len(data) >= 8 else 0
-    return data[len(data) - length:] if 0 < length <= len(data) else b""
+class ShardFile:
+    """A file made by the library: records one after another, then the manifest."""
+
+    def __init__(self, data):
+        self.data = data
+        length = struct.unpack("<I", data[-8:-4])[0] if len(data) >= 8 else 0
+        self.manifest = data[len(data) - length:] if 0 < length <= len(data) else b""
+        self.offsets = [0]
+
+    def record(self, manifest, stripe):
+        while len(self.offsets) <= stripe:
+            size = manifest.shard_bytes(len(self.offsets) - 1)
+            self.offsets.append(self.offsets[-1] + manifest.stride + size)
+        at = self.offsets[stripe]
+        payload = at + manifest.stride
+        return self.data[at:at + 128], self.data[payload:payload + manifest.shard_bytes(stripe)]
+
+
+# --- Devices (section 7) --------------------------------------------------------------------------------------
+
+BLOCK = 4096
+
+
+class Device:
+    """A directory or a block device of an appliance: its segments by sequence number."""
+
+    def __init__(self, path):
+        self.segments = {}  # sequence: (kind, file, offset of the segment, bytes)
+        if os.path.isdir(path):
+            self.read_superblock(open(os.path.join(path, "pangea-device.json"), "rb").read())
+            for name in os.listdir(os.path.join(path, "segments")):
+                segment = open(os.path.join(path, "segments", name), "rb")
+                self.add(segment, 0, os.fstat(segment.fileno()).st_size)
+        else:
+            whole = open(path, "rb")
+            size = whole.seek(0, os.SEEK_END)
+            whole.seek(0)
+            slot = self.read_superblock(whole.read(BLOCK).rstrip(b"\0"))["segmentBytes"]
+            for start in range(65536, size - slot + 1, slot):
+                self.add(whole, start, slot)
+
+    def read_superblock(self, text):
+        superblock = json.loads(text)
+        if superblock["format"] != 2:
+            raise Broken("a device of another format")
+        self.id = bytes.fromhex(superblock["device"])
+        return superblock
+
+    def add(self, file, start, size):
+        file.seek(start)
+        block = file.read(BLOCK)
+        if (block[:10] == b"PGSEGM01\1\0" and block[16:32] == self.id
+                and struct.unpack("<I", block[124:128])[0] == crc32c(block[:124])):
+            self.segments[struct.unpack("<I", block[12:16])[0]] = (block[10], file, start, size)
+
+    def read(self, sequence, offset, length):
+        _, file, start, size = self.segments[sequence]
+        file.seek(start + offset)
+        return file.read(min(length, size - offset))
+
+    def frame(self, sequence, offset):
+        """The frame header at a place, or None where no frame begins."""
+        head = self.read(sequence, offset, 128)
+        if (head[:10] != b"PGFRAME1\1\0" or head[48:64] != self.id
+                or struct.unpack("<II", head[12:20]) != (sequence, offset)
+                or struct.unpack("<I", head[124:128])[0] != crc32c(head[:124])):
+            return None
+        return head
+
+    def entries(self):
+        """All entries of all journals, oldest first."""
+        for sequence in sorted(self.segments):
+            kind, _, _, size = self.segments[sequence]
+            offset = BLOCK
+            while kind == 1 and offset + BLOCK <= size:
+                head = self.frame(sequence, offset)
+                length, count, crc = struct.unpack("<III", head[20:32]) if head else (BLOCK, 0, 0)
+                body = b""
+                if head and head[10] == 2:
+                    body = self.read(sequence, offset + 128, struct.unpack("<I", head[64:68])[0])
+                    if crc32c(body) != crc:
+                        body, length, count = b"", BLOCK, 0
+                for _ in range(count):
+                    size_of_entry = struct.unpack("<I", body[8:12])[0]
+                    yield body[:size_of_entry]
+                    body = body[size_of_entry:]
+                offset += length
+
+
+class Position:
+    """One position of an object as a commit entry of a device describes it."""
+
+    def __init__(self, device, entry):
+        self.device = device
+        self.created = struct.unpack("<q", entry[32:40])[0]
+        extents, length = struct.unpack("<II", entry[88:96])
+        self.extents = [
+            struct.unpack("<IIII", entry[96 + 16 * i:112 + 16 * i]) for i in range(extents)]
+        self.manifest = entry[96 + 16 * extents:96 + 16 * extents + length]
+        inline_bytes, inline = struct.unpack("<II", entry[40:48])
+        self.inline = entry[inline:inline + inline_bytes]
+
+    def record(self, manifest, stripe):
+        if self.inline:
+            return self.inline[:128], self.inline[128:128 + manifest.shard_bytes(stripe)]
+        for first, stripes, segment, offset in self.extents:
+            if first <= stripe < first + stripes and segment in self.device.segments:
+                for before in range(first, stripe):
+                    offset += BLOCK + manifest.shard_bytes(before)
+                if self.device.frame(segment, offset) is None:
+                    break
+                frame = self.device.read(segment, offset, BLOCK + manifest.shard_bytes(stripe))
+                return frame[128:256], frame[128 + manifest.stride:]
+        return b"", b""
+
+
+def find_object(devices, name, keys):
+    """The positions of the newest version of a name that is neither removed nor void."""
+    versions, removed, void = {}, 0, set()
+    for device in devices:
+        for entry in device.entries():
+            kind, object_id = entry[4], entry[16:32]
+            time = struct.unpack("<q", entry[32:40])[0]
+            if kind == 1:
+                versions.setdefault(object_id, []).append(Position(device, entry))
+            elif kind == 2 and entry[64:64 + struct.unpack("<I", entry[48:52])[0]] == name:
+                removed = max(removed, time)
+            elif kind == 3:
+                void.add(object_id)
+    best = []
+    for object_id, positions in versions.items():
+        try:
+            manifest = Manifest(positions[0].manifest, keys)
+        except Broken:
+            continue
+        newest = not best or positions[0].created > best[0].created
+        if (manifest.name == name and object_id not in void and newest
+                and positions[0].created > removed):
+            best = positions
+    return best
 
 
 def identity(manifest, stripe):
@@ -234,13 +370,12 @@ def identity(manifest, stripe):
         entry & 0x7FFFFFFF, manifest.shard_bytes(stripe))
 
 
-def read_stripe(manifest, files, stripe, offset):
+def read_stripe(manifest, sources, stripe):
     expected = identity(manifest, stripe)
     size = manifest.shard_bytes(stripe)
     shards, tags = {}, {}
-    for data in files:
-        header = data[offset:offset + 128]
-        payload = data[offset + manifest.stride:offset + manifest.stride + size]
+    for source in sources:
+        header, payload = source.record(manifest, stripe)
         if len(header) < 128 or len(payload) < size:
             continue
         payload_crc, header_crc = struct.unpack("<II", header[120:128])
@@ -273,24 +408,26 @@ def read_stripe(manifest, files, stripe, offset):
 
 def main(key_path, output_path, paths):
     keys = read_keys(key_path)
-    files = [open(path, "rb").read() for path in paths]
-    manifest, reason = None, Broken("no shard file")
-    for data in files:
+    if paths[0] == "--name":
+        sources = find_object([Device(path) for path in paths[2:]], paths[1].encode(), keys)
+    else:
+        sources = [ShardFile(open(path, "rb").read()) for path in paths]
+    manifest, reason = None, Broken("no shards")
+    for source in sources:
         try:
-            manifest = Manifest(find_manifest(data), keys)
+            manifest = Manifest(source.manifest, keys)
             break
         except Broken as broken:
             reason = broken
     if manifest is None:
         raise reason
-    files = [data for data in files if find_manifest(data) == manifest.raw]
-    digest, offset = hashlib.sha256(), 0
+    sources = [source for source in sources if source.manifest == manifest.raw]
+    digest = hashlib.sha256()
     with open(output_path, "wb") as output:
         for stripe in range(len(manifest.table)):
-            plain = read_stripe(manifest, files, stripe, offset)
+            plain = read_stripe(manifest, sources, stripe)
             digest.update(plain)
             output.write(plain)
-            offset += manifest.stride + manifest.shard_bytes(stripe)
     if digest.digest() != manifest.sha256:
         raise Broken("the SHA-256 of the content is wrong")
 
