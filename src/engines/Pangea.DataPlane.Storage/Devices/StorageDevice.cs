@@ -5,8 +5,8 @@ namespace Pangea.DataPlane.Storage;
 
 /// <summary>
 /// One device: a directory or a block device that holds a log. The supervisor opened it; this class
-/// needs nothing but the descriptor. A device that fails is reported, left alone for a short time and
-/// then tried again, so that one that comes back is used again without a restart.
+/// needs nothing but the descriptor. A device that fails is reported, left alone for a short time
+/// and then tried again, so that one that comes back is used again without a restart.
 /// </summary>
 public sealed partial class StorageDevice : IDisposable
 {
