@@ -36,7 +36,7 @@ public sealed class DevicePlaceTests
             Result<LogAddress> tombstone = await rig.Log.AppendTombstoneAsync("name", 5);
             Assert.True(tombstone.IsOk, tombstone.Fault?.ToString());
             Result<LogAddress> refused = await rig.Log.AppendCommitAsync(
-                LogRig.Commit(ObjectId.New()), new byte[64], new byte[1000]);
+                LogRig.Commit(ObjectId.New()), new byte[64], new byte[30_000]);
             Assert.Equal(FaultCode.NoSpace, refused.Fault?.Code);
 
             model.RemoveSome(rig.Log, new Random(3), keepOneIn: 50);
