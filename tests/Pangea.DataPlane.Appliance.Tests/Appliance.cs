@@ -141,6 +141,16 @@ public sealed class Appliance : IDisposable
         return client.Value;
     }
 
+    /// <summary>Bytes of all devices' logs that are in use, as the worker says.</summary>
+    public long LiveBytes()
+    {
+        using RpcClient client = Connect();
+        Result<SystemStatusResult> status = client.Call(RpcMethods.SystemStatus, Nothing.Value);
+        return status.IsOk
+            ? status.Value.Devices.Sum(device => device.LiveBytes ?? 0)
+            : throw new InvalidOperationException($"{status.Fault}\n{Log}");
+    }
+
     /// <summary>The workers, or nothing while the supervisor does not answer.</summary>
     public IReadOnlyList<WorkerStatus> Workers()
     {

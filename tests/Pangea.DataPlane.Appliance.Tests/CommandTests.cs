@@ -246,7 +246,7 @@ public sealed class CommandTests(CommandTests.Shared shared) : IClassFixture<Com
     }
 
     private static void Empty(string device) =>
-        System.IO.Directory.Delete(Path.Combine(device, "objects"), recursive: true);
+        System.IO.Directory.Delete(Path.Combine(device, "segments"), recursive: true);
 
     private Process Start(params string[] arguments)
     {

@@ -110,9 +110,17 @@ public sealed class DeviceFaultTests
             Assert.True(Mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", readOnly));
             appliance.StartSupervisor();
             appliance.WaitUntilReady();
-            using RpcClient client = appliance.Connect();
-            Assert.Equal(12, Put(client, appliance, "small", 1000).Value.DevicesCommitted);
+            using (RpcClient first = appliance.Connect())
+            {
+                Assert.Equal(12, Put(first, appliance, "small", 1000).Value.DevicesCommitted);
+            }
+
+            // A file system with files open for writing cannot be made read-only.
+            Assert.Equal(0, appliance.Stop());
             Assert.True(Mount("-o", "remount,ro", readOnly));
+            appliance.StartSupervisor();
+            appliance.WaitUntilReady();
+            using RpcClient client = appliance.Connect();
 
             Result<ObjectPutResult> put = Put(client, appliance, "larger", 4_000_000);
 
@@ -121,7 +129,6 @@ public sealed class DeviceFaultTests
             SystemStatusResult status = client.Call(RpcMethods.SystemStatus, new Nothing()).Value;
             Assert.Equal(DeviceState.Full, status.Devices[2].State);
             Assert.Equal(DeviceState.ReadOnly, status.Devices[5].State);
-            Assert.Empty(Directory.GetFiles(Path.Combine(full, "tmp")));
             Assert.Equal(ApplianceState.Degraded, status.State);
             string target = Path.Combine(appliance.Directory, "back");
             Assert.Equal(0, appliance.Run("get", "larger", "--output", target).ExitCode);
@@ -175,12 +182,11 @@ public sealed class DeviceFaultTests
                 $"round {round} seed {seed}");
         }
 
-        int[] left = [.. Enumerable.Range(0, 12).Select(i =>
-            Directory.GetFiles(Path.Combine(appliance.DevicePath(i), "tmp")).Length)];
-        Assert.All(left, count => Assert.Equal(0, count));
-        int[] objects = [.. Enumerable.Range(0, 12).Select(i =>
-            Directory.GetFiles(Path.Combine(appliance.DevicePath(i), "objects")).Length)];
-        Assert.All(objects, count => Assert.Equal(1, count));
+        // One version is needed, whatever was begun besides.
+        using RpcClient client = appliance.Connect();
+        SystemStatusResult status = client.Call(RpcMethods.SystemStatus, Nothing.Value).Value;
+        Assert.InRange(
+            appliance.LiveBytes(), status.StoredBytes!.Value, 2 * status.StoredBytes.Value);
     }
 
     private static Result<ObjectPutResult> Put(

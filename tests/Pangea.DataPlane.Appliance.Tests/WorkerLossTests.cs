@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 
 namespace Pangea.DataPlane.Appliance.Tests;
@@ -21,14 +22,14 @@ public sealed class WorkerLossTests
         string earlier = StoreRandom(appliance, "earlier", 5 * BlockBytes);
         using Process put = appliance.StartCommand("put", "-", "--name", "half");
         Feed(put, 8);
-        appliance.WaitFor("stripes on the devices", () => BytesBelow(appliance, "tmp") > 0);
+        WaitForStripes(appliance);
         Appliance.Signal(appliance.WorkerPid(), "KILL");
         Assert.Equal(TryAgainExit, ExitOf(put));
         Assert.Contains("worker", put.StandardError.ReadToEnd());
 
         appliance.WaitUntilReady();
         Assert.Equal(3, appliance.Run("stat", "half").ExitCode);
-        Assert.Equal(0, BytesBelow(appliance, "tmp"));
+        AssertNothingHalfDone(appliance);
         AssertSame(appliance, "earlier", earlier);
     }
 
@@ -39,7 +40,7 @@ public sealed class WorkerLossTests
         string old = StoreRandom(appliance, "name", 3 * BlockBytes);
         using Process put = appliance.StartCommand("put", "-", "--name", "name");
         Feed(put, 8);
-        appliance.WaitFor("stripes on the devices", () => BytesBelow(appliance, "tmp") > 0);
+        WaitForStripes(appliance);
         Appliance.Signal(appliance.WorkerPid(), "KILL");
         Assert.Equal(TryAgainExit, ExitOf(put));
         appliance.WaitUntilReady();
@@ -71,13 +72,13 @@ public sealed class WorkerLossTests
         string earlier = StoreRandom(appliance, "earlier", BlockBytes);
         using Process put = appliance.StartCommand("put", "-", "--name", "half");
         Feed(put, 4);
-        appliance.WaitFor("stripes on the devices", () => BytesBelow(appliance, "tmp") > 0);
+        WaitForStripes(appliance);
         appliance.KillSupervisor();
         Assert.Equal(TryAgainExit, ExitOf(put));
         appliance.StartSupervisor();
         appliance.WaitUntilReady();
         Assert.Equal(3, appliance.Run("stat", "half").ExitCode);
-        Assert.Equal(0, BytesBelow(appliance, "tmp"));
+        AssertNothingHalfDone(appliance);
         AssertSame(appliance, "earlier", earlier);
     }
 
@@ -87,13 +88,13 @@ public sealed class WorkerLossTests
         using Appliance appliance = Appliance.Start(s_small);
         using Process put = appliance.StartCommand("put", "-", "--name", "half");
         Feed(put, 4);
-        appliance.WaitFor("stripes on the devices", () => BytesBelow(appliance, "tmp") > 0);
+        WaitForStripes(appliance);
         Assert.Equal(0, appliance.Stop());
         Assert.Equal(TryAgainExit, ExitOf(put));
         appliance.StartSupervisor();
         appliance.WaitUntilReady();
         Assert.Equal(3, appliance.Run("stat", "half").ExitCode);
-        Assert.Equal(0, BytesBelow(appliance, "tmp"));
+        AssertNothingHalfDone(appliance);
     }
 
     /// <summary>
@@ -141,7 +142,7 @@ public sealed class WorkerLossTests
         string listed = appliance.Run("ls", "--json").Output;
         Assert.NotEmpty(stored);
         Assert.All(stored, name => Assert.Contains($"\"{name}\"", listed));
-        Assert.Equal(0, BytesBelow(appliance, "tmp"));
+        AssertNothingHalfDone(appliance);
     }
 
     private static string StoreRandom(Appliance appliance, string name, int bytes)
@@ -170,12 +171,30 @@ public sealed class WorkerLossTests
         return process.ExitCode;
     }
 
-    /// <summary>Bytes of the files in one directory of every device.</summary>
-    private static long BytesBelow(Appliance appliance, string directory) =>
-        Directory.GetDirectories(Path.Combine(appliance.StatePath, "devices"))
-            .Select(device => new DirectoryInfo(Path.Combine(device, directory)))
-            .SelectMany(below => below.Exists ? below.GetFiles() : [])
-            .Sum(file => file.Exists ? file.Length : 0);
+    /// <summary>Waits until the put under way has written several stripes.</summary>
+    private static void WaitForStripes(Appliance appliance)
+    {
+        appliance.WaitFor("stripes on the devices", () =>
+        {
+            using RpcClient client = appliance.Connect();
+            SystemStatusResult status =
+                client.Call(RpcMethods.SystemStatus, Nothing.Value).Value;
+            return status.Devices.Sum(device => device.LiveBytes ?? 0)
+                > status.StoredBytes + BlockBytes;
+        });
+    }
+
+    /// <summary>
+    /// The logs hold what the objects need and nothing else that anyone believes to be needed.
+    /// </summary>
+    private static void AssertNothingHalfDone(Appliance appliance)
+    {
+        using RpcClient client = appliance.Connect();
+        SystemStatusResult status = client.Call(RpcMethods.SystemStatus, Nothing.Value).Value;
+        Assert.InRange(
+            appliance.LiveBytes(), status.StoredBytes!.Value,
+            status.StoredBytes.Value + (BlockBytes / 2));
+    }
 
     private static void AssertSame(Appliance appliance, string name, string source)
     {

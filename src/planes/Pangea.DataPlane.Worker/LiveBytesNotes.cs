@@ -19,11 +19,23 @@ internal sealed class LiveBytesNotes(StorageService service)
 
     private readonly Dictionary<(DeviceId Device, int Piece), byte[]> _written = [];
     private readonly List<(DeviceId Device, int Piece, byte[] Value)> _taken = [];
+    private readonly Dictionary<(DeviceId Device, uint Segment), long> _unfinished = [];
 
-    /// <summary>Takes the numbers as they are at this moment.</summary>
+    /// <summary>
+    /// Takes the numbers as they are at this moment, without what puts under way have written: it
+    /// counts when their commits are read again, and is garbage where there will be none.
+    /// </summary>
     public void Take()
     {
         _taken.Clear();
+        _unfinished.Clear();
+        foreach ((StorageDevice device, LogAddress frames) in
+            service.InFlight.Values.SelectMany(writer => writer.Written))
+        {
+            (DeviceId, uint) key = (device.Id, frames.Segment);
+            _unfinished[key] = _unfinished.GetValueOrDefault(key) + frames.Bytes;
+        }
+
         foreach (StorageDevice device in service.Devices.All)
         {
             if (device.Log is not { } log || device.Id == default)
@@ -34,7 +46,7 @@ internal sealed class LiveBytesNotes(StorageService service)
             int piece = 0;
             foreach (SegmentReport[] segments in log.Segments.Chunk(SegmentsPerNote))
             {
-                _taken.Add((device.Id, piece++, Encode(segments)));
+                _taken.Add((device.Id, piece++, Encode(device.Id, segments)));
             }
         }
     }
@@ -74,14 +86,16 @@ internal sealed class LiveBytesNotes(StorageService service)
         }
     }
 
-    private static byte[] Encode(SegmentReport[] segments)
+    private byte[] Encode(DeviceId device, SegmentReport[] segments)
     {
         var value = new byte[segments.Length * RecordBytes];
         Span<byte> target = value;
         foreach (SegmentReport segment in segments)
         {
             BinaryPrimitives.WriteUInt32LittleEndian(target, segment.Sequence);
-            BinaryPrimitives.WriteInt64LittleEndian(target[sizeof(uint)..], segment.LiveBytes);
+            long unfinished = _unfinished.GetValueOrDefault((device, segment.Sequence));
+            BinaryPrimitives.WriteInt64LittleEndian(
+                target[sizeof(uint)..], segment.LiveBytes - unfinished);
             target = target[RecordBytes..];
         }
 

@@ -88,7 +88,7 @@ internal sealed class PutTransfer
     public async ValueTask<Result<ObjectPutResult>> RunAsync()
     {
         ObjectId id = _writer.Commit.Id;
-        _service.InFlight.Add(id);
+        _service.InFlight.Add(id, _writer);
         using StripeSlots slots = _slots;
         using IncrementalHash hash = _hash;
         Result moved = await MoveStripesAsync();

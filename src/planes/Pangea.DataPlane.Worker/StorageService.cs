@@ -86,7 +86,7 @@ internal sealed class StorageService : IDisposable
     /// Large objects whose frames are being written: no commit names them yet, and they are no
     /// garbage.
     /// </summary>
-    public HashSet<ObjectId> InFlight { get; } = [];
+    public Dictionary<ObjectId, ObjectWriter> InFlight { get; } = [];
 
     /// <summary>Who changes what is visible passes through here.</summary>
     public CommitGate Commits { get; } = new();

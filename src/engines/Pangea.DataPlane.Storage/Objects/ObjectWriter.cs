@@ -42,6 +42,25 @@ public sealed class ObjectWriter
     /// <summary>Bytes that the frames occupy on all devices.</summary>
     public long FrameBytes { get; private set; }
 
+    /// <summary>
+    /// What was written so far: in a segment of a device, so many bytes. No commit names it yet.
+    /// </summary>
+    public IEnumerable<(StorageDevice Device, LogAddress Frames)> Written
+    {
+        get
+        {
+            for (int position = 0; position < _runs.Length; position++)
+            {
+                foreach (Run run in _runs[position])
+                {
+                    yield return (
+                        _commit.DeviceOf(position),
+                        new LogAddress(run.Extent.Segment, run.Extent.Offset, run.Bytes));
+                }
+            }
+        }
+    }
+
     /// <summary>Chooses devices; fails where fewer than needed take writes.</summary>
     /// <param name="devices">Of which to choose.</param>
     /// <param name="redundancy">k and m of the object.</param>
