@@ -30,7 +30,7 @@ internal sealed class LiveBytesNotes(StorageService service)
         _taken.Clear();
         _unfinished.Clear();
         foreach ((StorageDevice device, LogAddress frames) in
-            service.InFlight.Values.SelectMany(writer => writer.Written))
+            service.Writers.SelectMany(writer => writer.Written))
         {
             (DeviceId, uint) key = (device.Id, frames.Segment);
             _unfinished[key] = _unfinished.GetValueOrDefault(key) + frames.Bytes;

@@ -88,7 +88,8 @@ internal sealed class PutTransfer
     public async ValueTask<Result<ObjectPutResult>> RunAsync()
     {
         ObjectId id = _writer.Commit.Id;
-        _service.InFlight.Add(id, _writer);
+        _service.InFlight.Add(id);
+        _service.Writers.Add(_writer);
         using StripeSlots slots = _slots;
         using IncrementalHash hash = _hash;
         Result moved = await MoveStripesAsync();
@@ -103,6 +104,7 @@ internal sealed class PutTransfer
         }
 
         _service.InFlight.Remove(id);
+        _service.Writers.Remove(_writer);
         return result;
     }
 

@@ -86,7 +86,10 @@ internal sealed class StorageService : IDisposable
     /// Large objects whose frames are being written: no commit names them yet, and they are no
     /// garbage.
     /// </summary>
-    public Dictionary<ObjectId, ObjectWriter> InFlight { get; } = [];
+    public HashSet<ObjectId> InFlight { get; } = [];
+
+    /// <summary>The writers of puts among them.</summary>
+    public HashSet<ObjectWriter> Writers { get; } = [];
 
     /// <summary>Who changes what is visible passes through here.</summary>
     public CommitGate Commits { get; } = new();
