@@ -39,17 +39,45 @@ public sealed class CatalogCrashTests
         Assert.True(reached >= Rounds, $"only {reached} checkpoints in {Rounds} rounds");
     }
 
-    private static int RunAndKill(string directory, Random random)
+    /// <summary>
+    /// Goal: a file that ends every process which opens it does not do so for ever.
+    /// </summary>
+    [Fact]
+    public void A_file_that_ends_its_processes_is_given_up_after_eight()
     {
+        using var directory = new CatalogDirectory();
+        for (int start = 0; start < 8; start++)
+        {
+            using Process child = Start("die", directory.Path);
+            Assert.Equal("", child.StandardOutput.ReadToEnd().Trim());
+            child.WaitForExit();
+        }
+
+        using (ObjectCatalog catalog = ObjectCatalog.Open(directory.Path).Value)
+        {
+            Assert.Contains("8 processes in a row", catalog.NeedsRebuild!.Message);
+            Assert.True(catalog.Clear().IsOk);
+        }
+
+        directory.Open().Dispose();
+    }
+
+    private static Process Start(string mode, string directory)
+    {
+        string dotnet = Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
+            ? Environment.ProcessPath
+            : "dotnet";
         var start = new ProcessStartInfo(
-            Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
-                ? Environment.ProcessPath
-                : "dotnet",
-            [typeof(CrashChild).Assembly.Location, "crash", directory])
+            dotnet, [typeof(CrashChild).Assembly.Location, mode, directory])
         {
             RedirectStandardOutput = true,
         };
-        using Process child = Process.Start(start)!;
+        return Process.Start(start)!;
+    }
+
+    private static int RunAndKill(string directory, Random random)
+    {
+        using Process child = Start("crash", directory);
         string? last = child.StandardOutput.ReadLine();
         for (int lines = random.Next(1, 8); lines > 0 && last is not null; lines--)
         {

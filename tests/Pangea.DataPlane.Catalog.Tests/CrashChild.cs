@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pangea.DataPlane.Core;
 using static Pangea.DataPlane.Catalog.Tests.CatalogDirectory;
 
@@ -6,7 +7,7 @@ namespace Pangea.DataPlane.Catalog.Tests;
 /// <summary>
 /// The process that is killed: it goes from state to state, each determined by its number, makes a
 /// checkpoint of each and then says its number. Started as
-/// <c>dotnet Pangea.DataPlane.Catalog.Tests.dll crash DIRECTORY</c>.
+/// <c>dotnet Pangea.DataPlane.Catalog.Tests.dll crash DIRECTORY</c>; with <c>die</c> it only opens.
 /// </summary>
 internal static class CrashChild
 {
@@ -15,6 +16,14 @@ internal static class CrashChild
 
     public static int Main(string[] arguments)
     {
+        if (arguments is ["die", string opened])
+        {
+            // As a process that meets a page it cannot survive.
+            ObjectCatalog catalog = ObjectCatalog.Open(opened).Value;
+            Console.WriteLine(catalog.NeedsRebuild?.Message);
+            Process.GetCurrentProcess().Kill();
+        }
+
         if (arguments is not ["crash", string directory])
         {
             return 64;

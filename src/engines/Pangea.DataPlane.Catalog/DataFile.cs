@@ -6,12 +6,17 @@ namespace Pangea.DataPlane.Catalog;
 
 /// <summary>
 /// The catalog's files in their directory: <c>catalog.lock</c>, held as long as the catalog is
-/// open; LMDB's <c>data.mdb</c> and <c>lock.mdb</c>; <c>needs-rebuild</c> where damage was met.
+/// open; LMDB's <c>data.mdb</c> and <c>lock.mdb</c>; <c>needs-rebuild</c> where damage was met;
+/// <c>starts</c>, whose length counts the starts since one went well.
 /// </summary>
 internal sealed class DataFile : IDisposable
 {
     private const string OwnLock = "catalog.lock";
     private const string DamageMark = "needs-rebuild";
+    private const string StartsFile = "starts";
+
+    // So many processes in a row that did not live to complete a checkpoint.
+    private const int StartsMax = 8;
 
     // Layout of an LMDB 0.9 meta page (mdb.c, MDB_page and MDB_meta): a page header of 16 bytes,
     // magic, version, 8 bytes, map size, two tables of 48 bytes (the first begins with the page
@@ -79,11 +84,40 @@ internal sealed class DataFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// Counts this start until <see cref="NoteAlive"/>. Inner pages of the library have no
+    /// checksum; where one is damaged the process may end by it, and would again after each
+    /// restart. So after a few such ends the file counts as damaged.
+    /// </summary>
+    public Fault? NoteStart()
+    {
+        Result<OwnedFd> opened = _directory.OpenFile(
+            StartsFile, OpenFlags.Write | OpenFlags.Create | OpenFlags.Append);
+        if (!opened.IsOk)
+        {
+            return null; // A directory that cannot be written says so elsewhere.
+        }
+
+        using OwnedFd file = opened.Value;
+        Result<FileStatus> status = Files.Status(file);
+        if (status.IsOk && status.Value.Bytes >= StartsMax)
+        {
+            return Damaged($"{StartsMax} processes in a row ended with it before a checkpoint");
+        }
+
+        _ = Files.Write(file, "."u8);
+        return null;
+    }
+
+    /// <summary>This process lives with the file: a checkpoint was completed, or it was closed in
+    /// order.</summary>
+    public void NoteAlive() => _ = _directory.RemoveFile(StartsFile);
+
     /// <summary>Removes the file and what belongs to it.</summary>
     public Result Remove()
     {
         foreach (string name in (string[])
-            [LmdbEnvironment.DataFile, LmdbEnvironment.LockFile, DamageMark])
+            [LmdbEnvironment.DataFile, LmdbEnvironment.LockFile, DamageMark, StartsFile])
         {
             SysResult removed = _directory.RemoveFile(name);
             if (!removed.IsOk && removed.Errno != Errno.ENOENT)

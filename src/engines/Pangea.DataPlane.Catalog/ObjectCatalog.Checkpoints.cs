@@ -9,6 +9,7 @@ public sealed partial class ObjectCatalog
     private const long MapBytesMax = 1L << 46; // half of what x86-64 lets a process address
     private CheckpointThread? _thread;
     private IReadOnlyList<LogMark> _marks = [];
+    private bool _isAlive; // a checkpoint was completed by this process
 
     /// <summary>Up to where the logs are durably contained here; none: read all of them.</summary>
     public IReadOnlyList<LogMark> Marks => _marks;
@@ -212,6 +213,12 @@ public sealed partial class ObjectCatalog
             _checkpoint = state.Checkpoint;
             _marks = state.Marks;
             _environment?.RenewRead();
+            if (!_isAlive && _environment is not null)
+            {
+                _isAlive = true;
+                _file.NoteAlive();
+            }
+
             if (writtenGets)
             {
                 _recent.Clear(); // Their counts are from before it.

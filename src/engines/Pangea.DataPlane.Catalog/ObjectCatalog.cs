@@ -69,7 +69,7 @@ public sealed partial class ObjectCatalog : IDisposable
         }
 
         var catalog = new ObjectCatalog(directory, options ?? new CatalogOptions(), file.Value);
-        Fault? fault = file.Value.FindDamage() ?? catalog.Load();
+        Fault? fault = file.Value.FindDamage() ?? file.Value.NoteStart() ?? catalog.Load();
         if (fault is { Code: not FaultCode.Corrupt })
         {
             catalog.Dispose();
@@ -215,6 +215,11 @@ public sealed partial class ObjectCatalog : IDisposable
     {
         _thread?.Dispose();
         _thread = null;
+        if (NeedsRebuild is null)
+        {
+            _file.NoteAlive();
+        }
+
         _environment?.Dispose();
         _environment = null;
         _damage ??= new Fault(FaultCode.BadState, "the catalog is closed");

@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace Pangea.DataPlane.Core;
 
 /// <summary>
-/// Identity of one version of one object, new for every put: the time (48 bits of milliseconds since
-/// 1970), then 80 random bits. Shards, keys and nonces are bound to it, so that two objects, or two
+/// Identity of one version of one object, new for every put: the time (48 bits of milliseconds
+/// since 1970), then 80 random bits. Shards, keys and nonces are bound to it, so that two objects, or two
 /// versions of one name, can never be mixed (decisions A9, A10). Only its uniqueness counts; the
 /// time in front lets new ids be neighbours in an index (decision 0023).
 /// </summary>
