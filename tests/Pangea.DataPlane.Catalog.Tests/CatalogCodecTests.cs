@@ -11,7 +11,7 @@ namespace Pangea.DataPlane.Catalog.Tests;
 /// Goal: stored values come back as they were, are small, and bytes that nobody wrote are refused
 /// whatever they are: with a wrong checksum, and with a right one over random fields.
 /// </summary>
-public sealed class CodecTests
+public sealed class CatalogCodecTests
 {
     [Fact]
     public void Entries_come_back_as_they_were() =>
