@@ -236,6 +236,40 @@ public abstract class ReactorFileTests(Executor executor)
         new ReactorOptions { FlightBytesMax = 4096, FlightsMax = 3 });
 
     [SkippableFact]
+    public void Reads_into_registered_and_other_slabs_alike() => LoopRunner.Run(
+        executor,
+        async (reactor, pool) =>
+        {
+            // Goal: slabs of a class that was left out of the registration, and two parts that
+            // touch across the border of two classes, are read like others.
+            using BufferPool mixed = BufferPool.Create(
+                [new SlabClass(4096, 1), new SlabClass(8192, 1)],
+                new BufferPoolOptions(false, false)).Value;
+            using OwnedFd file = Files.CreateMemoryFile("reactor-test").Value;
+            byte[] content = new byte[12288];
+            Random.Shared.NextBytes(content);
+            Files.WriteAt(file, content, 0);
+            IReactor second = Reactors.Create(
+                mixed, executor.Options(new ReactorOptions { RegisterBytesMax = 4096 })).Value;
+            await Task.Run(() => LoopRunner.Run(second, async () =>
+            {
+                Assert.True(mixed.TryRent(4096, out BufferLease small));
+                Assert.True(mixed.TryRent(8192, out BufferLease large));
+                BufferSlice first = small.Slice(0, 4096);
+                BufferSlice rest = large.Slice(0, 8192);
+                Assert.Equal(12288, (await second.ReadAsync(file, first, rest, 0)).Value);
+                Assert.True(mixed.Span(first).SequenceEqual(content.AsSpan(0, 4096)));
+                Assert.True(mixed.Span(rest).SequenceEqual(content.AsSpan(4096)));
+                Assert.Equal(4096, (await second.ReadAsync(file, first, 4096)).Value);
+                Assert.Equal(8192, (await second.ReadAsync(file, rest, 0)).Value);
+                Assert.True(mixed.Span(first).SequenceEqual(content.AsSpan(4096, 4096)));
+                Assert.True(mixed.Span(rest).SequenceEqual(content.AsSpan(0, 8192)));
+                mixed.Return(small);
+                mixed.Return(large);
+            }));
+        });
+
+    [SkippableFact]
     public void A_closed_file_is_let_go_by_the_ring_too() => LoopRunner.Run(
         executor,
         async (reactor, pool) =>

@@ -10,6 +10,7 @@ namespace Pangea.DataPlane.Benchmarks.Storage;
 /// core, registered buffers and files on both sides, rounds in turn.
 /// </summary>
 internal sealed class RingCases(BenchOptions options, string folder, ReactorOptions reactor)
+    : IDisposable
 {
     private const int Core = 1;
     private const int ReadBytes = 4096;
@@ -25,6 +26,7 @@ internal sealed class RingCases(BenchOptions options, string folder, ReactorOpti
     private readonly long _fileBytes = options.Quick ? 256L << 20 : 1L << 30;
     private readonly int _rounds = options.Quick ? 3 : 9;
     private readonly TimeSpan _time = TimeSpan.FromMilliseconds(options.Quick ? 300 : 1000);
+    private readonly HugePages _huge = new();
     private readonly string _pinned = $"--cpus_allowed={Core}";
 
     internal IEnumerable<BenchRow> Run()
@@ -65,6 +67,8 @@ internal sealed class RingCases(BenchOptions options, string folder, ReactorOpti
             yield return Devices(LinkedName);
         }
     }
+
+    public void Dispose() => _huge.Dispose();
 
     /// <summary>Written to its end, so that no case measures the first touch of blocks.</summary>
     internal static void PrepareFile(string path, long bytes)
@@ -138,10 +142,12 @@ internal sealed class RingCases(BenchOptions options, string folder, ReactorOpti
                 _time,
                 isWrite ? "--rw=write" : "--rw=read",
                 "--bs=1m",
+                _huge.Argument,
                 _pinned,
                 $"--iodepth={StreamDepth}"));
         return pairs.Row(
-            name, f => f.BytesPerSecond / 1e6, "MB/s", StreamGoal, true, $"depth {StreamDepth}");
+            name, f => f.BytesPerSecond / 1e6, "MB/s", StreamGoal, true,
+            $"depth {StreamDepth}; {_huge.Note}");
     }
 
     private BenchRow Stripes(string name, string path)
@@ -160,6 +166,7 @@ internal sealed class RingCases(BenchOptions options, string folder, ReactorOpti
                 _time,
                 "--rw=write",
                 "--bs=128k",
+                _huge.Argument,
                 "--fdatasync=12",
                 $"--iodepth={Shards + 1}",
                 $"--iodepth_batch={Shards + 1}",
@@ -171,7 +178,7 @@ internal sealed class RingCases(BenchOptions options, string folder, ReactorOpti
             "stripes/s",
             StripeGoal,
             true,
-            "one file; a stripe's writes run beside the flush of the one before");
+            $"one file; writes run beside the flush of the stripe before; {_huge.Note}");
     }
 
     private BenchRow Devices(string name)

@@ -56,6 +56,15 @@ public sealed class RingOptionsArea : IBenchArea
             }
         }
 
+        foreach (int workers in new[] { 4, 8, 16 })
+        {
+            string rowName = $"32 flush threads, other: {workers}";
+            if (options.Wants(rowName))
+            {
+                yield return FlushThreads(options, rowName, folder, workers);
+            }
+        }
+
         const string LinkName = "linked write and sync";
         if (options.Wants(LinkName))
         {
@@ -86,6 +95,47 @@ public sealed class RingOptionsArea : IBenchArea
             name, f => f.OperationsPerSecond, "IO/s", null, true, null, "without or other");
         yield return pairs.Row(
             $"{name}, CPU", f => f.CpuUsPerOperation, "us", null, false, null, "without or other");
+    }
+
+    /// <summary>Twelve files, each with its own stream of durable blocks.</summary>
+    private static BenchRow FlushThreads(
+        BenchOptions options, string name, string folder, int workers)
+    {
+        const int devices = 12;
+        const int shardBytes = 128 * 1024;
+        const long bytes = 16L << 20;
+        TimeSpan time = TimeSpan.FromMilliseconds(options.Quick ? 200 : 700);
+        string[] paths =
+            [.. Enumerable.Range(0, devices).Select(i => Path.Combine(folder, $"flush.{i}"))];
+        foreach (string path in paths)
+        {
+            RingCases.PrepareFile(path, bytes);
+        }
+
+        OwnedFd[] Open() =>
+        [
+            .. paths.Select(path => RingThread.Must(
+                Files.Open(path, OpenFlags.Read | OpenFlags.Write | OpenFlags.Direct))),
+        ];
+        OwnedFd[] first = Open();
+        OwnedFd[] second = Open();
+        using RingThread ours = new(
+            new ReactorOptions(), Core, new SlabClass(shardBytes, devices));
+        using RingThread other = new(
+            new ReactorOptions { SyncsMax = workers }, Core, new SlabClass(shardBytes, devices));
+        Pairs pairs = Pairs.Alternate(
+            options.Quick ? 3 : 9,
+            () => ours.Run(
+                time, () => StripeLoad.RunLinkedAsync(ours, first, bytes), shardBytes),
+            () => other.Run(
+                time, () => StripeLoad.RunLinkedAsync(other, second, bytes), shardBytes));
+        foreach (OwnedFd file in first.Concat(second))
+        {
+            file.Dispose();
+        }
+
+        return pairs.Row(
+            name, f => f.OperationsPerSecond, "op/s", null, true, null, "fewer threads");
     }
 
     private static BenchRow Links(BenchOptions options, string name, string path, long bytes)

@@ -17,9 +17,12 @@ public sealed class StorageArea : IBenchArea
         string folder = Path.Combine(directory, "storage");
         Directory.CreateDirectory(folder);
         options.Progress($"files in {folder}; {Fio.Version ?? "fio is not installed"}");
-        foreach (BenchRow row in new RingCases(options, folder, new ReactorOptions()).Run())
+        using (RingCases ring = new(options, folder, new ReactorOptions()))
         {
-            yield return row;
+            foreach (BenchRow row in ring.Run())
+            {
+                yield return row;
+            }
         }
 
         foreach (BenchRow row in new CatalogCases(options, folder).Run())

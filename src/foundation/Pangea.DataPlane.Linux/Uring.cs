@@ -179,6 +179,18 @@ public sealed unsafe class Uring : IDisposable
     }
 
     /// <summary>
+    /// How many of the kernel's threads may wait on files for this ring, such as in fsync(2), which
+    /// has no other way; the kernel's own choice is four per core. Linux 5.15; not having it is
+    /// fine. Once, before the first entry.
+    /// </summary>
+    public SysResult SetFileWorkers(int count)
+    {
+        // SAFETY: the kernel reads two numbers, 0 for "as it is", and writes the old ones back.
+        uint* workers = stackalloc uint[] { (uint)count, 0 };
+        return Register(IoUring.IORING_REGISTER_IOWQ_MAX_WORKERS, workers, 2);
+    }
+
+    /// <summary>
     /// Makes an empty table of files. Once, before the first entry. EMFILE: more slots than
     /// RLIMIT_NOFILE has descriptors.
     /// </summary>

@@ -42,6 +42,12 @@ public sealed record ReactorOptions
     public bool RegisterBuffers { get; init; } = true;
 
     /// <summary>
+    /// Register at most so much of the pool, shortest slabs first: registered memory is pinned and
+    /// so counts as resident from the start.
+    /// </summary>
+    public long RegisterBytesMax { get; init; } = long.MaxValue;
+
+    /// <summary>
     /// Let the kernel finish operations only inside our own waits (Linux 6.1), which saves an
     /// interruption per completion.
     /// </summary>
@@ -59,6 +65,12 @@ public sealed record ReactorOptions
     /// once a turn.
     /// </summary>
     public int SubmitBatch { get; init; } = 8;
+
+    /// <summary>
+    /// Threads of the kernel that may flush files for the ring at once; a flush has no other way.
+    /// One for each device of an appliance with many; they exist only while there is work.
+    /// </summary>
+    public int SyncsMax { get; init; } = 32;
 
     /// <summary>
     /// Bytes of file transfers that the kernel has at once; what is beyond waits its turn.

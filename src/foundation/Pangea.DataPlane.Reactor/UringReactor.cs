@@ -4,6 +4,7 @@
 
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
@@ -111,9 +112,10 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
         int ranges = 0;
         if (pool is not null && options.RegisterBuffers)
         {
-            ranges = RegisterBuffers(ring.Value, pool, ref reason);
+            ranges = RegisterBuffers(ring.Value, pool, options.RegisterBytesMax, ref reason);
         }
 
+        _ = ring.Value.SetFileWorkers(options.SyncsMax);
         int slots = RegisterFiles(ring.Value, pool is null ? 0 : options.FileSlots);
         return new UringReactor(ring.Value, wake.Value, pool, options, ranges, slots, reason);
     }
@@ -121,18 +123,27 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
     /// <summary>
     /// Registers as many ranges as may be locked, shortest slabs first: a small read gains most.
     /// </summary>
-    private static int RegisterBuffers(Uring ring, BufferPool pool, ref string reason)
+    private static int RegisterBuffers(
+        Uring ring, BufferPool pool, long bytesMax, ref string reason)
     {
-        IoVector[] vectors =
-            [.. pool.Ranges.Select(range => new IoVector(range.Address, (nint)range.Bytes))];
-        int count = vectors.Length;
-        SysResult registered = ring.RegisterBuffers(vectors);
-        while (!registered.IsOk && --count > 0)
+        var vectors = new List<IoVector>();
+        foreach (BufferRange range in pool.Ranges)
         {
-            registered = ring.RegisterBuffers(vectors.AsSpan(0, count));
+            bytesMax -= range.Bytes;
+            if (bytesMax >= 0)
+            {
+                vectors.Add(new IoVector(range.Address, (nint)range.Bytes));
+            }
         }
 
-        if (count < vectors.Length)
+        int count = vectors.Count;
+        ReadOnlySpan<IoVector> all = CollectionsMarshal.AsSpan(vectors);
+        while (count > 0 && !ring.RegisterBuffers(all[..count]).IsOk)
+        {
+            count--;
+        }
+
+        if (count < vectors.Count)
         {
             string what = count == 0
                 ? "buffers are not registered"

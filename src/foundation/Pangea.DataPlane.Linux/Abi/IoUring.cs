@@ -53,6 +53,7 @@ internal static class IoUring
     internal const uint IORING_REGISTER_FILES = 2;
     internal const uint IORING_REGISTER_FILES_UPDATE = 6;
     internal const uint IORING_REGISTER_ENABLE_RINGS = 12;
+    internal const uint IORING_REGISTER_IOWQ_MAX_WORKERS = 19;
     internal const uint IORING_REGISTER_RING_FDS = 20;
     internal const uint IORING_UNREGISTER_RING_FDS = 21;
 }
