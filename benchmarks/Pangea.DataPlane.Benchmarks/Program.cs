@@ -1,8 +1,15 @@
 using Pangea.DataPlane.Benchmarks.Frame;
+using Pangea.DataPlane.Benchmarks.Storage;
 
 // One door for every benchmark: pangea-bench AREA [--quick] [--json] [--filter TEXT].
 // Usually started by ./bench, which builds and installs the rivals first.
 const int ExitUsage = 2;
+
+// A storage worker that the area starts, fills and kills.
+if (args is [EngineChild.Word, _, _, _])
+{
+    return EngineChild.Run(args[1], long.Parse(args[2]), args[3]);
+}
 
 string? areaName = null;
 bool quick = false;

@@ -8,7 +8,7 @@ public sealed class StorageArea : IBenchArea
 {
     public string Name => "storage";
 
-    public string Summary => "the ring beside fio: reads, streams, durable stripes";
+    public string Summary => "ring and storage service beside fio; catalog; start, memory";
 
     public IEnumerable<BenchRow> Run(BenchOptions options)
     {
@@ -23,6 +23,11 @@ public sealed class StorageArea : IBenchArea
             {
                 yield return row;
             }
+        }
+
+        foreach (BenchRow row in new EngineCases(options, folder).Run())
+        {
+            yield return row;
         }
 
         foreach (BenchRow row in new CatalogCases(options, folder).Run())
