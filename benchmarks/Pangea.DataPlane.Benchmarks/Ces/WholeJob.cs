@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -10,42 +9,22 @@ using Pangea.DataPlane.Core;
 namespace Pangea.DataPlane.Benchmarks.Ces;
 
 /// <summary>
-/// A mixed file to 12 shard files and back with four of them lost, on all cores, beside
-/// <c>zstd -3 -T2 | age</c> and zfec 8+4. Ours runs in this process (its start is not counted), the
-/// rivals as a shell script; CPU seconds count every thread and child of each.
+/// A mixed file to 12 shard files and back with four of them lost, on all cores, beside shell
+/// pipelines. Ours runs in this process (its start is not counted) with a pool, as a long-running
+/// program does.
 /// </summary>
 internal static class WholeJob
 {
     private const int MixedBytes = 256 * 1024 * 1024;
     private const int QuickBytes = 64 * 1024 * 1024;
-    // zfec's own programs need a Python package that Debian does not have; this does what they do,
-    // a block of 8 x 128 KiB at a time, through the same C library.
-    private const string FecScript = """
-        import os, sys, zfec
-        K, M, BLOCK = 8, 12, 131072
-        if sys.argv[1] == "encode":
-            encoder = zfec.Encoder(K, M)
-            files = [open("rival.%d" % i, "wb") for i in range(M)]
-            source = open("sealed", "rb")
-            while chunk := source.read(K * BLOCK):
-                view = memoryview(chunk.ljust(K * BLOCK, b"\0"))
-                blocks = [view[i * BLOCK:(i + 1) * BLOCK] for i in range(K)]
-                for file, block in zip(files, encoder.encode(blocks)):
-                    file.write(block)
-        else:
-            kept = [i for i in range(M) if i not in (1, 4, 6, 10)]
-            decoder = zfec.Decoder(K, M)
-            files = [open("rival.%d" % i, "rb") for i in kept]
-            left = os.path.getsize("sealed")
-            with open("opened", "wb") as output:
-                while left:
-                    blocks = decoder.decode([file.read(BLOCK) for file in files], kept)
-                    piece = b"".join(blocks)[:left]
-                    output.write(piece)
-                    left -= len(piece)
-        """;
 
-    private const string Rival = "zstd -3 -T2 | age, zfec 8+4";
+    private static readonly (string Case, Func<Job, double> Figure, double Goal)[] s_figures =
+    [
+        ("whole job, put", job => job.Put.Seconds, 0.4),
+        ("whole job, get, 4 lost", job => job.Get.Seconds, 0.25),
+        ("whole job, put, CPU", job => job.Put.Cpu, 0.5),
+        ("whole job, get, 4 lost, CPU", job => job.Get.Cpu, 0.5),
+    ];
 
     public static IEnumerable<BenchRow> Run(BenchOptions options)
     {
@@ -71,113 +50,133 @@ internal static class WholeJob
     private static IEnumerable<BenchRow> Measure(BenchOptions options, string folder)
     {
         int bytes = options.Quick ? QuickBytes : MixedBytes;
-        int rounds = options.Quick ? 3 : 7;
+        int rounds = options.Quick ? 3 : 9;
         options.Progress($"packing {bytes >> 20} MiB of mixed data into {folder}");
-        string file = Path.Combine(folder, "mixed");
-        Corpus.WriteMixed(file, bytes);
-        File.WriteAllText(Path.Combine(folder, "fec.py"), FecScript);
-        bool hasRival = Shell(folder, "command -v zstd && command -v age && command -v age-keygen "
-            + "&& /usr/bin/python3 -c 'import zfec' && age-keygen -o key 2>/dev/null").Exit == 0;
-        List<Job> ours = [];
-        List<Job> rivals = [];
+        Corpus.WriteMixed(Path.Combine(folder, "mixed"), bytes);
+        bool hasRival = RivalPipeline.Prepare(folder);
         using KeyRing keys = KeyRing.Of(MasterKey.Generate());
-        for (int round = -1; round < rounds; round++)
+        using var pool = new StripePool(8 * Environment.ProcessorCount);
+        var ours = new Ours(folder, keys, pool);
+        List<Func<bool, Job>> turns =
+        [
+            isCompared => OurTurn(ours, isDirect: true, isCompared),
+            isCompared => OurTurn(ours, isDirect: false, isCompared),
+        ];
+        if (hasRival)
         {
-            // The first round warms up and is the one whose output is compared with the input.
-            bool isWarmUp = round < 0;
-            bool rivalFirst = (round & 1) == 1;
-            Job rival = hasRival && rivalFirst ? TheirTurn(folder, isWarmUp) : default;
-            Job mine = OurTurn(keys, folder, isWarmUp);
-            rival = hasRival && !rivalFirst ? TheirTurn(folder, isWarmUp) : rival;
-            if (!isWarmUp)
-            {
-                ours.Add(mine);
-                rivals.Add(rival);
-            }
+            turns.AddRange(RivalPipeline.All.Select<RivalPipeline, Func<bool, Job>>(
+                rival => isCompared => TheirTurn(rival, folder, isCompared)));
         }
 
-        string note = $"{bytes >> 20} MiB, {rounds} rounds, page cache"
+        Job[][] jobs = TakeTurns(turns, rounds);
+        string note = $"{bytes >> 20} MiB, {rounds} rounds"
             + (hasRival ? "" : "; rivals are not installed");
-        yield return Row("whole job, put", job => job.Put.Seconds, 0.4);
-        yield return Row("whole job, get, 4 lost", job => job.Get.Seconds, 0.25);
-        yield return Row("whole job, put, CPU", job => job.Put.Cpu, 0.5);
-        yield return Row("whole job, get, 4 lost, CPU", job => job.Get.Cpu, 0.5);
-        foreach (BenchRow row in Adaptive(keys, folder, rounds, note))
+        foreach ((string name, Func<Job, double> figure, double goal) in s_figures)
+        {
+            double[] mine = [.. jobs[0].Select(figure)];
+            for (int i = 0; hasRival && i < RivalPipeline.All.Count; i++)
+            {
+                RivalPipeline rival = RivalPipeline.All[i];
+                double[] other = [.. jobs[2 + i].Select(figure)];
+                yield return new BenchRow(
+                    $"{name}, {rival.Short}", PairedRun.Median(mine), PairedRun.Median(other), "s",
+                    goal, rival.Name, HigherIsBetter: false, note)
+                {
+                    Ratio = PairedRun.Median([.. mine.Zip(other, (a, b) => a / b)]),
+                };
+            }
+
+            // A put is the same in both; without rivals this is all there is.
+            bool isGet = name.Contains("get", StringComparison.Ordinal);
+            yield return Alone(isGet ? $"{name}, page cache" : name, jobs[1], figure, note);
+        }
+
+        foreach (BenchRow row in Adaptive(ours, rounds, note))
         {
             yield return row;
         }
-
-        BenchRow Row(string name, Func<Job, double> figure, double goal)
-        {
-            double[] mine = [.. ours.Select(figure)];
-            double[] other = [.. rivals.Select(figure)];
-            return hasRival
-                ? new BenchRow(
-                    name, PairedRun.Median(mine), PairedRun.Median(other), "s", goal, Rival,
-                    HigherIsBetter: false, note)
-                {
-                    Ratio = PairedRun.Median([.. mine.Zip(other, (a, b) => a / b)]),
-                }
-                : BenchRow.Alone(
-                    name, PairedRun.Median(mine), "s", null, higherIsBetter: false, note);
-        }
     }
 
-    /// <summary>The same put under the governor, and what it leaves on the devices.</summary>
-    private static IEnumerable<BenchRow> Adaptive(
-        KeyRing keys, string folder, int rounds, string note)
+    /// <summary>
+    /// Everybody once a round, each time beginning with another one. The first round warms up, and
+    /// its outputs are compared with the input.
+    /// </summary>
+    private static Job[][] TakeTurns(List<Func<bool, Job>> turns, int rounds)
     {
-        List<Sample> samples = [];
+        Job[][] jobs = [.. turns.Select(_ => new Job[rounds])];
+        for (int round = -1; round < rounds; round++)
+        {
+            for (int i = 0; i < turns.Count; i++)
+            {
+                int who = (i + round + 1) % turns.Count;
+                Job job = turns[who](round < 0);
+                if (round >= 0)
+                {
+                    jobs[who][round] = job;
+                }
+            }
+        }
+
+        return jobs;
+    }
+
+    private static BenchRow Alone(
+        string name, IEnumerable<Job> jobs, Func<Job, double> figure, string note) =>
+        BenchRow.Alone(
+            name, PairedRun.Median([.. jobs.Select(figure)]), "s", null, higherIsBetter: false,
+            note);
+
+    /// <summary>The same put under the governor, and what it leaves on the devices.</summary>
+    private static IEnumerable<BenchRow> Adaptive(Ours ours, int rounds, string note)
+    {
+        List<Job> jobs = [];
         var options = new CesOptions { Compression = CompressionMode.Adaptive };
         long stored = 0;
         for (int round = -1; round < rounds; round++)
         {
-            Sample put = Timed(() => stored = Put(keys, folder, options));
+            JobSample put = Timed(() => stored = ours.Put(options));
             if (round >= 0)
             {
-                samples.Add(put);
+                jobs.Add(new Job(put, default));
             }
 
-            Clear(folder, "ours.*");
+            Clear(ours.Folder, "ours.*");
         }
 
-        long balanced = Put(keys, folder, new CesOptions());
-        Clear(folder, "ours.*");
+        long balanced = ours.Put(new CesOptions());
+        Clear(ours.Folder, "ours.*");
         note += $"; {stored >> 20} MiB after compression, balanced {balanced >> 20} MiB";
-        yield return BenchRow.Alone(
-            "whole job, put, adaptive", PairedRun.Median([.. samples.Select(s => s.Seconds)]), "s",
-            null, higherIsBetter: false, note);
-        yield return BenchRow.Alone(
-            "whole job, put, adaptive, CPU", PairedRun.Median([.. samples.Select(s => s.Cpu)]), "s",
-            null, higherIsBetter: false, note);
+        yield return Alone("whole job, put, adaptive", jobs, job => job.Put.Seconds, note);
+        yield return Alone("whole job, put, adaptive, CPU", jobs, job => job.Put.Cpu, note);
     }
 
     /// <summary>
     /// Writes new files and removes them at the end, untimed: the other's turn begins without dirty
     /// pages of this one, and nobody pays for emptying files of the round before.
     /// </summary>
-    private static Job OurTurn(KeyRing keys, string folder, bool isCompared)
+    private static Job OurTurn(Ours ours, bool isDirect, bool isCompared)
     {
-        Sample put = Timed(() => Put(keys, folder, new CesOptions()));
-        Sample get = Timed(() => Get(keys, folder));
-        Compare(folder, "restored", isCompared);
-        Clear(folder, "ours.*", "restored");
+        JobSample put = Timed(() => ours.Put(new CesOptions()));
+        JobSample get = Timed(() => ours.Get(isDirect));
+        Compare(ours.Folder, "restored", isCompared);
+        Clear(ours.Folder, "ours.*", "restored");
         return new Job(put, get);
     }
 
     /// <inheritdoc cref="OurTurn"/>
-    private static Job TheirTurn(string folder, bool isCompared)
+    private static Job TheirTurn(RivalPipeline rival, string folder, bool isCompared)
     {
-        Sample put = RivalPut(folder);
-        Sample get = RivalGet(folder);
+        JobSample put = rival.RunPut(folder);
+        JobSample get = rival.RunGet(folder);
         Compare(folder, "rival-restored", isCompared);
-        Clear(folder, "rival.*", "sealed", "opened", "rival-restored");
+        Clear(folder, "rival.*", "sealed*", "opened", "rival-restored");
         return new Job(put, get);
     }
 
     private static void Compare(string folder, string restored, bool isCompared)
     {
-        if (isCompared && Shell(folder, $"cmp mixed {restored}") is { Exit: not 0 } different)
+        if (isCompared
+            && RivalPipeline.Shell(folder, $"cmp mixed {restored}") is { Exit: not 0 } different)
         {
             throw new InvalidOperationException(different.Output);
         }
@@ -191,58 +190,7 @@ internal static class WholeJob
         }
     }
 
-    private static long Put(KeyRing keys, string folder, CesOptions options)
-    {
-        using SafeFileHandle source = File.OpenHandle(Path.Combine(folder, "mixed"));
-        SafeFileHandle[] shards =
-        [
-            .. Enumerable.Range(0, 12).Select(i => File.OpenHandle(
-                Path.Combine(folder, $"ours.{i}"), FileMode.Create, FileAccess.Write)),
-        ];
-        Result<Manifest> manifest = ParallelFiles.Encode(
-            keys, options, source, shards, Environment.ProcessorCount);
-        foreach (SafeFileHandle shard in shards)
-        {
-            shard.Dispose();
-        }
-
-        Require(manifest);
-        return manifest.Value.Stripes.StoredBytes;
-    }
-
-    private static void Get(KeyRing keys, string folder)
-    {
-        FileStream?[] shards =
-        [
-            .. Enumerable.Range(0, 12).Select(i => i is 1 or 4 or 6 or 10
-                ? null
-                : new FileStream(
-                    Path.Combine(folder, $"ours.{i}"), FileMode.Open, FileAccess.Read,
-                    FileShare.Read, bufferSize: 0)),
-        ];
-        using (SafeFileHandle output = File.OpenHandle(
-            Path.Combine(folder, "restored"), FileMode.Create, FileAccess.Write))
-        {
-            Require(ParallelFiles.Decode(keys, shards, output, Environment.ProcessorCount));
-        }
-
-        foreach (FileStream? shard in shards)
-        {
-            shard?.Dispose();
-        }
-    }
-
-    private static Sample RivalPut(string folder) => ShellTimed(
-        folder,
-        "zstd -q -3 -T2 -c mixed | age -r \"$(age-keygen -y key)\" -o sealed; "
-            + "/usr/bin/python3 fec.py encode");
-
-    private static Sample RivalGet(string folder) => ShellTimed(
-        folder,
-        "/usr/bin/python3 fec.py decode; "
-            + "age -d -i key opened | zstd -q -d -T2 -f -o rival-restored");
-
-    private static Sample Timed(Action work)
+    private static JobSample Timed(Action work)
     {
         using Process self = Process.GetCurrentProcess();
         TimeSpan cpu = self.TotalProcessorTime;
@@ -250,52 +198,65 @@ internal static class WholeJob
         work();
         double seconds = clock.Elapsed.TotalSeconds;
         self.Refresh();
-        return new Sample(seconds, (self.TotalProcessorTime - cpu).TotalSeconds);
+        return new JobSample(seconds, (self.TotalProcessorTime - cpu).TotalSeconds);
     }
 
-    private static Sample ShellTimed(string folder, string script)
+    /// <summary>Our side of the job.</summary>
+    private sealed record Ours(string Folder, KeyRing Keys, StripePool Pool)
     {
-        var clock = Stopwatch.StartNew();
-        (int exit, string output) = Shell(folder, $"set -e -o pipefail; {script}; times");
-        double seconds = clock.Elapsed.TotalSeconds;
-        if (exit != 0)
+        public long Put(CesOptions options)
         {
-            throw new InvalidOperationException($"the rival failed: {output}");
+            using SafeFileHandle source = File.OpenHandle(Path.Combine(Folder, "mixed"));
+            SafeFileHandle[] shards =
+            [
+                .. Enumerable.Range(0, 12).Select(i => File.OpenHandle(
+                    Path.Combine(Folder, $"ours.{i}"), FileMode.Create, FileAccess.Write)),
+            ];
+            Result<Manifest> manifest = ParallelFiles.Encode(
+                Keys, options, source, shards, Environment.ProcessorCount, Pool);
+            foreach (SafeFileHandle shard in shards)
+            {
+                shard.Dispose();
+            }
+
+            Require(manifest);
+            return manifest.Value.Stripes.StoredBytes;
         }
 
-        // bash prints two lines of "user system" times, the second one for its children: 0m1.234s.
-        string children = output.TrimEnd().Split('\n')[^1];
-        double cpu = children.Split(' ').Sum(time =>
+        public void Get(bool isDirect)
         {
-            string[] parts = time.TrimEnd('s').Split('m');
-            return (60 * double.Parse(parts[0], CultureInfo.InvariantCulture))
-                + double.Parse(parts[1], CultureInfo.InvariantCulture);
-        });
-        return new Sample(seconds, cpu);
-    }
+            FileStream?[] shards =
+            [
+                .. Enumerable.Range(0, 12).Select(i => i is 1 or 4 or 6 or 10
+                    ? null
+                    : new FileStream(
+                        Path.Combine(Folder, $"ours.{i}"), FileMode.Open, FileAccess.Read,
+                        FileShare.Read, bufferSize: 0)),
+            ];
+            string path = Path.Combine(Folder, "restored");
+            using (SafeFileHandle? direct = isDirect ? DirectFile.Create(path) : null)
+            using (SafeFileHandle output = direct
+                ?? File.OpenHandle(path, FileMode.Create, FileAccess.Write))
+            {
+                Require(ParallelFiles.Decode(
+                    Keys, shards, output, Environment.ProcessorCount, checkHash: false, Pool,
+                    isOutputDirect: direct is not null));
+            }
 
-    private static (int Exit, string Output) Shell(string folder, string script)
-    {
-        var start = new ProcessStartInfo("bash", ["-c", script + " 2>&1"])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-        };
-        using Process process = Process.Start(start)!;
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output);
-    }
+            foreach (FileStream? shard in shards)
+            {
+                shard?.Dispose();
+            }
+        }
 
-    private static void Require(Result<Manifest> manifest)
-    {
-        if (!manifest.IsOk)
+        private static void Require(Result<Manifest> manifest)
         {
-            throw new InvalidOperationException(manifest.Fault.ToString());
+            if (!manifest.IsOk)
+            {
+                throw new InvalidOperationException(manifest.Fault.ToString());
+            }
         }
     }
 
-    private readonly record struct Sample(double Seconds, double Cpu);
-
-    private readonly record struct Job(Sample Put, Sample Get);
+    private readonly record struct Job(JobSample Put, JobSample Get);
 }
