@@ -235,6 +235,27 @@ public sealed class HostileStreamTests
         Assert.Equal(content, output.ToArray());
     }
 
+    /// <summary>Whoever can write one header could otherwise cost the object two
+    /// shards.</summary>
+    [Theory]
+    [InlineData(0, 1, 2, 4)]
+    [InlineData(1, 0, 2, 4)]
+    public async Task A_forged_first_header_does_not_take_another_streams_position(
+        params int[] given)
+    {
+        byte[] content = StripeFixture.Random(20_000, 12);
+        using KeyRing keys = KeyRing.Of(MasterKey.Generate());
+        byte[][] shards = await GoldenObjects.EncodeAsync(keys, s_small, content);
+        shards[1].AsSpan(0, 128).CopyTo(shards[0]);
+        using var output = new MemoryStream();
+
+        Result<Manifest> manifest = await new CesDecoder(keys).DecodeAsync(
+            [.. given.Select(it => new MemoryStream(shards[it]))], output);
+
+        Assert.True(manifest.IsOk, manifest.Fault?.ToString());
+        Assert.Equal(content, output.ToArray());
+    }
+
     [Fact]
     public async Task The_adaptive_level_gives_way_where_compressing_is_the_narrow_place()
     {

@@ -47,6 +47,26 @@ public sealed class KeyRingTests
         Assert.Equal(3, ring.Count);
     }
 
+    /// <summary>A key file that is refused leaves no secret of its better lines in
+    /// memory.</summary>
+    [Theory]
+    [InlineData("rubbish")]
+    [InlineData("the same key again")]
+    public void A_refused_text_leaves_no_secret_behind(string last)
+    {
+        using KeyRing other = KeyRing.Of(MasterKey.Generate());
+        string good = other.FormatSecrets();
+        MasterKey before = MasterKey.Generate();
+        KeyRing ring = KeyRing.Of(before);
+
+        Result<KeyRing> read = KeyRing.ParseInto(ring, good + (last == "rubbish" ? last : good));
+
+        Assert.False(read.IsOk);
+        Assert.Equal(other.Current.Id, ring.Current.Id);
+        Assert.Throws<ObjectDisposedException>(() => { _ = ring.Current.Secret; });
+        Assert.Throws<ObjectDisposedException>(() => { _ = before.Secret; });
+    }
+
     [Fact]
     public void An_unknown_key_is_named()
     {

@@ -126,16 +126,21 @@ public sealed class KeyRing : IDisposable
     }
 
     /// <summary>Reads the text form. No fault repeats any part of a secret.</summary>
-    public static Result<KeyRing> Parse(ReadOnlySpan<char> text)
+    public static Result<KeyRing> Parse(ReadOnlySpan<char> text) =>
+        ParseInto(new KeyRing([]), text);
+
+    /// <summary>Adds the keys of the text to a ring, which is disposed with them on a
+    /// fault.</summary>
+    internal static Result<KeyRing> ParseInto(KeyRing ring, ReadOnlySpan<char> text)
     {
         if (text.Length > TextBytesMax)
         {
+            ring.Dispose();
             return new Fault(
                 FaultCode.TooLarge,
                 $"a key file has at most {TextBytesMax} bytes, not {text.Length}");
         }
 
-        var ring = new KeyRing([]);
         int lineNumber = 0;
         foreach (ReadOnlySpan<char> raw in text.EnumerateLines())
         {

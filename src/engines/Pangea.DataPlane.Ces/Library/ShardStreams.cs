@@ -20,13 +20,18 @@ internal sealed class ShardStreams
     // A stream that cannot be read here is dead, not merely scratched.
     private const int UnreadableHeadersMax = 16;
 
+    // Headers that must agree on a position; a healthy stream is placed after that many reads.
+    private const int VotesEnough = 3;
+
     private readonly Stream?[] _positions;
+    private readonly int[] _votes;
     private readonly long[] _offsets;
 
     private ShardStreams(Manifest manifest)
     {
         Manifest = manifest;
         _positions = new Stream?[manifest.Geometry.Redundancy.TotalShards];
+        _votes = new int[_positions.Length];
         _offsets = new long[manifest.Stripes.Count];
         long offset = 0;
         for (int i = 0; i < _offsets.Length; i++)
@@ -259,11 +264,13 @@ internal sealed class ShardStreams
             == Crc32C.Compute(tail[..FooterCrcOffset]);
 
     /// <summary>
-    /// The first header that is what the manifest implies, and whose position is free, says where
-    /// the stream belongs: shard i of stripe 0 lies at position i.
+    /// Headers say where a stream belongs (shard i of stripe 0 lies at position i), but each can be
+    /// forged on its own: so several vote, and a stream with fewer votes makes way. In an object of
+    /// one stripe the first stream to claim a position has it.
     /// </summary>
     private async Task PlaceAsync(Stream stream, CancellationToken cancellation)
     {
+        var votes = new int[_positions.Length];
         byte[] header = new byte[StripeCodec.HeaderBytes];
         int unreadable = 0;
         for (int stripe = 0; stripe < _offsets.Length; stripe++)
@@ -272,7 +279,7 @@ internal sealed class ShardStreams
             {
                 if (++unreadable == UnreadableHeadersMax)
                 {
-                    return;
+                    break;
                 }
 
                 continue;
@@ -285,11 +292,31 @@ internal sealed class ShardStreams
             }
 
             int position = ShardPlacement.PositionOf((ulong)stripe, shard, _positions.Length);
-            if (_positions[position] is null)
+            if (++votes[position] == VotesEnough)
             {
-                _positions[position] = stream;
-                return;
+                break;
             }
+        }
+
+        Place(stream, votes);
+    }
+
+    private void Place(Stream stream, ReadOnlySpan<int> votes)
+    {
+        int best = -1;
+        for (int position = 0; position < votes.Length; position++)
+        {
+            if (votes[position] > _votes[position]
+                && (best < 0 || votes[position] > votes[best]))
+            {
+                best = position;
+            }
+        }
+
+        if (best >= 0)
+        {
+            _positions[best] = stream;
+            _votes[best] = votes[best];
         }
     }
 
