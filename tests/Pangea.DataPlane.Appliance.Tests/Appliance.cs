@@ -100,7 +100,8 @@ public sealed class Appliance : IDisposable
         string[] command =
         [
             .. Wrapper, SupervisorProgram,
-            "supervise", "--state", StatePath, "--socket", SocketPath, .. _arguments, .. more,
+            "supervise", "--state", StatePath, "--socket", SocketPath,
+            "--deaths-per-minute", "10000", .. _arguments, .. more,
         ];
         Process process = NewProcess(command[0], command[1..]);
         process.ErrorDataReceived += (_, line) => Append(line.Data);

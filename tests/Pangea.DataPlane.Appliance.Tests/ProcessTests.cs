@@ -44,13 +44,20 @@ public sealed class ProcessTests
             }
 
             Assert.Equal("1", status["NoNewPrivs"]);
+            Assert.Equal("2", status["Seccomp"]);
             string first = $"{cores[0]}";
             string last = $"{cores[^1]}";
             string[] allowed = [$"{first},{last}", $"{first}-{last}", first, last];
             Assert.Contains(status["Cpus_allowed_list"], allowed);
         }
 
-        Assert.Equal(61183, worker.Uid);
+        Assert.Equal((61183, 61182), (worker.Uid, worker.Gid));
+        Assert.Equal(("filter", true), (worker.Seccomp, worker.NoNewPrivileges));
+        Assert.Equal((new string('0', 16), new string('0', 16)),
+            (worker.Capabilities, worker.CapabilitiesBounding));
+        Assert.Equal(tasks.Length, worker.Threads);
+        Assert.True(worker.Landlock, appliance.Log);
+        Assert.Contains(worker.Descriptors!, each => each is { Kind: "socket", Count: 1 });
         Assert.Contains("no capabilities", worker.Isolation);
     }
 
@@ -302,6 +309,8 @@ public sealed class ProcessTests
         Assert.Contains("jail.waived what=\"no private mounts", appliance.Log);
         WorkerStatus worker = Assert.Single(appliance.Workers());
         Assert.Equal(61183, worker.Uid);
+        Assert.Equal(("filter", true), (worker.Seccomp, worker.NoNewPrivileges));
+        Assert.True(worker.Landlock, appliance.Log);
         Dictionary<string, string> status = StatusOf($"/proc/{worker.Pid}/status");
         Assert.Equal(0UL, Convert.ToUInt64(status["CapBnd"], 16));
         Assert.Equal("1", status["NoNewPrivs"]);

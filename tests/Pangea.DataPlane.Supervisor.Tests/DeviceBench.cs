@@ -33,7 +33,8 @@ internal sealed class DeviceBench : IDisposable
         Devices = new WorkerDevices(
             Configuration, _state, new DeviceTable(Configuration, _state));
         Changes = new DeviceChanges(
-            _bench.Reactor, Configuration, _state, Devices, _bench.Calls, () => IsReady);
+            _bench.Reactor, Configuration, _state, Devices, _bench.Calls, () => IsReady,
+            _ => ValueTask.FromResult<Core.Fault?>(null));
         _bench.OnLoop(Devices.OpenAll);
         _worker = _bench.AttachWorker();
     }

@@ -16,10 +16,6 @@ public static class Exceptions
             "unsafe projects",
             "src/engines/Pangea.DataPlane.Ces/Abi/CesNative.cs",
             "a struct of the C interface"),
-        (
-            "function length",
-            "src/foundation/Pangea.DataPlane.Linux/Jail.cs Enter",
-            "an ordered list of steps, each with its reason; the order is the point"),
     ];
 
     public static IReadOnlyDictionary<string, string> For(string rule) => s_all

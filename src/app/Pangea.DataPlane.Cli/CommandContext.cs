@@ -24,14 +24,19 @@ internal sealed class CommandContext : IDisposable
         Out = parsed.InvocationConfiguration.Output;
         Err = parsed.InvocationConfiguration.Error;
         _socketOption = parsed.GetValue(options.Socket);
-        bool hasFormat = parsed.CommandResult.Command.Options.Contains(options.Format);
-        IsJson = parsed.GetValue(options.Json)
-            || (hasFormat && parsed.GetValue(options.Format) == "json");
+        Option<string?>? format = ((Option<string?>[])[options.Format, options.WideFormat])
+            .FirstOrDefault(parsed.CommandResult.Command.Options.Contains);
+        string? chosen = format is null ? null : parsed.GetValue(format);
+        IsJson = parsed.GetValue(options.Json) || chosen == "json";
+        IsWide = chosen == "wide";
     }
 
     public ParseResult Parsed { get; }
 
     public bool IsJson { get; }
+
+    /// <summary>Whether more was asked for than fits a line.</summary>
+    public bool IsWide { get; }
 
     public TextWriter Out { get; }
 

@@ -21,16 +21,21 @@ internal sealed class GlobalOptions
         Recursive = true,
     };
 
-    public Option<string?> Format { get; } = MakeFormat();
+    public Option<string?> Format { get; } = MakeFormat(
+        "Print text for people, or JSON for programs", "text", "json");
 
-    private static Option<string?> MakeFormat()
+    /// <summary>For commands that have more to tell than fits a line.</summary>
+    public Option<string?> WideFormat { get; } = MakeFormat(
+        "Print text for people, more of it, or JSON for programs", "text", "wide", "json");
+
+    private static Option<string?> MakeFormat(string description, params string[] formats)
     {
         var option = new Option<string?>("--output", "-o")
         {
-            Description = "Print text for people, or JSON for programs",
-            HelpName = "text|json",
+            Description = description,
+            HelpName = string.Join('|', formats),
         };
-        option.AcceptOnlyFromAmong("text", "json");
+        option.AcceptOnlyFromAmong(formats);
         return option;
     }
 }

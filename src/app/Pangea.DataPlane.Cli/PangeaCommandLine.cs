@@ -73,7 +73,7 @@ public static class PangeaCommandLine
                 ObjectCommands.CreateStat(options),
                 ObjectCommands.CreateRemove(options),
                 StatusCommands.CreateStatus(options),
-                StatusCommands.CreateWorker(options),
+                WorkerCommands.Create(options),
                 DeviceCommands.Create(options),
                 MaintenanceCommands.CreateScrub(options),
                 MaintenanceCommands.CreateHeal(options),

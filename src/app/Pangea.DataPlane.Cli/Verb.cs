@@ -23,6 +23,13 @@ internal sealed class Verb : Command
         return this;
     }
 
+    /// <summary>The same for a command that has more to tell than fits a line.</summary>
+    public Verb WithWideFormat(GlobalOptions options)
+    {
+        Options.Add(options.WideFormat);
+        return this;
+    }
+
     /// <summary>
     /// Sets what the command does; it gets its context and returns the exit code.
     /// </summary>

@@ -22,6 +22,9 @@ public static class Limits
     /// <summary>Calls of one connection that are under way at once.</summary>
     public const int CallsPerConnectionMax = 64;
 
+    /// <summary>Worker processes of one appliance, of all roles.</summary>
+    public const int WorkersMax = 64;
+
     /// <summary>Calls that one worker may have under way or queued.</summary>
     public const int CallsPerWorkerMax = 1024;
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux.Abi;
+using Pangea.DataPlane.Linux.Jailing;
 using Pangea.DataPlane.Linux.Sys;
 
 namespace Pangea.DataPlane.Linux;
@@ -14,8 +15,6 @@ namespace Pangea.DataPlane.Linux;
 /// </summary>
 public static class Jail
 {
-    private const nuint Inert = Process.MS_NOSUID | Process.MS_NODEV;
-
     /// <summary>
     /// The steps that need privilege and those that anyone can take, in the only order that works.
     /// </summary>
@@ -26,22 +25,15 @@ public static class Jail
     public static Result<IReadOnlyList<string>> Enter(JailOptions options)
     {
         List<string> waived = [];
+        bool hasPrivateRoot = false;
 
         // 1. Limits first: raising a hard limit needs root.
-        RaiseLimit(Process.RLIMIT_NOFILE, options.OpenFilesMax);
-        RaiseLimit(Process.RLIMIT_MEMLOCK, options.LockedBytesMax);
-
-        // A core dump would write keys and plain text to disk.
-        SetLimit(Process.RLIMIT_CORE, 0, 0);
-
+        JailLimits.Set(options);
         if (UserAccount.IsRoot)
         {
-            // 2. Mounts need CAP_SYS_ADMIN and see the real paths, so they come before the user
-            // changes.
-            if (options.Bindings.Count > 0 && BindPrivately(options) is { } unbound)
-            {
-                waived.Add($"no private mounts: {unbound.Message}");
-            }
+            // 2. Namespaces need CAP_SYS_ADMIN, and mounts see the real paths, so they come before
+            // the user changes.
+            hasPrivateRoot = EnterNamespaces(options, waived);
 
             // 3. The bounding set, while CAP_SETPCAP is still ours: no later exec can regain
             // anything.
@@ -60,23 +52,26 @@ public static class Jail
             waived.Add("not root: the worker runs as the caller");
         }
 
-        // 5. Nothing stays permitted or inheritable, even when the user did not change.
-        if (ClearCapabilities() is { } kept)
+        // 5. Nothing stays permitted or inheritable, even when the user did not change. Then an
+        // exec may never add privilege, not even of a set-user-id program.
+        if ((ClearCapabilities() ?? Control(Process.PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs"))
+            is { } kept)
         {
             return kept;
         }
 
-        // 6. An exec may never add privilege, not even of a set-user-id program.
-        if (Control(Process.PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs") is { } refused)
+        // 6. Landlock after no_new_privs, which it asks for of those without privilege, and after
+        // the mounts, which it forbids from here on. The exec keeps it, and so every thread of the
+        // worker has it: taken on later, it would hold for one thread only.
+        if (JailPlaces.Enforce(options, hasPrivateRoot) is { } open)
         {
-            return refused;
+            waived.Add($"no Landlock: {open.Message}");
         }
 
         // 7. Die with the supervisor. Only here: changing the user clears it (prctl(2)). If the
         // supervisor died before this line, the worker meets the end of its channel instead.
-        Fault? deaf = Control(
-            Process.PR_SET_PDEATHSIG, ChildProcess.SigKill, "set the parent-death signal");
-        if (deaf is not null)
+        if (Control(Process.PR_SET_PDEATHSIG, ChildProcess.SigKill, "set the parent-death signal")
+            is { } deaf)
         {
             return deaf;
         }
@@ -90,18 +85,7 @@ public static class Jail
 
         // 9. The exec closes all but the channel and the standard three. Not closed here and now:
         // the runtime is still using its own.
-        nint marked = LibC.syscallCloseRange(
-            Process.SYS_close_range,
-            (uint)options.HighestKeptFd + 1,
-            uint.MaxValue,
-            Process.CLOSE_RANGE_CLOEXEC);
-        if (marked < 0)
-        {
-            return LastErrno().ToFault(
-                "mark descriptors close-on-exec", "close_range needs Linux 5.11");
-        }
-
-        return waived;
+        return CloseOnExec(options.HighestKeptFd) is { } leaking ? leaking : waived;
     }
 
     /// <summary>Replaces this process; returns only with the reason why it could not.</summary>
@@ -130,103 +114,35 @@ public static class Jail
         }
     }
 
-    private static Fault? BindPrivately(JailOptions options)
+    /// <summary>
+    /// Mounts and System V memory of its own. No process namespace: it would hold for children
+    /// only, and a worker whose children would land in another one can start no thread (clone(2)).
+    /// </summary>
+    /// <returns>Whether the private root was made.</returns>
+    private static bool EnterNamespaces(JailOptions options, List<string> waived)
     {
-        if (LibC.unshare(Process.CLONE_NEWNS) < 0)
+        if (LibC.unshare(Process.CLONE_NEWIPC) < 0)
         {
-            return LastErrno().ToFault(
-                "make a mount namespace", "a container needs CAP_SYS_ADMIN for it");
+            waived.Add($"no private IPC: {LastErrno().Text}");
         }
 
-        // Changes must not travel back to the host's mount table.
-        if (Mount("none", "/", null, Process.MS_REC | Process.MS_PRIVATE, null) is { } shared)
+        if (options.Bindings.Count == 0)
         {
-            return shared;
+            return false;
         }
 
-        // Opened inside the new namespace (a descriptor of the old one cannot be bound) and before
-        // the private root covers them, because the real path may lie below it.
-        List<(string Name, OwnedFd Place)> sources = [];
-        try
+        if (PrivateMounts.Make(options) is { } unbound)
         {
-            foreach ((string name, string path) in options.Bindings)
-            {
-                Result<OwnedFd> opened = PathFd.Open(path);
-                if (!opened.IsOk)
-                {
-                    return opened.Fault;
-                }
-
-                sources.Add((name, opened.Value));
-            }
-
-            string root = options.PrivateRoot;
-            if (Mount("tmpfs", root, "tmpfs", Inert, "mode=0755,size=1m") is { } none)
-            {
-                return none;
-            }
-
-            foreach ((string name, OwnedFd place) in sources)
-            {
-                if (Bind(place, Path.Combine(root, name)) is { } failed)
-                {
-                    return failed;
-                }
-            }
-
-            return Mount("none", root, null, Process.MS_REMOUNT | Process.MS_RDONLY | Inert, null)
-                ?? ChangeDirectory("/");
-        }
-        finally
-        {
-            sources.ForEach(source => source.Place.Dispose());
-        }
-    }
-
-    private static unsafe Fault? Bind(OwnedFd place, string target)
-    {
-        // SAFETY: zero-terminated and pinned.
-        fixed (byte* name = Encoding.UTF8.GetBytes(target + '\0'))
-        {
-            if (LibC.makeDirectory(name, 0x1ED) < 0) // 0755
-            {
-                return LastErrno().ToFault($"create {target}");
-            }
+            waived.Add($"no private mounts: {unbound.Message}");
+            return false;
         }
 
-        // Read-only takes a second call: the kernel ignores other flags while it binds (mount(2)).
-        return Mount($"/proc/self/fd/{place.Number}", target, null, Process.MS_BIND, null)
-            ?? Mount(
-                "none",
-                target,
-                null,
-                Process.MS_REMOUNT | Process.MS_BIND | Process.MS_RDONLY | Inert,
-                null);
-    }
-
-    private static unsafe Fault? Mount(
-        string source, string target, string? type, nuint flags, string? data)
-    {
-        // SAFETY: zero-terminated and pinned; a null array pins to a null pointer, which mount(2)
-        // allows.
-        fixed (byte* from = Encoding.UTF8.GetBytes(source + '\0'),
-            to = Encoding.UTF8.GetBytes(target + '\0'),
-            kind = type is null ? null : Encoding.UTF8.GetBytes(type + '\0'),
-            options = data is null ? null : Encoding.UTF8.GetBytes(data + '\0'))
+        if (PrivateMounts.HideProcesses() is { } visible)
         {
-            return LibC.mount(from, to, kind, flags, options) < 0
-                ? LastErrno().ToFault($"mount {source} on {target}")
-                : null;
+            waived.Add($"other processes stay visible: {visible.Message}");
         }
-    }
 
-    private static unsafe Fault? ChangeDirectory(string path)
-    {
-        // SAFETY: zero-terminated and pinned.
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-        {
-            return LibC.chdir(name) < 0 ? LastErrno().ToFault($"change to {path}") : null;
-        }
+        return true;
     }
 
     private static void DropBoundingSet()
@@ -271,39 +187,18 @@ public static class Jail
             : null;
     }
 
+    private static Fault? CloseOnExec(int highestKept) =>
+        LibC.syscallCloseRange(
+            Process.SYS_close_range,
+            (uint)highestKept + 1,
+            uint.MaxValue,
+            Process.CLOSE_RANGE_CLOEXEC) < 0
+            ? LastErrno().ToFault(
+                "mark descriptors close-on-exec", "close_range needs Linux 5.11")
+            : null;
+
     private static Fault? Control(int option, nuint value, string what) =>
         LibC.prctl(option, value, 0, 0, 0) < 0 ? LastErrno().ToFault(what) : null;
-
-    /// <summary>
-    /// Raises soft and hard limit to the wish, or the soft one as far as the hard one allows.
-    /// </summary>
-    private static unsafe void RaiseLimit(int resource, ulong wish)
-    {
-        rlimit limit;
-
-        // SAFETY: the kernel writes one rlimit.
-        if (LibC.getrlimit(resource, &limit) < 0)
-        {
-            return;
-        }
-
-        if (limit.rlim_max >= wish)
-        {
-            SetLimit(resource, Math.Max(limit.rlim_cur, wish), limit.rlim_max);
-        }
-        else if (!SetLimit(resource, wish, wish))
-        {
-            SetLimit(resource, limit.rlim_max, limit.rlim_max);
-        }
-    }
-
-    private static unsafe bool SetLimit(int resource, ulong soft, ulong hard)
-    {
-        rlimit limit = new() { rlim_cur = soft, rlim_max = hard };
-
-        // SAFETY: the kernel reads one rlimit.
-        return LibC.setrlimit(resource, &limit) == 0;
-    }
 
     private static Errno LastErrno() => new(Marshal.GetLastPInvokeError());
 }

@@ -24,6 +24,12 @@ public sealed record JailOptions
     public int HighestKeptFd { get; init; } = 3;
 
     /// <summary>
+    /// Descriptors of directories and devices that the program may use in every ordinary way; all
+    /// the rest of the file system is closed to it but for what it takes to run.
+    /// </summary>
+    public IReadOnlyList<int> Places { get; init; } = [];
+
+    /// <summary>
     /// Directories that the program needs, bound read-only under <see cref="PrivateRoot"/>; key:
     /// name there, value: real path. Needed because the user may have no way to the real path.
     /// </summary>

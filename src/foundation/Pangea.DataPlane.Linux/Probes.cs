@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux.Jailing;
 
 namespace Pangea.DataPlane.Linux;
 
@@ -29,6 +30,8 @@ public static class Probes
         DeferredTaskWork(),
         MemoryLockLimit(),
         HugePages(),
+        JailProbes.Landlock(),
+        JailProbes.SystemCallFilter(),
         new Capability("direct I/O", DirectIo(out string where), where),
     ];
 

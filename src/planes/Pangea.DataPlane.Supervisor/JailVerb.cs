@@ -4,9 +4,9 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// <c>pangea jail --user U --core N --housekeeping M -- worker ...</c>: gives up privilege, then
-/// executes this very program again with what follows the two dashes. Started by the supervisor
-/// only.
+/// <c>pangea jail --user U --core N --housekeeping M --places P -- worker ...</c>: gives up
+/// privilege, then executes this very program again with what follows the two dashes. Started by
+/// the supervisor only, with P descriptors of places that the worker may use.
 /// </summary>
 public static class JailVerb
 {
@@ -82,6 +82,7 @@ public static class JailVerb
         UserAccount? user = null;
         int? core = null;
         int? housekeeping = null;
+        int places = 0;
         for (int i = 0; i + 1 < end; i += 2)
         {
             string value = arguments[i + 1];
@@ -102,6 +103,9 @@ public static class JailVerb
                 case "--housekeeping" when int.TryParse(value, out int number):
                     housekeeping = number;
                     break;
+                case WorkerVerb.PlacesOption when int.TryParse(value, out int number):
+                    places = number;
+                    break;
                 default:
                     return Fault.InvalidParameter(
                         arguments[i], $"unknown option {arguments[i]} {value}");
@@ -119,6 +123,7 @@ public static class JailVerb
             User = user,
             Core = core.Value,
             HousekeepingCore = housekeeping.Value,
+            Places = [.. Enumerable.Range(WorkerVerb.FirstPlaceFd, Math.Max(places, 0))],
         };
         return (options, arguments[(end + 1)..]);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pangea.DataPlane.Control.Connection;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Control.Wire;
@@ -6,6 +7,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Processes;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -14,7 +16,7 @@ namespace Pangea.DataPlane.Supervisor;
 /// The place of one storage worker: starts the process, hands it what it may touch, notices its
 /// death, starts it again with growing pauses. The calls it has live in <see cref="WorkerCalls"/>.
 /// </summary>
-internal sealed class StorageWorker : IRpcPeer
+internal sealed partial class StorageWorker : IRpcPeer
 {
     private const string Role = "storage";
     private const int Index = 0;
@@ -49,10 +51,12 @@ internal sealed class StorageWorker : IRpcPeer
         _reactor = reactor;
         _configuration = configuration;
         _state = state;
+        _breaker = new RestartBreaker(configuration.DeathsPerMinuteMax);
         Calls = new WorkerCalls(reactor, s_waitTimeMax);
         Devices = new WorkerDevices(configuration, state, new DeviceTable(configuration, state));
         Changes = new DeviceChanges(
-            reactor, configuration, state, Devices, Calls, () => State == WorkerState.Ready);
+            reactor, configuration, state, Devices, Calls, () => State == WorkerState.Ready,
+            MakeReachableAsync);
         _watch = new DeviceWatch(reactor, Devices, Changes, Calls);
     }
 
@@ -92,8 +96,24 @@ internal sealed class StorageWorker : IRpcPeer
             {
                 Calls.LastFailure = started.Fault;
                 EventLog.Write("worker.notStarted", started.Fault);
+                NotifyReady(started.Fault);
             }
 
+            if (_stopping.IsCancellationRequested)
+            {
+                break;
+            }
+
+            State = WorkerState.Restarting;
+            if (_isRestarting)
+            {
+                // Asked for: no pause, and no sign of anything wrong.
+                _isRestarting = false;
+                _restarts++;
+                continue;
+            }
+
+            await ReckonAsync();
             if (_stopping.IsCancellationRequested)
             {
                 break;
@@ -108,6 +128,7 @@ internal sealed class StorageWorker : IRpcPeer
         }
 
         State = WorkerState.Stopped;
+        NotifyReady(new Fault(FaultCode.BadState, "the appliance is stopping"));
         Devices.Dispose();
         onStopped();
     }
@@ -151,6 +172,15 @@ internal sealed class StorageWorker : IRpcPeer
             ErasureKernel = ready ? _ready?.ErasureKernel : null,
             ErasureKernelReason = ready ? _ready?.ErasureKernelReason : null,
             Isolation = facts?.Isolation(UserAccount.IsRoot),
+            Gid = facts?.Gid,
+            Threads = facts?.Threads,
+            Capabilities = facts?.Capabilities.ToString("x16", CultureInfo.InvariantCulture),
+            CapabilitiesBounding = facts?.BoundingSet.ToString("x16", CultureInfo.InvariantCulture),
+            NoNewPrivileges = facts?.NoNewPrivileges,
+            Seccomp = facts?.SeccompName,
+            Landlock = ready ? _ready?.Landlock : null,
+            Cores = facts?.Cores,
+            Descriptors = _child is null ? null : ProcessFacts.Descriptors(_child.Pid),
         };
     }
 
@@ -203,7 +233,7 @@ internal sealed class StorageWorker : IRpcPeer
 
         Devices.OpenAll();
         Result<(ChildProcess Child, UnixSocket Channel)> launched =
-            WorkerLaunch.Start(_configuration);
+            WorkerLaunch.Start(_configuration, Places(catalog.Value));
         if (!launched.IsOk)
         {
             key.Value.Dispose();
@@ -297,6 +327,7 @@ internal sealed class StorageWorker : IRpcPeer
             {
                 Calls.LastFailure = result.Fault;
                 EventLog.Write("worker.refusedStart", result.Fault);
+                NotifyReady(result.Fault);
                 Kill("it did not start");
             }
 
@@ -328,6 +359,7 @@ internal sealed class StorageWorker : IRpcPeer
         }
 
         Calls.Open();
+        NotifyReady(null);
         Watch(child);
         Changes.OnWorkerReady();
         _watch.Run(
@@ -375,7 +407,7 @@ internal sealed class StorageWorker : IRpcPeer
     private void OnExit(ExitStatus status)
     {
         EventLog.Write(
-            _stopping.IsCancellationRequested ? "worker.stopped" : "worker.lost",
+            _stopping.IsCancellationRequested || _isRestarting ? "worker.stopped" : "worker.lost",
             ("index", Index),
             ("pid", _child!.Pid),
             ("status", status));

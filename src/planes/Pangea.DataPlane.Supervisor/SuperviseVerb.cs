@@ -28,6 +28,8 @@ public static class SuperviseVerb
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
         ("--compression MODE", "none, balanced (default), archive or adaptive"),
         ("--durability MODE", "quorum (default) or all: devices a put waits for"),
+        ("--deaths-per-minute N", "after so many a worker is given up (default 5)"),
+        ("--stall-seconds N", "a worker whose loop stands so long is killed (default 10)"),
         ("--core N", "core of the storage worker (default: the last available one)"),
         ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
     ];

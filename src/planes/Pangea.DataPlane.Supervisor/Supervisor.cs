@@ -180,6 +180,10 @@ public sealed class Supervisor : IRpcPeer
             var result = new WorkerListResult { Workers = [_worker.Status()] };
             connection.Answer(RpcWriter.Result(id, RpcMethods.WorkerList, result));
         }
+        else if (method == WorkerControlMethods.Restart)
+        {
+            Restart(connection, message);
+        }
         else if (method == RpcMethods.RpcDiscover)
         {
             connection.Answer(RpcWriter.ResultRaw(id, RpcDiscovery.Write(BuildIdentity.Version)));
@@ -217,6 +221,26 @@ public sealed class Supervisor : IRpcPeer
         {
             connection.Answer(
                 message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
+        }
+    }
+
+    private async void Restart(RpcConnection connection, RpcMessage message)
+    {
+        Result<WorkerIndexParameters> parameters =
+            RpcParameters.Read(WorkerControlMethods.Restart, message);
+        Result<WorkerRestartResult> result = !parameters.IsOk
+            ? parameters.Fault
+            : parameters.Value.Index == 0
+                ? await _worker.RestartAsync("asked for")
+                : WorkerControlMethods.NoSuchWorker(parameters.Value.Index);
+        if (result.IsOk)
+        {
+            connection.Answer(RpcWriter.Result(
+                message.Id.Span, WorkerControlMethods.Restart, result.Value));
+        }
+        else
+        {
+            connection.Answer(message, result.Fault);
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
     private bool _open;
     private bool _ticking;
     private long _lastId;
+    private TimeSpan _heldLonger;
     private Fault? _refusal;
 
     /// <summary>Why the last worker did not start, for those who wait in vain.</summary>
@@ -44,6 +45,7 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
     public void Open()
     {
         _open = true;
+        _heldLonger = TimeSpan.Zero;
         PendingCall[] waiting = [.. _waiting];
         _waiting.Clear();
         foreach (PendingCall call in waiting)
@@ -76,6 +78,21 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
             call.Fail(fault);
         }
     }
+
+    /// <summary>Calls are taken again after <see cref="Refuse"/>; they wait for a worker.</summary>
+    public void Accept() => _refusal = null;
+
+    /// <summary>
+    /// The worker gets no more of clients' calls; they wait for the next one, so much longer.
+    /// </summary>
+    public void Hold(TimeSpan longer)
+    {
+        _open = false;
+        _heldLonger = longer;
+    }
+
+    /// <summary>Clients' calls that the worker has.</summary>
+    public int CallersUnderWay => _underWay.Values.Count(call => call.Caller is not null);
 
     /// <summary>Passes a client's call on; its descriptors too.</summary>
     public void Forward(RpcConnection caller, RpcMessage message, DescriptorSet descriptors)
@@ -111,7 +128,8 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
             return;
         }
 
-        call.DeadlineMs = Environment.TickCount64 + (long)waitTimeMax.TotalMilliseconds;
+        TimeSpan wait = waitTimeMax + _heldLonger;
+        call.DeadlineMs = Environment.TickCount64 + (long)wait.TotalMilliseconds;
         _waiting.Add(call);
         KeepTime();
     }

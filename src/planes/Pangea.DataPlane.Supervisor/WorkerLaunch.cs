@@ -12,8 +12,11 @@ internal static class WorkerLaunch
     /// Starts a worker through the jail. Call on the loop's thread: the worker dies with the thread
     /// that started it.
     /// </summary>
+    /// <param name="configuration">Core, user.</param>
+    /// <param name="places">Directories and block devices in which the worker may open files; the
+    /// rest of the file system is closed to it. Stay the caller's.</param>
     public static Result<(ChildProcess Child, UnixSocket Channel)> Start(
-        ApplianceConfiguration configuration)
+        ApplianceConfiguration configuration, IReadOnlyList<OwnedFd> places)
     {
         Result<(UnixSocket First, UnixSocket Second)> pair = UnixSocket.Pair();
         if (!pair.IsOk)
@@ -39,9 +42,14 @@ internal static class WorkerLaunch
             // gets nothing of a worker's into it.
             Result<ChildProcess> child = ChildProcess.Start(
                 files.Program,
-                [.. files.LeadingArguments, .. Arguments(configuration)],
+                [.. files.LeadingArguments, .. Arguments(configuration, places.Count)],
                 files.Environment(),
-                [new(input, 0), new(log, 1), new(log, 2), new(theirs.Fd, WorkerVerb.ChannelFd)]);
+                [
+                    new(input, 0), new(log, 1), new(log, 2),
+                    new(theirs.Fd, WorkerVerb.ChannelFd),
+                    .. places.Select(
+                        (place, i) => new DescriptorMapping(place, WorkerVerb.FirstPlaceFd + i)),
+                ]);
             if (!child.IsOk)
             {
                 ours.Dispose();
@@ -52,13 +60,14 @@ internal static class WorkerLaunch
         }
     }
 
-    private static List<string> Arguments(ApplianceConfiguration configuration)
+    private static List<string> Arguments(ApplianceConfiguration configuration, int places)
     {
         List<string> arguments =
         [
             "jail",
             "--core", configuration.StorageCore.ToString(CultureInfo.InvariantCulture),
             "--housekeeping", configuration.HousekeepingCore.ToString(CultureInfo.InvariantCulture),
+            WorkerVerb.PlacesOption, places.ToString(CultureInfo.InvariantCulture),
         ];
         if (configuration.User is { } user)
         {

@@ -10,4 +10,13 @@ public static class WorkerVerb
 
     /// <summary>The number of the channel to the supervisor in a worker.</summary>
     public const int ChannelFd = 3;
+
+    /// <summary>
+    /// Where the descriptors of the places begin that a jail opens for its worker; the exec closes
+    /// them.
+    /// </summary>
+    internal const int FirstPlaceFd = 4;
+
+    /// <summary>How many there are, for the jail.</summary>
+    internal const string PlacesOption = "--places";
 }

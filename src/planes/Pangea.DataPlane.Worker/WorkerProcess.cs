@@ -4,6 +4,7 @@ using Pangea.DataPlane.Control.Wire;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
+using Pangea.DataPlane.Worker.Isolation;
 
 namespace Pangea.DataPlane.Worker;
 
@@ -70,12 +71,14 @@ public static class WorkerProcess
 
         parts.Service.StartBackground();
         parts.Healing.Start();
+        IReadOnlyList<string> remarks =
+            [.. recovered.Value.Remarks, .. WorkerIsolation.Enter()];
         var calls = new WorkerCalls(
             parts.Service, new HealingCalls(parts.Healing, parts.Changes));
         var connection = new RpcConnection(
             parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax);
         connection.Send(
-            RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(recovered.Value.Remarks)));
+            RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(remarks)));
         connection.Start();
     }
 

@@ -164,6 +164,7 @@ internal sealed class WorkerStart : IDisposable
         DevicesInUse =
             [.. Service.Devices.All.Where(device => device.IsOpen).Select(device => device.Path)],
         Remarks = remarks,
+        Landlock = Isolation.WorkerIsolation.IsBehindLandlock(),
     };
 
     public void Dispose()

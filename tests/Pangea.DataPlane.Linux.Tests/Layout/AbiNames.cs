@@ -17,7 +17,7 @@ internal static class AbiNames
         "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
-        "linux/close_range.h", "linux/io_uring.h", "linux/time_types.h",
+        "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/time_types.h",
     ];
 
     /// <summary>C types by our type, where it is not "struct our_name".</summary>
@@ -63,6 +63,25 @@ internal static class AbiNames
     internal static readonly string[] Declarations =
     [
         "typedef struct { struct __user_cap_data_struct set[2]; } cap_user_data_pair;",
+
+        // The headers of Debian 12 are of Linux 6.1. What came later stands here as the kernel has
+        // it (include/uapi/linux/landlock.h), and is compared with newer headers where they are.
+        """
+        #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+        #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+        #endif
+        #ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+        #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
+        #endif
+        #ifndef LANDLOCK_ACCESS_NET_BIND_TCP
+        #define LANDLOCK_ACCESS_NET_BIND_TCP (1ULL << 0)
+        #define LANDLOCK_ACCESS_NET_CONNECT_TCP (1ULL << 1)
+        #endif
+        #ifndef LANDLOCK_SCOPE_SIGNAL
+        #define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
+        #define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
+        #endif
+        """,
     ];
 
     /// <summary>Relations that are no plain equality.</summary>
@@ -73,11 +92,16 @@ internal static class AbiNames
         $"sizeof(posix_spawnattr_t) <= {SpawnOpaqueBytes}",
         $"CAP_LAST_CAP <= {Process.CapabilityMax}",
         "sizeof(off_t) == 8",
+
+        // Grows with the kernel's versions; ours is that of version 6, and a shorter one of an
+        // older header begins the same way.
+        "sizeof(struct landlock_ruleset_attr) % 8 == 0",
+        "offsetof(struct landlock_ruleset_attr, handled_access_fs) == 0",
     ];
 
     /// <summary>Types and constants that <see cref="Relations"/> covers.</summary>
     internal static readonly HashSet<string> CoveredByRelations =
-        ["spawn_opaque", "Process.CapabilityMax"];
+        ["spawn_opaque", "Process.CapabilityMax", "landlock_ruleset_attr"];
 
     private const int SpawnOpaqueBytes = 512;
 }

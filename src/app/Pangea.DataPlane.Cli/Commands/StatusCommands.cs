@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Pangea.DataPlane.Cli.Commands;
 
-/// <summary><c>pangea status</c> and <c>pangea worker list</c>.</summary>
+/// <summary><c>pangea status</c>.</summary>
 internal static class StatusCommands
 {
     public static Verb CreateStatus(GlobalOptions options) =>
@@ -14,22 +14,6 @@ internal static class StatusCommands
             Examples = ["pangea status", "pangea status --json | jq .devices"],
         }.WithFormat(options).Does(options, context => context.CallAndPrint(
             RpcMethods.SystemStatus, Nothing.Value, status => PrintStatus(context.Out, status)));
-
-    public static Verb CreateWorker(GlobalOptions options)
-    {
-        Verb list = new Verb("list", "List the worker processes")
-        {
-            Examples = ["pangea worker list"],
-        }.WithFormat(options).Does(options, context => context.CallAndPrint(
-            RpcMethods.WorkerList,
-            Nothing.Value,
-            workers => PrintWorkers(context.Out, workers.Workers)));
-        return new Verb("worker", "Look at the worker processes")
-        {
-            Subcommands = { list },
-            Examples = ["pangea worker list"],
-        };
-    }
 
     private static void PrintStatus(TextWriter output, SystemStatusResult status)
     {
@@ -68,7 +52,7 @@ internal static class StatusCommands
         output.WriteLine();
         PrintDevices(output, status.Devices);
         output.WriteLine();
-        PrintWorkers(output, status.Workers);
+        WorkerCommands.Print(output, status.Workers);
     }
 
     private static void PrintDevices(TextWriter output, IReadOnlyList<DeviceStatus> devices)
@@ -87,44 +71,6 @@ internal static class StatusCommands
         }
 
         Tables.Print(table, output);
-    }
-
-    private static void PrintWorkers(TextWriter output, IReadOnlyList<WorkerStatus> workers)
-    {
-        Table table = Tables.Make(
-            ">WORKER", "ROLE", "STATE", ">PID", ">CORE", ">UID", ">RESTARTS", "UP", ">MEMORY",
-            "RING", "ERASURE");
-        foreach (WorkerStatus worker in workers)
-        {
-            table.Add(
-                worker.Index.ToString(),
-                worker.Role,
-                NameOf(worker.State.ToString()),
-                worker.Pid?.ToString(),
-                worker.Core?.ToString(),
-                worker.Uid?.ToString(),
-                worker.Restarts.ToString(),
-                worker.UptimeSeconds is { } seconds ? Quantities.Uptime(seconds) : null,
-                Quantities.Size(worker.RssBytes),
-                worker.Ring,
-                worker.ErasureKernel);
-        }
-
-        Tables.Print(table, output);
-        output.WriteLine();
-        foreach (WorkerStatus worker in workers)
-        {
-            PrintReason(output, worker.Index, "ring", worker.RingReason);
-            PrintReason(output, worker.Index, "isolation", worker.Isolation);
-        }
-    }
-
-    private static void PrintReason(TextWriter output, int index, string what, string? reason)
-    {
-        if (reason is not null)
-        {
-            output.WriteLine($"worker {index} {what}: {FaultReport.Printable(reason)}");
-        }
     }
 
     /// <summary>The name of a state as it is on the wire.</summary>

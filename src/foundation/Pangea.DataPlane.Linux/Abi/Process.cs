@@ -24,6 +24,7 @@ internal static class Process
     internal const int CapabilityMax = 63;
 
     internal const int CLONE_NEWNS = 0x20000;
+    internal const int CLONE_NEWIPC = 0x8000000;
     internal const nuint MS_RDONLY = 1;
     internal const nuint MS_NOSUID = 2;
     internal const nuint MS_NODEV = 4;
@@ -34,8 +35,10 @@ internal static class Process
     internal const nuint MS_PRIVATE = 1 << 18;
 
     internal const int RLIMIT_CORE = 4;
+    internal const int RLIMIT_NPROC = 6;
     internal const int RLIMIT_NOFILE = 7;
     internal const int RLIMIT_MEMLOCK = 8;
+    internal const int RLIMIT_MSGQUEUE = 12;
 
     internal const uint CLOSE_RANGE_CLOEXEC = 4;
 

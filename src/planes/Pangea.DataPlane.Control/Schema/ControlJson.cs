@@ -46,5 +46,7 @@ namespace Pangea.DataPlane.Control.Schema;
 [JsonSerializable(typeof(CatalogRebuildResult))]
 [JsonSerializable(typeof(WorkerDeviceParameters))]
 [JsonSerializable(typeof(WorkerDeviceRemoveParameters))]
+[JsonSerializable(typeof(WorkerIndexParameters))]
+[JsonSerializable(typeof(WorkerRestartResult))]
 [JsonSerializable(typeof(System.Text.Json.JsonElement))]
 public sealed partial class ControlJson : JsonSerializerContext;

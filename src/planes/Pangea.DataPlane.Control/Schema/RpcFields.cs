@@ -90,11 +90,33 @@ internal static class RpcFields
         Healing,
     ];
 
+    /// <summary>What the kernel says; of several threads, the least confined.</summary>
+    public static readonly RpcField[] WorkerFactFields =
+    [
+        Number("gid", "group it runs as").Optional(),
+        Number("threads", "threads it has").Optional(),
+        new RpcField("capabilities", Text, "effective and permitted, hexadecimal").Optional(),
+        new RpcField("capabilitiesBounding", Text, "those an exec could gain").Optional(),
+        new RpcField("noNewPrivileges", Flag, "whether an exec can gain none").Optional(),
+        Choice("seccomp", "filter of system calls", "none", "strict", "filter").Optional(),
+        new RpcField("landlock", Flag, "whether the file system is closed to it").Optional(),
+        new RpcField("cores", Text, "cores its threads may run on, as `0-1,4`").Optional(),
+        new RpcField("descriptors", RecordList, "open descriptors by kind").Optional() with
+        {
+            Fields =
+            [
+                new("kind", Text, "`file`, `directory`, `socket`, `pipe`, `io_uring`, ..."),
+                Number("count", "how many of them"),
+            ],
+        },
+    ];
+
     public static readonly RpcField[] WorkerStatusFields =
     [
         Number("index", "number of the worker"),
         new("role", Text, "what it is for: `storage`"),
-        Choice("state", "what it is doing", "starting", "ready", "restarting", "stopped"),
+        Choice("state", "what it is doing", "starting", "ready", "restarting",
+            "failed", "stopped"),
         Number("pid", "process id").Optional(),
         Number("core", "CPU its loop is pinned to").Optional(),
         Number("uid", "user it runs as").Optional(),
@@ -106,6 +128,7 @@ internal static class RpcFields
         new RpcField("erasureKernel", Text, "Reed-Solomon kernel in use").Optional(),
         new RpcField("erasureKernelReason", Text, "why that one").Optional(),
         new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
+        .. WorkerFactFields,
     ];
 
     public static readonly RpcField[] ObjectEntryFields =

@@ -306,7 +306,7 @@ public static class RpcMethods
     /// </summary>
     public static readonly IReadOnlyList<RpcMethod> All =
     [
-        SystemVersion, SystemStatus, WorkerList, RpcDiscover,
+        SystemVersion, SystemStatus, WorkerList, .. WorkerControlMethods.All, RpcDiscover,
         ObjectPut, ObjectGet, ObjectList, ObjectStat, ObjectRemove,
         .. StorageMethods.All,
         KeyList, KeyRotate,

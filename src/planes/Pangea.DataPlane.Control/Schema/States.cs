@@ -35,6 +35,10 @@ public enum WorkerState
     [JsonStringEnumMemberName("restarting")]
     Restarting,
 
+    /// <summary>It died too often and is started again only when somebody asks.</summary>
+    [JsonStringEnumMemberName("failed")]
+    Failed,
+
     [JsonStringEnumMemberName("stopped")]
     Stopped,
 }

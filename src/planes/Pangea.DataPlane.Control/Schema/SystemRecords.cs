@@ -94,6 +94,30 @@ public sealed record WorkerStatus
 
     /// <summary>How its privileges were dropped, or why they were not.</summary>
     public string? Isolation { get; init; }
+
+    public long? Gid { get; init; }
+
+    public int? Threads { get; init; }
+
+    /// <summary>Effective and permitted set of any thread, hexadecimal.</summary>
+    public string? Capabilities { get; init; }
+
+    /// <summary>Bounding set of any thread, hexadecimal.</summary>
+    public string? CapabilitiesBounding { get; init; }
+
+    /// <summary>True where every thread has no_new_privs.</summary>
+    public bool? NoNewPrivileges { get; init; }
+
+    /// <summary>"none", "strict" or "filter": that of the least confined thread.</summary>
+    public string? Seccomp { get; init; }
+
+    /// <summary>Whether the file system is closed to it, as the worker found out.</summary>
+    public bool? Landlock { get; init; }
+
+    /// <summary>Cores that any thread may run on, as the kernel writes them: "0-1,4".</summary>
+    public string? Cores { get; init; }
+
+    public IReadOnlyList<DescriptorCount>? Descriptors { get; init; }
 }
 
 /// <summary>Result of <c>system.status</c>.</summary>

@@ -106,6 +106,7 @@ public static class WorkerMethods
             new RpcField("erasureKernelReason", Text, "why that one").Optional(),
             new("devicesInUse", TextList, "paths of the devices taken into use"),
             new RpcField("remarks", TextList, "remarks for the log").Optional(),
+            new RpcField("landlock", Flag, "whether the file system is closed to it").Optional(),
         ],
         Errors = [FaultCode.BadState, FaultCode.BadDescriptor, FaultCode.Unavailable],
         TimeoutSeconds = 0, // Bringing up a large catalog takes as long as the disks need.

@@ -146,6 +146,11 @@ public sealed record WorkerStartResult
 
     /// <summary>Remarks for the log, such as "device 3 was empty and is new".</summary>
     public IReadOnlyList<string>? Remarks { get; init; }
+
+    /// <summary>
+    /// Whether the kernel closes the file system to it, as far as the worker could find out.
+    /// </summary>
+    public bool? Landlock { get; init; }
 }
 
 /// <summary>Result of <c>worker.ping</c>.</summary>

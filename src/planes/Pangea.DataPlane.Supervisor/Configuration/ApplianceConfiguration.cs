@@ -20,6 +20,8 @@ public sealed record ApplianceConfiguration
     public const string UserWithoutAccount = "61183:61183";
 
     private const int ThreadsDefault = 2;
+    private const int DeathsPerMinuteDefault = 5;
+    private const int StallSecondsDefault = 10;
 
     /// <summary>Full path.</summary>
     public required string StateDirectory { get; init; }
@@ -63,6 +65,14 @@ public sealed record ApplianceConfiguration
     /// only take turns.
     /// </summary>
     public required int StorageThreads { get; init; }
+
+    /// <summary>
+    /// Deaths within a minute after which a worker is given up until somebody asks for it.
+    /// </summary>
+    public required int DeathsPerMinuteMax { get; init; }
+
+    /// <summary>Seconds without a turn of its loop after which a worker is killed.</summary>
+    public required int StallSecondsMax { get; init; }
 
     /// <summary>Core of the workers' other threads.</summary>
     public required int HousekeepingCore { get; init; }
@@ -127,6 +137,8 @@ public sealed record ApplianceConfiguration
             Settings = (values.Settings ?? new StorageSettingsValues()).Complete(),
             StorageCore = core,
             StorageThreads = values.StorageThreads ?? (core == cores.Value[0] ? 0 : ThreadsDefault),
+            DeathsPerMinuteMax = values.DeathsPerMinuteMax ?? DeathsPerMinuteDefault,
+            StallSecondsMax = values.StallSecondsMax ?? StallSecondsDefault,
             HousekeepingCore = cores.Value[0],
         };
     }

@@ -236,9 +236,20 @@ public sealed partial class ConfigurationFile
 
     private bool ReadWorkers(string key, YamlNode value)
     {
-        if (key != "storage")
+        switch (key)
         {
-            return false;
+            case "deathsPerMinute":
+                ReadParsed(value, key, ConfigurationValues.ParseDeathsPerMinute, parsed =>
+                    _values = _values with { DeathsPerMinuteMax = parsed });
+                return true;
+            case "stallSeconds":
+                ReadParsed(value, key, ConfigurationValues.ParseStallSeconds, parsed =>
+                    _values = _values with { StallSecondsMax = parsed });
+                return true;
+            case "storage":
+                break;
+            default:
+                return false;
         }
 
         ReadMapping(value, "workers.storage", (inner, node) =>

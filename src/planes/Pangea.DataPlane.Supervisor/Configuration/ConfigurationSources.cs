@@ -117,6 +117,14 @@ public static class ConfigurationSources
             case "--core":
                 Result<int> core = ConfigurationValues.ParseCore(value);
                 return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;
+            case "--deaths-per-minute":
+                Result<int> deaths = ConfigurationValues.ParseDeathsPerMinute(value);
+                return deaths.IsOk
+                    ? values with { DeathsPerMinuteMax = deaths.Value }
+                    : deaths.Fault;
+            case "--stall-seconds":
+                Result<int> stall = ConfigurationValues.ParseStallSeconds(value);
+                return stall.IsOk ? values with { StallSecondsMax = stall.Value } : stall.Fault;
             case "--threads":
                 Result<int> threads = ConfigurationValues.ParseThreads(value);
                 return threads.IsOk

@@ -39,6 +39,12 @@ public sealed record ConfigurationValues
     /// <summary>Threads that compute stripes beside that loop.</summary>
     public int? StorageThreads { get; init; }
 
+    /// <summary>Deaths within a minute after which a worker is given up.</summary>
+    public int? DeathsPerMinuteMax { get; init; }
+
+    /// <summary>Seconds without a turn of its loop after which a worker is killed.</summary>
+    public int? StallSecondsMax { get; init; }
+
     /// <summary>This source where it says something, the other one elsewhere.</summary>
     public ConfigurationValues Over(ConfigurationValues other) => new()
     {
@@ -55,6 +61,8 @@ public sealed record ConfigurationValues
             : Settings ?? other.Settings,
         StorageCore = StorageCore ?? other.StorageCore,
         StorageThreads = StorageThreads ?? other.StorageThreads,
+        DeathsPerMinuteMax = DeathsPerMinuteMax ?? other.DeathsPerMinuteMax,
+        StallSecondsMax = StallSecondsMax ?? other.StallSecondsMax,
     };
 
     /// <summary>Reads "8+4".</summary>
@@ -96,6 +104,18 @@ public sealed record ConfigurationValues
         TryNumber(text, out int core) && core < 1024
             ? core
             : Fault.InvalidParameter("core", $"\"{text}\" is no core number");
+
+    public static Result<int> ParseDeathsPerMinute(string text) =>
+        TryNumber(text, out int deaths) && deaths is >= 1 and <= 10_000
+            ? deaths
+            : Fault.InvalidParameter(
+                "deathsPerMinute", $"\"{text}\" is no number of deaths from 1 to 10000");
+
+    public static Result<int> ParseStallSeconds(string text) =>
+        TryNumber(text, out int seconds) && seconds is >= 1 and <= 3600
+            ? seconds
+            : Fault.InvalidParameter(
+                "stallSeconds", $"\"{text}\" is no number of seconds from 1 to 3600");
 
     public static Result<int> ParseThreads(string text) =>
         TryNumber(text, out int threads) && threads <= Limits.ComputeThreadsMax

@@ -19,7 +19,8 @@ internal sealed class DeviceChanges(
     StateDirectory state,
     WorkerDevices devices,
     WorkerCalls calls,
-    Func<bool> isReady)
+    Func<bool> isReady,
+    Func<OpenedPath, ValueTask<Fault?>> makeReachable)
 {
     // What is wrong with a removal shows at once; emptying a device takes as long as it takes.
     private static readonly TimeSpan s_refusalTimeMax = TimeSpan.FromMilliseconds(300);
@@ -353,9 +354,14 @@ internal sealed class DeviceChanges(
         }
     }
 
-    private Task<Result<TResult>> CallAsync<TParameters, TResult>(
+    private async Task<Result<TResult>> CallAsync<TParameters, TResult>(
         RpcMethod<TParameters, TResult> method, TParameters parameters, OpenedPath? opened)
     {
+        if (opened is not null && await makeReachable(opened) is { } unreachable)
+        {
+            return unreachable;
+        }
+
         var answer = new TaskCompletionSource<Result<TResult>>();
         calls.Call(
             method,
@@ -363,6 +369,6 @@ internal sealed class DeviceChanges(
             opened is null ? null : new DescriptorSet([OwnedFd.Borrow(opened.Fd.Number)]),
             method.TimeoutSeconds == 0 ? Timeout.InfiniteTimeSpan : s_callTimeMax,
             answer.SetResult);
-        return answer.Task;
+        return await answer.Task;
     }
 }
