@@ -35,6 +35,11 @@ public sealed class StorageArea : IBenchArea
             yield return row;
         }
 
+        foreach (BenchRow row in new RebuildCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
         Directory.Delete(folder, recursive: true);
     }
 }

@@ -19,6 +19,9 @@ namespace Pangea.DataPlane.Worker;
 /// </remarks>
 internal sealed class StripedHeal
 {
+    /// <summary>Between two notes of progress, where the bytes come slowly.</summary>
+    private const long NoteEveryMs = 2000;
+
     private readonly Healing _healing;
     private readonly HealPlan _plan;
     private readonly ObjectParts _parts;
@@ -33,6 +36,7 @@ internal sealed class StripedHeal
     private TaskCompletionSource? _drained;
     private long _bytes;
     private long _notedBytes;
+    private long _notedAt = Environment.TickCount64;
 
     private StripedHeal(Healing healing, HealPlan plan, ObjectParts parts)
     {
@@ -146,7 +150,7 @@ internal sealed class StripedHeal
 
             _underWay++;
             HealStripe(lane, Manifest.Stripe((int)stripe));
-            if (_bytes - _notedBytes >= _healing.NoteEveryBytes)
+            if (IsNoteDue)
             {
                 await NoteProgressAsync();
             }
@@ -161,6 +165,9 @@ internal sealed class StripedHeal
 
         return await CommitAsync();
     }
+
+    private bool IsNoteDue => _bytes - _notedBytes >= _healing.NoteEveryBytes
+        || (_bytes > _notedBytes && Environment.TickCount64 - _notedAt >= NoteEveryMs);
 
     private bool IsTarget(int position) => (_targets & (1UL << position)) != 0;
 
@@ -363,6 +370,7 @@ internal sealed class StripedHeal
     private async ValueTask NoteProgressAsync()
     {
         _notedBytes = _bytes;
+        _notedAt = Environment.TickCount64;
         var progress = ImmutableArray.CreateBuilder<HealProgress>();
         for (int position = 0; position < _plan.Positions; position++)
         {
