@@ -351,6 +351,57 @@ public sealed class ObjectCatalogTests : IDisposable
     }
 
     [Fact]
+    public async Task Counts_of_many_objects_are_written_over_several_checkpoints()
+    {
+        const int count = 25;
+        using ObjectCatalog catalog = _directory.Open(
+            new CatalogOptions { StatisticsMax = 20, StatisticsPerCheckpoint = 8 });
+        ObjectEntry[] entries = [.. Enumerable.Range(0, count).Select(i => Entry($"e{i:D2}"))];
+        foreach (ObjectEntry entry in entries)
+        {
+            catalog.Set(entry);
+            catalog.NoteGet(entry, 10, 1_000);
+        }
+
+        catalog.NoteGet(entries[0], 10, 40_000);
+        int checkpoints = 0;
+        while (catalog.WantsCheckpoint)
+        {
+            Assert.True((await catalog.CheckpointAsync([])).IsOk);
+            checkpoints++;
+        }
+
+        Assert.Equal(3, checkpoints);
+        Assert.Equal(2, catalog.Find(entries[0].Name)!.Statistics.Gets);
+        Assert.Equal(20, entries.Count(
+            entry => catalog.Find(entry.Name)!.Statistics.Gets > 0)); // the rest had no room
+    }
+
+    /// <summary>
+    /// Goal: neither listing everything nor changing everything leaves the file in memory.
+    /// </summary>
+    [Fact]
+    public async Task Gives_mapped_pages_back()
+    {
+        const int count = 30_000;
+        using ObjectCatalog catalog = _directory.Open(
+            new CatalogOptions { ResidentBytesMax = 1 << 20 });
+        var random = new Random(3);
+        foreach (int i in Enumerable.Range(0, 2 * count))
+        {
+            catalog.Set(Entry($"{(i < count ? i : random.Next(count)):D8}"));
+            if (catalog.WantsCheckpoint)
+            {
+                Assert.True((await catalog.CheckpointAsync([])).IsOk);
+            }
+        }
+
+        Assert.Equal(count, Pages(catalog, "", 1000).Count);
+        Assert.True(catalog.FileBytes > 8 << 20);
+        Assert.InRange(catalog.PagesGivenBack, 5, int.MaxValue);
+    }
+
+    [Fact]
     public void A_device_keeps_its_ordinal_until_it_is_forgotten()
     {
         using ObjectCatalog catalog = _directory.Open();

@@ -27,10 +27,10 @@ public sealed record CatalogOptions
     public long MapBytes { get; init; } = 64L << 30;
 
     /// <summary>
-    /// Changed keys that make a checkpoint due. Each may dirty a page of its own, which the library
-    /// keeps in memory: 8192 are 32 MiB.
+    /// Changed keys that make a checkpoint due. Each may dirty a page of the names and one of the
+    /// ids, which the library keeps in memory, for the next one too: 4096 are 32 MiB.
     /// </summary>
-    public int CheckpointChanges { get; init; } = 8192;
+    public int CheckpointChanges { get; init; } = 4096;
 
     /// <summary>
     /// Changed keys at which writers must wait for a checkpoint (about 600 bytes each).
@@ -41,11 +41,16 @@ public sealed record CatalogOptions
     public int StatisticsMax { get; init; } = 32_768;
 
     /// <summary>
+    /// How many of them one checkpoint takes along, each with a page of its own.
+    /// </summary>
+    public int StatisticsPerCheckpoint { get; init; } = 2048;
+
+    /// <summary>
     /// Counts of downloads are written this seldom: a popular store would otherwise rewrite its
     /// catalog only because it is read.
     /// </summary>
     public long StatisticsIntervalMs { get; init; } = 30_000;
 
     /// <summary>File pages that may stay mapped after they were read.</summary>
-    public long ResidentBytesMax { get; init; } = 32L << 20;
+    public long ResidentBytesMax { get; init; } = 16L << 20;
 }

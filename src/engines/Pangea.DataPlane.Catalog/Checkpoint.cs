@@ -11,7 +11,8 @@ internal sealed class Checkpoint(
     LmdbEnvironment environment,
     Overlay overlay,
     IReadOnlyCollection<KeyValuePair<ObjectId, (ObjectName Name, ObjectStatistics Counts)>> gets,
-    CatalogState state)
+    CatalogState state,
+    ResidentPages resident)
 {
     private const int ExpiryKeyBytes = sizeof(long) + ObjectId.Bytes;
 
@@ -75,6 +76,7 @@ internal sealed class Checkpoint(
 
     private void WriteObject(LmdbWrite write, byte[] key, ObjectEntry? entry)
     {
+        resident.Note(environment, lookups: 1);
         ObjectStatistics statistics = entry?.Statistics ?? default;
         if (write.TryGet(CatalogTable.Objects, key, out ReadOnlySpan<byte> stored)
             && EntryCodec.TryReadIndexed(
@@ -118,6 +120,7 @@ internal sealed class Checkpoint(
         Span<byte> buffer = stackalloc byte[NameKey.BufferBytes];
         foreach ((ObjectId id, (ObjectName name, ObjectStatistics counts)) in ordered)
         {
+            resident.Note(environment, lookups: 1);
             ReadOnlySpan<byte> key = buffer[..NameKey.Write(name.Text, buffer)];
             if (write.TryGet(CatalogTable.Objects, key, out ReadOnlySpan<byte> stored)
                 && EntryCodec.Read(key, stored) is { } entry
@@ -138,6 +141,7 @@ internal sealed class Checkpoint(
         Span<byte> name = stackalloc byte[Limits.ObjectNameBytesMax];
         foreach ((ObjectId id, ObjectName? named) in _ids)
         {
+            resident.Note(environment, lookups: 1);
             id.Write(key);
             WriteOrDelete(write, CatalogTable.Ids, key, Utf8(named, name));
         }
@@ -152,6 +156,8 @@ internal sealed class Checkpoint(
         Span<byte> name = stackalloc byte[Limits.ObjectNameBytesMax];
         foreach ((long expiresMs, ObjectId id, ObjectName? named) in _expiry)
         {
+            resident.Note(environment, lookups: 1);
+
             // Big-endian, so that the order of the bytes is the order of the times.
             BinaryPrimitives.WriteInt64BigEndian(key, expiresMs);
             id.Write(key[sizeof(long)..]);

@@ -17,9 +17,11 @@ internal sealed class GetCounts(CatalogOptions options)
     /// <summary>Notes that found no room.</summary>
     public long Dropped { get; private set; }
 
-    /// <summary>True where the notes are old or many enough to be written.</summary>
-    public bool IsDue => _counts.Count >= options.StatisticsMax / 2
-        || (_counts.Count > 0 && _lastMs - _firstMs >= options.StatisticsIntervalMs);
+    /// <summary>
+    /// True where the oldest note is old enough to be written, until all that were there are.
+    /// </summary>
+    public bool IsDue =>
+        _counts.Count > 0 && _lastMs - _firstMs >= options.StatisticsIntervalMs;
 
     public bool IsEmpty => _counts.Count == 0;
 
@@ -46,12 +48,32 @@ internal sealed class GetCounts(CatalogOptions options)
     public ObjectStatistics Of(ObjectId id) =>
         _counts.GetValueOrDefault(id).Counts.Plus(_frozen.GetValueOrDefault(id).Counts);
 
-    /// <summary>Hands the notes to a checkpoint, which must be settled.</summary>
+    /// <summary>Hands notes to a checkpoint, which must be settled.</summary>
+    /// <param name="all">Not only as many as one checkpoint usually takes.</param>
     public IReadOnlyCollection<KeyValuePair<ObjectId, (ObjectName Name, ObjectStatistics Counts)>>
-        Freeze()
+        Freeze(bool all)
     {
         Invariant.Check(_frozen.Count == 0);
-        (_frozen, _counts) = (_counts, _frozen);
+        if (all || _counts.Count <= options.StatisticsPerCheckpoint)
+        {
+            (_frozen, _counts) = (_counts, _frozen);
+            return _frozen;
+        }
+
+        foreach ((ObjectId id, (ObjectName Name, ObjectStatistics Counts) noted) in _counts)
+        {
+            _frozen.Add(id, noted);
+            if (_frozen.Count == options.StatisticsPerCheckpoint)
+            {
+                break;
+            }
+        }
+
+        foreach (ObjectId id in _frozen.Keys)
+        {
+            _counts.Remove(id);
+        }
+
         return _frozen;
     }
 

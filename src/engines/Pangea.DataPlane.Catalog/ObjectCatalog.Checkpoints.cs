@@ -32,6 +32,9 @@ public sealed partial class ObjectCatalog
     /// <summary>True while one is being written.</summary>
     public bool IsCheckpointing => _frozen is not null;
 
+    /// <summary>Times that mapped pages of the file were given back.</summary>
+    public long PagesGivenBack => _resident.GivenBack + _writerResident.GivenBack;
+
     /// <summary>Of the file, for reports.</summary>
     public long FileBytes => _environment?.UsedBytes ?? 0;
 
@@ -68,7 +71,7 @@ public sealed partial class ObjectCatalog
         Overlay frozen = _active;
         _frozen = frozen;
         _active = new Overlay();
-        Fault? fault = await WriteAsync(frozen, writesGets ? _gets.Freeze() : [], state);
+        Fault? fault = await WriteAsync(frozen, writesGets ? _gets.Freeze(withStatistics) : [], state);
         Settle(frozen, state, written: fault is null, writesGets);
         _devicesChanged |= devicesChanged && fault is not null;
         return fault is null ? Result.Ok : fault;
@@ -147,7 +150,8 @@ public sealed partial class ObjectCatalog
         while (true)
         {
             LmdbEnvironment environment = _environment!;
-            var checkpoint = new Checkpoint(environment, frozen, gets, state);
+            var checkpoint = new Checkpoint(
+                environment, frozen, gets, state, _writerResident);
             int code = await _thread.RunAsync(checkpoint.Run);
             if (code == 0)
             {

@@ -16,6 +16,7 @@ public sealed partial class ObjectCatalog : IDisposable
     private readonly CatalogOptions _options;
     private readonly DataFile _file;
     private readonly ResidentPages _resident;
+    private readonly ResidentPages _writerResident; // the checkpoint's thread uses it
     private readonly GetCounts _gets;
     private readonly RecentLookups<ObjectEntry> _recent = new();
     private readonly RecentLookups<RemovedName> _recentRemoved = new();
@@ -33,6 +34,7 @@ public sealed partial class ObjectCatalog : IDisposable
         _options = options;
         _file = file;
         _resident = new ResidentPages(options.ResidentBytesMax);
+        _writerResident = new ResidentPages(options.ResidentBytesMax);
         _gets = new GetCounts(options);
     }
 
@@ -224,6 +226,7 @@ public sealed partial class ObjectCatalog : IDisposable
         _environment = null;
         _damage ??= new Fault(FaultCode.BadState, "the catalog is closed");
         _resident.Dispose();
+        _writerResident.Dispose();
         _file.Dispose();
     }
 

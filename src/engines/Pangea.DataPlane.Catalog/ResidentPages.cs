@@ -8,12 +8,12 @@ namespace Pangea.DataPlane.Catalog;
 /// Keeps the map's share of the process small. Each read maps its page and up to fifteen cached
 /// neighbours, and nothing ever unmaps them; so now and then the process's count of file pages is
 /// compared with its lowest so far, and where it grew too much the map's pages are given back. They
-/// stay in the page cache: the next read maps them again without a disk.
+/// stay in the page cache: the next read maps them again without a disk. One thread.
 /// </summary>
 internal sealed class ResidentPages(long bytesMax) : IDisposable
 {
-    // One look at /proc costs about 2 us; 256 lookups may map 32 MiB.
-    private const int LookupsPerLook = 256;
+    // One look at /proc costs about 2 us; 64 lookups may map 8 MiB.
+    private const int LookupsPerLook = 64;
 
     private readonly OwnedFd? _counts =
         Files.Open("/proc/self/statm", OpenFlags.Read) is { IsOk: true } opened
