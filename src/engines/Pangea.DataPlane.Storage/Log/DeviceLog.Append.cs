@@ -27,27 +27,21 @@ public sealed partial class DeviceLog
     /// header; the shard header stands behind it.</param>
     /// <param name="payload">Whole blocks.</param>
     /// <returns>Where the whole frame is.</returns>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<Result<LogAddress>> AppendShardAsync(
+    public ValueTask<Result<LogAddress>> AppendShardAsync(
         ObjectId id, BufferSlice headerBlock, BufferSlice payload)
     {
         Invariant.Check(headerBlock.Bytes == LogFormat.BlockBytes);
         Invariant.Check(payload.Bytes % LogFormat.BlockBytes == 0);
-        int bytes = headerBlock.Bytes + payload.Bytes;
-        while (_shards?.HasRoomFor(bytes) != true || _isClosed)
-        {
-            Result rolled = _isClosed
-                ? Closed()
-                : await RollAsync(SegmentKind.Shards, bytes, essential: false);
-            if (!rolled.IsOk)
-            {
-                _report(rolled.Fault);
-                return rolled.Fault;
-            }
-        }
+        ShardAppend job = _shardAppends.TryPop(out ShardAppend? used) ? used : new(this);
+        (job.Id, job.Header, job.Payload) = (id, headerBlock, payload);
+        return job.Start();
+    }
 
-        LogSegment segment = _shards;
-        var address = new LogAddress(segment.Sequence, (uint)segment.Cursor, (uint)bytes);
+    private LogSegment TakeShardPlace(
+        ObjectId id, BufferSlice headerBlock, int bytes, out LogAddress address)
+    {
+        LogSegment segment = _shards!;
+        address = new LogAddress(segment.Sequence, (uint)segment.Cursor, (uint)bytes);
         segment.Cursor += bytes;
         segment.LiveBytes += bytes;
         segment.Users++;
@@ -55,8 +49,12 @@ public sealed partial class DeviceLog
         new FrameHeader(
             FrameKind.Shard, Device, address.Segment, address.Offset, address.Bytes, id, 0, 0, 0)
             .Write(_pool.Span(headerBlock));
-        SysResult written = await WriteFullyAsync(
-            segment.File!.Value, headerBlock, payload, address.Offset).ConfigureAwait(false);
+        return segment;
+    }
+
+    private Result<LogAddress> EndShardWrite(
+        LogSegment segment, LogAddress address, SysResult written)
+    {
         MarkDirty(segment);
         Leave(segment);
         if (written.IsOk)

@@ -109,7 +109,8 @@ public sealed partial class DeviceLog
     /// </summary>
     private void ZeroAhead(LogSegment segment)
     {
-        const long quietBytes = 256 * 1024;
+        const long quietBytes = 64 * 1024;
+        const long marginBytes = 64 * 1024;
         if (_options.ZeroAheadBytes == 0 || _zeroingEnd > 0 || _isClosed || segment.IsSealed
             || segment.File!.Value.IsShared
             || segment.Cursor < quietBytes
@@ -119,7 +120,7 @@ public sealed partial class DeviceLog
         }
 
         // A little ahead, so that the batches of this moment need not wait.
-        long start = Math.Max(segment.ZeroedUpTo, segment.Cursor + (2 * SlabBytes));
+        long start = Math.Max(segment.ZeroedUpTo, segment.Cursor + marginBytes);
         long end = Math.Min(segment.Bytes, start + _options.ZeroAheadBytes);
         if (start < end)
         {
@@ -147,6 +148,7 @@ public sealed partial class DeviceLog
             }
 
             start += written.Value;
+            _zeroingStart = start;
         }
 
         _zeroingEnd = 0;

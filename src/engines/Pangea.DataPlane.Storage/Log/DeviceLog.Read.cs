@@ -1,6 +1,5 @@
 // HOT PATH: reading a shard or a packed object is one read into the caller's slab.
 
-using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
@@ -36,48 +35,26 @@ public sealed partial class DeviceLog
     /// the segment is gone (compaction has moved what lived there: look the address up again),
     /// ENODATA where there is no such frame.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<SysResult> ReadShardAsync(
+    public ValueTask<SysResult> ReadShardAsync(
         LogAddress address, BufferSlice headerBlock, BufferSlice payload)
     {
-        Result<LogSegment> used = Use(address.Segment);
-        if (!used.IsOk)
-        {
-            return Failed(used.Fault);
-        }
+        ShardRead job = _shardReads.TryPop(out ShardRead? used) ? used : new(this);
+        (job.Address, job.Header, job.Payload) = (address, headerBlock, payload);
+        return job.Start();
+    }
 
-        LogSegment segment = used.Value;
-        SegmentFile file = segment.File!.Value;
-        SysResult result = await _reactor.ReadAsync(
-            file.Fd, headerBlock, payload, file.Base + address.Offset);
-        int expected = headerBlock.Bytes + payload.Bytes;
-        int done = result.IsOk ? (int)result.Value : 0;
-        while (result.IsOk && done < expected)
+    private SysResult JudgeShard(LogAddress address, BufferSlice headerBlock, SysResult read)
+    {
+        if (!read.IsOk)
         {
-            // Direct I/O hands back whole blocks, so the rest starts on a block again.
-            BufferSlice rest = done < headerBlock.Bytes
-                ? headerBlock.Skip(done)
-                : payload.Skip(done - headerBlock.Bytes);
-            result = await _reactor.ReadAsync(file.Fd, rest, file.Base + address.Offset + done);
-            if (result.IsOk && result.Value == 0)
-            {
-                result = SysResult.Fail(Errno.ENODATA);
-            }
-
-            done += result.IsOk ? (int)result.Value : 0;
-        }
-
-        Leave(segment);
-        if (!result.IsOk)
-        {
-            _report(Describe(result, "read"));
-            return result;
+            _report(Describe(read, "read"));
+            return read;
         }
 
         bool isFrame = FrameHeader.TryRead(
             _pool.Span(headerBlock), Device, address.Segment, address.Offset, out FrameHeader frame)
             && frame.Kind == FrameKind.Shard;
-        return isFrame ? new SysResult(done) : SysResult.Fail(Errno.ENODATA);
+        return isFrame ? read : SysResult.Fail(Errno.ENODATA);
     }
 
     /// <summary>
@@ -86,28 +63,22 @@ public sealed partial class DeviceLog
     /// </summary>
     /// <param name="address">Of the entry.</param>
     /// <param name="into">At least <see cref="BytesToRead"/>, from a multiple of 4096.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<Result<InlineShard>> ReadInlineAsync(
-        LogAddress address, BufferSlice into)
+    public ValueTask<Result<InlineShard>> ReadInlineAsync(LogAddress address, BufferSlice into)
     {
         int bytes = BytesToRead(address);
         if (into.Bytes < bytes)
         {
-            return new Fault(
-                FaultCode.TooLarge, $"an entry of {address.Bytes} bytes meets a short buffer");
+            return new ValueTask<Result<InlineShard>>(new Fault(
+                FaultCode.TooLarge, $"an entry of {address.Bytes} bytes meets a short buffer"));
         }
 
-        Result<LogSegment> used = Use(address.Segment);
-        if (!used.IsOk)
-        {
-            return used.Fault;
-        }
+        InlineRead job = _inlineReads.TryPop(out InlineRead? used) ? used : new(this);
+        (job.Address, job.Blocks) = (address, into with { Bytes = bytes });
+        return job.Start();
+    }
 
-        long start = address.Offset & ~(LogFormat.BlockBytes - 1L);
-        BufferSlice blocks = into with { Bytes = bytes };
-        SysResult read = await ReadFullyAsync(used.Value.File!.Value, blocks, start)
-            .ConfigureAwait(false);
-        Leave(used.Value);
+    private Result<InlineShard> FindInline(LogAddress address, BufferSlice blocks, SysResult read)
+    {
         if (!read.IsOk)
         {
             Fault fault = Describe(read, "read");
@@ -115,7 +86,7 @@ public sealed partial class DeviceLog
             return fault;
         }
 
-        int skip = (int)(address.Offset - start);
+        int skip = (int)(address.Offset % LogFormat.BlockBytes);
         return LogEntryView.TryRead(
             _pool.Span(blocks)[skip..], address.Segment, address.Offset, out LogEntryView entry)
             && entry.Kind == LogEntryKind.Commit

@@ -297,41 +297,50 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>Writes all of both slices, in pieces where the kernel takes less.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<SysResult> WriteFullyAsync(
         SegmentFile file, BufferSlice first, BufferSlice second, long offset)
     {
         SysResult result = await _reactor.WriteAsync(
             file.Fd, first, second, file.Base + offset);
-        int expected = first.Bytes + second.Bytes;
-        int done = result.IsOk ? (int)result.Value : 0;
-        while (result.IsOk && done < expected)
+        return result.IsOk
+            ? await WriteRestAsync(file, first, second, offset, (int)result.Value)
+            : result;
+    }
+
+    /// <summary>Finishes a short write; rare (a full disk, a signal).</summary>
+    private async ValueTask<SysResult> WriteRestAsync(
+        SegmentFile file, BufferSlice first, BufferSlice second, long offset, int done)
+    {
+        while (done < first.Bytes + second.Bytes)
         {
-            if (result.Value == 0)
+            SysResult result = await _reactor.WriteAsync(
+                file.Fd, RestOf(first, second, done), file.Base + offset + done);
+            if (!result.IsOk || result.Value == 0)
             {
-                return SysResult.Fail(Errno.ENOSPC);
+                return result.IsOk ? SysResult.Fail(Errno.ENOSPC) : result;
             }
 
-            BufferSlice rest = done < first.Bytes
-                ? first.Skip(done)
-                : second.Skip(done - first.Bytes);
-            result = await _reactor.WriteAsync(file.Fd, rest, file.Base + offset + done);
-            done += result.IsOk ? (int)result.Value : 0;
+            done += (int)result.Value;
         }
 
-        return result.IsOk ? new SysResult(done) : result;
+        return new SysResult(done);
     }
 
     /// <summary>Reads until the slice is full; ENODATA where the file ends before.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<SysResult> ReadFullyAsync(
-        SegmentFile file, BufferSlice slice, long offset)
+    private ValueTask<SysResult> ReadFullyAsync(SegmentFile file, BufferSlice slice, long offset) =>
+        ReadRestAsync(file, slice, slice with { Bytes = 0 }, offset, 0);
+
+    /// <summary>
+    /// Finishes a short read. Direct I/O hands back whole blocks, so the rest starts on a block
+    /// again.
+    /// </summary>
+    private async ValueTask<SysResult> ReadRestAsync(
+        SegmentFile file, BufferSlice first, BufferSlice second, long offset, int done)
     {
-        int done = 0;
-        while (done < slice.Bytes)
+        while (done < first.Bytes + second.Bytes)
         {
             SysResult result = await _reactor.ReadAsync(
-                file.Fd, slice.Skip(done), file.Base + offset + done);
+                file.Fd, RestOf(first, second, done), file.Base + offset + done);
             if (!result.IsOk || result.Value == 0)
             {
                 return result.IsOk ? SysResult.Fail(Errno.ENODATA) : result;
@@ -342,4 +351,7 @@ public sealed partial class DeviceLog
 
         return new SysResult(done);
     }
+
+    private static BufferSlice RestOf(BufferSlice first, BufferSlice second, int done) =>
+        done < first.Bytes ? first.Skip(done) : second.Skip(done - first.Bytes);
 }
