@@ -70,7 +70,8 @@ public sealed partial class ObjectCatalog
         _devicesChanged = false;
         Overlay frozen = _active;
         _frozen = frozen;
-        _active = new Overlay();
+        _active = _spare;
+        Invariant.Check(_active.Count == 0);
         Fault? fault = await WriteAsync(frozen, writesGets ? _gets.Freeze(withStatistics) : [], state);
         Settle(frozen, state, written: fault is null, writesGets);
         _devicesChanged |= devicesChanged && fault is not null;
@@ -86,7 +87,7 @@ public sealed partial class ObjectCatalog
         Invariant.Check(_frozen is null, "cleared during a checkpoint");
         _environment?.Dispose();
         _environment = null;
-        _active = new Overlay();
+        _active.Clear();
         _gets.Clear();
         _recent.Clear();
         _recentRemoved.Clear();
@@ -234,6 +235,8 @@ public sealed partial class ObjectCatalog
         }
 
         _gets.Settle(written);
+        frozen.Clear();
+        _spare = frozen;
         _frozen = null;
     }
 }

@@ -24,6 +24,7 @@ public sealed partial class ObjectCatalog : IDisposable
     private LmdbEnvironment? _environment;
     private Overlay _active = new();
     private Overlay? _frozen;
+    private Overlay _spare = new();
     private Fault? _damage;
     private long _checkpoint;
     private bool _devicesChanged;

@@ -46,6 +46,19 @@ internal sealed class Overlay
         Objects.Set(key, null);
     }
 
+    /// <summary>
+    /// Forgets everything and keeps the room: two overlays take turns for the life of the catalog,
+    /// so that their tables grow once and not with each checkpoint.
+    /// </summary>
+    public void Clear()
+    {
+        Objects.Clear();
+        Removed.Clear();
+        Notes.Clear();
+        Ids.Clear();
+        Expiring.Clear();
+    }
+
     /// <summary>Takes over what an older overlay changed and this one did not.</summary>
     public void AddOlder(Overlay older)
     {

@@ -55,6 +55,14 @@ internal sealed class OverlayTable<T>
         }
     }
 
+    /// <summary>Forgets all changes and keeps the room that they took.</summary>
+    public void Clear()
+    {
+        _changes.Clear();
+        _unsorted.Clear();
+        _sorted = [];
+    }
+
     /// <summary>The changed keys in byte order; valid until the next change.</summary>
     public ReadOnlySpan<byte[]> SortedKeys()
     {
