@@ -25,6 +25,10 @@ fuzz engine="ces" seconds="3600":
     test "{{engine}}" = ces
     PANGEA_FUZZ_SECONDS={{seconds}} dotnet test -c Release tests/Pangea.DataPlane.Ces.Tests --filter FuzzTests
 
+# Cut a worker off at random operations for thousands of rounds: just crash 5000
+crash rounds="5000":
+    PANGEA_CRASH_ROUNDS={{rounds}} dotnet test -c Release tests/Pangea.DataPlane.Worker.Tests --filter CrashRoundsTests
+
 # Check the habits a machine can check, and the format.
 check:
     ./test Tidy

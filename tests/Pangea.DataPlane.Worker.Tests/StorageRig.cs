@@ -75,20 +75,20 @@ internal sealed class StorageRig : IDisposable
 
     public Result<ObjectPutResult> Put(
         string name, byte[] content, bool noClobber = false, long? announced = null,
-        string? kind = null)
+        string? kind = null, long? ttlSeconds = null)
     {
         string path = Path.Combine(_options.Scratch, Guid.NewGuid().ToString("n"));
         File.WriteAllBytes(path, content);
         using OwnedFd file = Files.Open(path, OpenFlags.Read).Value;
         Result<ObjectPutResult> result = PutDescriptor(
-            name, file, noClobber, announced, kind: kind);
+            name, file, noClobber, announced, kind: kind, ttlSeconds: ttlSeconds);
         File.Delete(path);
         return result;
     }
 
     public Result<ObjectPutResult> PutDescriptor(
         string name, OwnedFd file, bool noClobber = false, long? announced = null,
-        TransferWatch? watch = null, string? kind = null) => OnLoop(async () =>
+        TransferWatch? watch = null, string? kind = null, long? ttlSeconds = null) => OnLoop(async () =>
     {
         Result<CallerFile> source = CallerFile.ForReading(file, _reactor);
         if (!source.IsOk)
@@ -105,6 +105,7 @@ internal sealed class StorageRig : IDisposable
                 NoClobber = noClobber,
                 Bytes = announced,
                 Class = kind,
+                TtlSeconds = ttlSeconds,
             },
             source.Value,
             watch ?? own);
@@ -192,6 +193,7 @@ internal sealed class StorageRig : IDisposable
 
     public void Dispose()
     {
+        _reactor.Post(Service.StopBackground);
         _reactor.Stop();
         _loop.Join();
         Service.Dispose();

@@ -28,12 +28,11 @@ internal sealed class Checkpoints(StorageService service)
     /// <summary>Makes checkpoints until stopped.</summary>
     public async void Run()
     {
-        while (!_stopping)
+        while (!_stopping && (await service.Reactor.DelayAsync(s_lookEvery)).IsOk)
         {
-            await service.Reactor.DelayAsync(s_lookEvery);
             bool due = Environment.TickCount64 - _lastMs
                 >= service.Settings.CheckpointEvery.TotalMilliseconds;
-            if (!_stopping && (due || service.Catalog.WantsCheckpoint))
+            if ((due || service.Catalog.WantsCheckpoint) && !_stopping)
             {
                 Result made = await RunOnceAsync();
                 if (!made.IsOk)
@@ -58,15 +57,27 @@ internal sealed class Checkpoints(StorageService service)
         return _running;
     }
 
+    /// <summary>Makes a checkpoint that begins no earlier than now.</summary>
+    public async ValueTask<Result> RunFreshAsync()
+    {
+        while (_running is { IsCompleted: false } earlier)
+        {
+            _ = await earlier;
+        }
+
+        return await RunOnceAsync();
+    }
+
     /// <summary>
     /// Waits while more has changed than memory is meant for: the disk of the catalog is slower
     /// than the puts, or full.
     /// </summary>
     public async ValueTask WaitForRoomAsync()
     {
-        while (service.Catalog.IsFull && service.Catalog.NeedsRebuild is null && !_stopping)
+        while (service.Catalog.IsFull && service.Catalog.NeedsRebuild is null && !_stopping
+            && (await service.Reactor.DelayAsync(TimeSpan.FromMilliseconds(5))).IsOk)
         {
-            await service.Reactor.DelayAsync(TimeSpan.FromMilliseconds(5));
+            // Sooner or later it has room, or the put's caller gives up.
         }
     }
 

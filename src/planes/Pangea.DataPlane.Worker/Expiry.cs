@@ -38,13 +38,10 @@ internal sealed class Expiry(StorageService service)
     /// <summary>Removes what has expired, again and again.</summary>
     public async void Run()
     {
-        while (!_stopping)
+        while (!_stopping
+            && (await service.Reactor.DelayAsync(service.Settings.ExpiryEvery)).IsOk)
         {
-            await service.Reactor.DelayAsync(service.Settings.ExpiryEvery);
-            if (!_stopping)
-            {
-                await RemoveExpiredAsync();
-            }
+            await RemoveExpiredAsync();
         }
     }
 

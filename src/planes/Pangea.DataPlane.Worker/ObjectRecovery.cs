@@ -66,6 +66,18 @@ internal sealed partial class ObjectRecovery
             }
         }
 
+        else if (service.Kept.Load(service.Keys))
+        {
+            recovery.Remark("a key is back: the catalog is made anew with its objects");
+            Result cleared = service.Catalog.Clear();
+            if (!cleared.IsOk)
+            {
+                return cleared.Fault;
+            }
+
+            _ = service.Kept.Load(service.Keys);
+        }
+
         service.Versions.PassedOver.Load();
         await recovery.ReplayAsync();
         await recovery.DecideAsync();
@@ -174,7 +186,12 @@ internal sealed partial class ObjectRecovery
     private void VisitCommit(StorageDevice device, in LogEntryView entry)
     {
         ObjectId id = entry.Id;
-        if (_void.Contains(id) || _unusable.Contains(id))
+        if (_unusable.Contains(id))
+        {
+            return;
+        }
+
+        if (_void.Contains(id))
         {
             device.Log!.Release(entry.Address);
             return;
@@ -219,9 +236,11 @@ internal sealed partial class ObjectRecovery
         if (!manifest.IsOk || manifest.Value.ObjectId != entry.Id)
         {
             // Another device may have a good one; without the key none is.
-            if (manifest.Fault?.Code == FaultCode.Denied)
+            if (manifest.Fault?.Code == FaultCode.Denied
+                && ManifestCodec.DecodeUnauthenticated(entry.Manifest) is { IsOk: true } unread)
             {
                 _unusable.Add(entry.Id);
+                _service.Kept.Add(entry.Id, unread.Value.KeyId);
             }
 
             Remark($"object {entry.Id} is not usable and was left alone: "
@@ -237,7 +256,7 @@ internal sealed partial class ObjectRecovery
         }
 
         var found = new FoundObject(manifest.Value, expected);
-        if (_service.Versions.PassedOver.Find(found.Manifest.Name, entry.Id) is { } known)
+        if (_service.Versions.PassedOver.Find(entry.Id) is { } known)
         {
             found.AddKnown(known);
         }

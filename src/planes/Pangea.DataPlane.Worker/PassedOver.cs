@@ -14,14 +14,15 @@ internal sealed class PassedOver(ObjectCatalog catalog)
     private const string Table = "passed-over";
 
     private readonly Dictionary<string, List<ObjectEntry>> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<ObjectId, ObjectEntry> _byId = [];
 
-    public int Count { get; private set; }
+    public int Count => _byId.Count;
 
     /// <summary>Reads the notes; once, after the catalog was opened or emptied.</summary>
     public void Load()
     {
         _byName.Clear();
-        Count = 0;
+        _byId.Clear();
         byte[] after = [];
         while (catalog.ListNotes(Table, after, 256) is { Count: > 0 } page)
         {
@@ -37,11 +38,10 @@ internal sealed class PassedOver(ObjectCatalog catalog)
         }
     }
 
-    public ObjectEntry? Find(ObjectName name, ObjectId id) =>
-        _byName.GetValueOrDefault(name.Text)?.Find(entry => entry.Id == id);
+    public ObjectEntry? Find(ObjectId id) => Count > 0 ? _byId.GetValueOrDefault(id) : null;
 
     /// <summary>All entries, for looking through them once.</summary>
-    public IReadOnlyList<ObjectEntry> All => [.. _byName.Values.SelectMany(list => list)];
+    public IReadOnlyList<ObjectEntry> All => [.. _byId.Values];
 
     /// <summary>Creation time of the newest of a name; 0 for none.</summary>
     public long NewestMs(ObjectName name)
@@ -74,7 +74,7 @@ internal sealed class PassedOver(ObjectCatalog catalog)
             return false;
         }
 
-        Count--;
+        _byId.Remove(id);
         catalog.DeleteNote(Table, KeyOf(id));
         if (entries.Count == 0)
         {
@@ -109,7 +109,7 @@ internal sealed class PassedOver(ObjectCatalog catalog)
         }
 
         entries.Add(entry);
-        Count++;
+        _byId[entry.Id] = entry;
     }
 
     private static byte[] KeyOf(ObjectId id)

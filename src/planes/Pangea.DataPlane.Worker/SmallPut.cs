@@ -66,12 +66,14 @@ internal static class SmallPut
             claim.CreatedMs, bytes, made.Hash, made.Type);
         CommitTerms terms = ObjectPut.TermsOf(request, commit, claim.CreatedMs);
         long epoch = service.Commits.Enter();
+        service.InFlight.Add(commit.Id);
         Result committed = await commit.CommitAsync(
             terms, ManifestCodec.Encode(manifest, request.Key), made.Shards, made.ShardStride,
             null);
         Result<ObjectPutResult> result = committed.IsOk
             ? ObjectPut.Publish(service, request, commit, terms, manifest, 0)
             : committed.Fault!;
+        service.InFlight.Remove(commit.Id);
         service.Commits.Leave(epoch);
         if (committed.IsOk)
         {

@@ -54,6 +54,8 @@ internal sealed class StorageService : IDisposable
         Small = new SmallSlots(this);
         Checkpoints = new Checkpoints(this);
         Expiry = new Expiry(this);
+        Kept = new KeptObjects(parts.Catalog);
+        Compaction = new Compaction(this);
     }
 
     public IReactor Reactor => _parts.Reactor;
@@ -83,8 +85,7 @@ internal sealed class StorageService : IDisposable
     public GarbageQueue Garbage { get; }
 
     /// <summary>
-    /// Large objects whose frames are being written: no commit names them yet, and they are no
-    /// garbage.
+    /// Objects that are being written: the catalog does not know them yet, and they are no garbage.
     /// </summary>
     public HashSet<ObjectId> InFlight { get; } = [];
 
@@ -97,6 +98,11 @@ internal sealed class StorageService : IDisposable
     public Checkpoints Checkpoints { get; }
 
     public Expiry Expiry { get; }
+
+    public Compaction Compaction { get; }
+
+    /// <summary>What is on the devices and cannot be read for want of a key.</summary>
+    public KeptObjects Kept { get; }
 
     /// <summary>Where bad shards are reported to.</summary>
     public IHealQueue Heal { get; set; } = new MemoryHealQueue();
@@ -154,16 +160,18 @@ internal sealed class StorageService : IDisposable
         }
     }
 
-    /// <summary>Begins the work that nobody asked for: checkpoints, expiry.</summary>
+    /// <summary>Begins the work that nobody asked for: checkpoints, expiry, compaction.</summary>
     public void StartBackground()
     {
         Checkpoints.Run();
         Expiry.Run();
+        Compaction.Run();
     }
 
     public void StopBackground()
     {
         Expiry.Stop();
+        Compaction.Stop();
         Checkpoints.Stop();
     }
 

@@ -143,7 +143,7 @@ internal sealed class VersionChoice(StorageService service, Action<string> remar
 
     private void PassOver(ObjectEntry entry)
     {
-        if (PassedOver.Find(entry.Name, entry.Id) is not { } known || known != entry)
+        if (PassedOver.Find(entry.Id) is not { } known || known != entry)
         {
             PassedOver.Set(entry);
             remark($"object \"{entry.Name}\": {entry.Id} was passed over");
