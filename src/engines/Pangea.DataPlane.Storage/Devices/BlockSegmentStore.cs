@@ -133,6 +133,9 @@ public sealed class BlockSegmentStore : ISegmentStore
             ? FileOf(slot)
             : Errno.ENOENT.ToFault($"find segment {sequence:x8}");
 
+    // No call on a block device waits for another process's writes.
+    public bool WaitForWrites(SegmentFile file) => false;
+
     public SysResult Remove(uint sequence, SegmentKind kind, Span<byte> scratch)
     {
         if (!_taken.Remove(sequence, out int slot))

@@ -150,6 +150,11 @@ public sealed class DirectorySegmentStore : ISegmentStore
             : status.Fault;
     }
 
+    // fallocate(2) waits for direct writes under way before it touches a file, and reserving what
+    // is reserved already changes nothing.
+    public bool WaitForWrites(SegmentFile file) =>
+        Files.Reserve(file.Fd, 0, file.Bytes, keepLength: true).IsOk;
+
     public SysResult Remove(uint sequence, SegmentKind kind, Span<byte> scratch) =>
         _segments.RemoveFile(NameOf(sequence, kind));
 

@@ -36,6 +36,8 @@ public sealed partial class DeviceLog
     public async ValueTask<Result<ReplayReport>> ReplayAsync(LogPosition from, LogVisitor visitor)
     {
         Invariant.Check(_journal is null && _filling.Count == 0, "replay comes before appends");
+        Settle(SegmentKind.Journal);
+        Settle(SegmentKind.Shards);
         var scan = new JournalScan(visitor);
         LogSegment? tail = null;
         LogSegment? empty = null;
@@ -73,6 +75,22 @@ public sealed partial class DeviceLog
         await ResumeShardsAsync();
         return new ReplayReport(
             scan.Entries, End, scan.Holes == 0 && !scan.HasUnreadable, scan.IsTorn);
+    }
+
+    /// <summary>
+    /// Before anything is read of the segments that may be appended to: what a killed worker had
+    /// under way is there afterwards, or never.
+    /// </summary>
+    private void Settle(SegmentKind kind)
+    {
+        foreach (LogSegment segment in Sorted(kind).TakeLast(2))
+        {
+            if (Use(segment.Sequence).IsOk)
+            {
+                segment.IsSettled = _store.WaitForWrites(segment.File!.Value);
+                Leave(segment);
+            }
+        }
     }
 
     private List<LogSegment> Sorted(SegmentKind kind) => _segments.Values
@@ -340,7 +358,7 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>
-    /// Whether the segment was begun properly; keeps it open, as the one appended to must be, and
+    /// Whether it may be appended to and was begun properly; keeps it open, as the one appended to must be, and
     /// makes what it holds durable.
     /// </summary>
     private async ValueTask<bool> HasHeaderAsync(LogSegment segment)
@@ -348,6 +366,12 @@ public sealed partial class DeviceLog
         Result<LogSegment> used = Use(segment.Sequence);
         if (!used.IsOk)
         {
+            return false;
+        }
+
+        if (!segment.IsSettled)
+        {
+            Leave(segment);
             return false;
         }
 

@@ -47,6 +47,13 @@ public interface ISegmentStore : IDisposable
     Result<SegmentFile> Open(uint sequence, SegmentKind kind);
 
     /// <summary>
+    /// Waits until writes that a killed process had under way have reached the segment or never
+    /// will: its ring is torn down behind its back, and what lands late would land on what was
+    /// appended since. False where that cannot be known.
+    /// </summary>
+    bool WaitForWrites(SegmentFile file);
+
+    /// <summary>
     /// Gives the segment's room back; durable after <see cref="SyncNamesAsync"/>.
     /// </summary>
     /// <param name="sequence">Which one.</param>

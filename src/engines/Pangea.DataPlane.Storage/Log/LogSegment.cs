@@ -38,6 +38,9 @@ internal sealed class LogSegment(uint sequence, SegmentKind kind, long bytes)
     /// </summary>
     internal bool IsBroken { get; set; }
 
+    /// <summary>No write of an earlier process can reach it any more.</summary>
+    internal bool IsSettled { get; set; }
+
     /// <summary>Frames were written and not flushed yet.</summary>
     internal bool IsDirty { get; set; }
 
