@@ -6,7 +6,9 @@ using Pangea.DataPlane.Memory;
 
 namespace Pangea.DataPlane.Storage;
 
-/// <content>The operations of which many are under way at once, as jobs that are used again.</content>
+/// <content>
+/// The operations of which many are under way at once, as jobs that are used again.
+/// </content>
 public sealed partial class DeviceLog
 {
     private readonly Stack<ShardAppend> _shardAppends = new();

@@ -358,8 +358,8 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>
-    /// Whether it may be appended to and was begun properly; keeps it open, as the one appended to must be, and
-    /// makes what it holds durable.
+    /// Whether it may be appended to and was begun properly; keeps it open, as the one appended to
+    /// must be, and makes what it holds durable.
     /// </summary>
     private async ValueTask<bool> HasHeaderAsync(LogSegment segment)
     {
