@@ -67,6 +67,40 @@ public sealed class DeviceChangeTests
     }
 
     [Fact]
+    public void More_objects_than_the_queue_holds_are_healed_all_the_same()
+    {
+        var random = new Random(29);
+        using var options = new StorageRigOptions(spareDevices: 1);
+        using var rig = new HealingRig(options, queueBound: 3);
+        Dictionary<string, byte[]> contents = HealingTests.PutSome(rig, random, 30);
+        Dictionary<string, byte[]?[]> before = HealingTests.ShardsOf(rig, contents.Keys);
+        options.Destroy(5);
+        rig.Heal();
+        while (rig.Rig.OnLoop(() => ValueTask.FromResult(rig.Healing.Check.IsRunning)))
+        {
+            rig.WaitForWork();
+        }
+
+        HealingTests.AssertSame(before, HealingTests.ShardsOf(rig, contents.Keys), "all of them");
+    }
+
+    [Fact]
+    public void A_device_that_is_away_for_a_moment_moves_nothing_unless_it_is_asked_for()
+    {
+        var random = new Random(30);
+        using var options = new StorageRigOptions(spareDevices: 1);
+        using var rig = new HealingRig(
+            options, HealingRig.Fast with { CheckSeconds = 1000, CriticalShards = 0 });
+        HealingTests.PutSome(rig, random, 6);
+        rig.Heal(); // Gives up what is missing now: nothing.
+        options.Destroy(5);
+        rig.WaitForWork();
+        Assert.Equal(0, rig.Healing.Counts.ShardsHealed);
+        rig.Heal();
+        Assert.True(rig.Healing.Counts.ShardsHealed > 0);
+    }
+
+    [Fact]
     public void With_no_device_to_go_to_it_stays_degraded_and_says_so()
     {
         var random = new Random(23);

@@ -21,7 +21,8 @@ internal sealed class HealingRig : IDisposable
 
     private readonly StorageRigOptions _options;
 
-    public HealingRig(StorageRigOptions options, HealSettings? settings = null)
+    public HealingRig(
+        StorageRigOptions options, HealSettings? settings = null, int queueBound = 1000)
     {
         _options = options;
         Rig = new StorageRig(options);
@@ -30,6 +31,7 @@ internal sealed class HealingRig : IDisposable
             new ScrubSettings { EverySeconds = 0, BytesPerSecond = 0 })
         {
             NoteEveryBytes = 64 * 1024,
+            Queue = new HealQueue(queueBound),
         };
         Changes = new DeviceChanges(Healing, new DeviceTerms(options.StateId, options.Log));
         Rig.Service.Heal = Healing;

@@ -10,6 +10,8 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 internal sealed class DeviceLosses(StorageService service)
 {
+    private const long GivenUp = -1;
+
     private readonly long[] _missingSince = new long[byte.MaxValue + 1];
 
     /// <summary>
@@ -27,12 +29,25 @@ internal sealed class DeviceLosses(StorageService service)
     {
         for (int ordinal = 0; ordinal < _missingSince.Length; ordinal++)
         {
-            _missingSince[ordinal] = 1;
+            bool isHere = IsHere(service.Ordinals.Find((byte)ordinal));
+            _missingSince[ordinal] = isHere ? 0 : GivenUp;
+        }
+    }
+
+    /// <summary>Forgets that devices were missing which are here now.</summary>
+    public void Refresh()
+    {
+        for (int ordinal = 0; ordinal < _missingSince.Length; ordinal++)
+        {
+            if (_missingSince[ordinal] != 0 && IsHere(service.Ordinals.Find((byte)ordinal)))
+            {
+                _missingSince[ordinal] = 0;
+            }
         }
     }
 
     /// <summary>The device will not come back: it was replaced or taken out.</summary>
-    public void GiveUp(byte ordinal) => _missingSince[ordinal] = 1;
+    public void GiveUp(byte ordinal) => _missingSince[ordinal] = GivenUp;
 
     /// <summary>True where what was at that place is to be made anew.</summary>
     public bool IsLost(ShardLocation location)
@@ -50,7 +65,7 @@ internal sealed class DeviceLosses(StorageService service)
         }
 
         long nowMs = Environment.TickCount64;
-        since = since == 0 ? Math.Max(nowMs, 1) : since;
-        return since == 1 || nowMs - since >= GraceMs;
+        since = since == 0 ? nowMs : since;
+        return since == GivenUp || nowMs - since >= GraceMs;
     }
 }

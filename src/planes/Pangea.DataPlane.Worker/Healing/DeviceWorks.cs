@@ -189,6 +189,9 @@ internal sealed class DeviceWorks(Healing healing)
         }
     }
 
+    /// <summary>Writes all notes again.</summary>
+    public void SaveAll() => _works.ForEach(Save);
+
     private DeviceWork BeginDrain(StorageDevice device)
     {
         End(device.Index);

@@ -22,6 +22,9 @@ internal sealed class HealQueue
         _itemsMax = itemsMax;
     }
 
+    /// <summary>Items that it holds at most.</summary>
+    public int Bound => _itemsMax;
+
     public int Count => _byId.Count;
 
     /// <summary>True where an item was left out since this was last set to false.</summary>

@@ -87,8 +87,9 @@ internal sealed class Healer
     {
         if (_healing.Queue.HasDropped)
         {
+            // The most urgent ones are done; now everything, as the queue empties.
             _healing.Queue.HasDropped = false;
-            _healing.Check.Begin();
+            _healing.Check.BeginGently();
         }
 
         TaskCompletionSource[] waiting = [.. _idle];
@@ -103,9 +104,10 @@ internal sealed class Healer
             HealNote? note = _healing.Journal.Find(item.Id);
             HealPlan plan = HealPlan.Make(
                 _healing, entry, item.BadPositions | (note?.BadPositions ?? 0));
+            int changes = _healing.DeviceChangeCount;
             HealOutcome outcome = await TryAsync(plan);
             _active.Remove(item.Id);
-            Settle(item, plan, outcome);
+            Settle(item, plan, outcome, isStale: changes != _healing.DeviceChangeCount);
         }
         else
         {
@@ -158,7 +160,7 @@ internal sealed class Healer
         return outcome;
     }
 
-    private void Settle(HealItem item, HealPlan plan, HealOutcome outcome)
+    private void Settle(HealItem item, HealPlan plan, HealOutcome outcome, bool isStale)
     {
         HealCounts counts = _healing.Counts;
         ulong knownBad = item.BadPositions | (_healing.Journal.Find(item.Id)?.BadPositions ?? 0);
@@ -180,6 +182,14 @@ internal sealed class Healer
             Progress = outcome.Shards > 0 ? [] : note.Progress,
             ShardsAvailable = outcome.Available,
         };
+        if (outcome.Shards > 0 && outcome.StillBad == 0)
+        {
+            // The rest has no device to go to; the catalog shows it, so nothing is to be noted.
+            _healing.Forget(item.Id);
+            Again(item, isStale);
+            return;
+        }
+
         bool goesOn = outcome.Shards > 0 || (outcome.StillBad & ~knownBad) != 0;
         if (goesOn && outcome.StillBad != 0 && outcome.Fault?.Code != FaultCode.Canceled)
         {
@@ -189,7 +199,23 @@ internal sealed class Healer
             return;
         }
 
+        if (isStale && outcome.Fault?.Code != FaultCode.Canceled)
+        {
+            _healing.Journal.Set(note);
+            Again(item, isStale);
+            return;
+        }
+
         SettleFailure(note, outcome);
+    }
+
+    /// <summary>The devices changed during the try: what it found may be different now.</summary>
+    private void Again(HealItem item, bool isStale)
+    {
+        if (isStale)
+        {
+            _healing.Queue.Add(item);
+        }
     }
 
     private void SettleFailure(HealNote note, HealOutcome outcome)

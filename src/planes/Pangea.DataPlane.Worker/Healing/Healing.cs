@@ -18,6 +18,7 @@ internal sealed class Healing : IHealQueue
     private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1);
 
     private readonly BytePace _pace;
+    private bool _isStarted;
 
     public Healing(StorageService service, HealSettings settings, ScrubSettings scrub)
     {
@@ -37,7 +38,7 @@ internal sealed class Healing : IHealQueue
 
     public HealSettings Settings { get; }
 
-    public HealQueue Queue { get; } = new();
+    public HealQueue Queue { get; init; } = new();
 
     public HealCounts Counts { get; } = new();
 
@@ -61,9 +62,15 @@ internal sealed class Healing : IHealQueue
     /// <summary>True from the moment the loop ends: nothing new is begun.</summary>
     public bool IsEnding { get; private set; }
 
+    /// <summary>
+    /// Counts changes of the devices: a try that one came in between of says nothing.
+    /// </summary>
+    public int DeviceChangeCount { get; private set; }
+
     /// <summary>After recovery: reads what was noted and begins the background work.</summary>
     public void Start()
     {
+        _isStarted = true;
         Journal.Load();
         Works.Load();
         Scrubber.Load();
@@ -95,7 +102,8 @@ internal sealed class Healing : IHealQueue
     /// <inheritdoc/>
     public void Report(ObjectId id, ulong badPositions)
     {
-        if (IsEnding || Service.Catalog.Find(id) is not { } entry)
+        // Before the start logs are still being read; the first look finds what is missing.
+        if (!_isStarted || IsEnding || Service.Catalog.Find(id) is not { } entry)
         {
             return;
         }
@@ -136,6 +144,8 @@ internal sealed class Healing : IHealQueue
     /// </summary>
     public void OnDevicesChanged()
     {
+        DeviceChangeCount++;
+        Losses.Refresh();
         Retry();
         Check.Begin();
     }
@@ -168,6 +178,15 @@ internal sealed class Healing : IHealQueue
 
     public static HealNote NewNote(ObjectId id) =>
         new() { Id = id, SinceMs = StorageService.NowMs };
+
+    /// <summary>The catalog was made anew: what was noted in it is noted again.</summary>
+    public void OnCatalogRebuilt()
+    {
+        Journal.SaveAll();
+        Works.SaveAll();
+        Scrubber.SaveNow();
+        Check.Begin();
+    }
 
     private void Retry()
     {

@@ -16,8 +16,11 @@ internal sealed class RedundancyCheck(Healing healing)
     private readonly List<HealPlan> _skipped = [];
     private readonly List<TaskCompletionSource> _waiting = [];
     private bool _isAskedAgain;
+    private bool _isGentle;
     private bool _isRunning;
     private long _nextMs;
+
+    public bool IsRunning => _isRunning;
 
     /// <summary>Objects seen by the last look.</summary>
     public long Objects { get; private set; }
@@ -45,6 +48,16 @@ internal sealed class RedundancyCheck(Healing healing)
         }
     }
 
+    /// <summary>
+    /// Begins a look that waits for room in the queue instead of leaving out what does not fit: the
+    /// urgent ones were taken before.
+    /// </summary>
+    public void BeginGently()
+    {
+        _isGentle = true;
+        Begin();
+    }
+
     /// <summary>Begins a look and completes when it has ended.</summary>
     public Task RunAsync()
     {
@@ -69,7 +82,9 @@ internal sealed class RedundancyCheck(Healing healing)
             _isAskedAgain = false;
             TaskCompletionSource[] waiting = [.. _waiting];
             _waiting.Clear();
-            await LookAsync();
+            bool isGentle = _isGentle;
+            _isGentle = false;
+            await LookAsync(isGentle);
             _nextMs = StorageService.NowMs + (healing.Settings.CheckSeconds * 1000L);
             Array.ForEach(waiting, done => done.SetResult());
         }
@@ -77,7 +92,7 @@ internal sealed class RedundancyCheck(Healing healing)
         _isRunning = false;
     }
 
-    private async ValueTask LookAsync()
+    private async ValueTask LookAsync(bool isGentle)
     {
         (Objects, Degraded, SkippedCount) = (0, 0, 0);
         _skipped.Clear();
@@ -91,6 +106,12 @@ internal sealed class RedundancyCheck(Healing healing)
             if (!(await healing.Service.Reactor.DelayAsync(TimeSpan.FromTicks(1000))).IsOk)
             {
                 return;
+            }
+
+            while (isGentle && !_isAskedAgain && !healing.IsEnding
+                && healing.Queue.Count > Math.Max(0, healing.Queue.Bound - PageObjects))
+            {
+                await healing.Service.Reactor.DelayAsync(TimeSpan.FromMilliseconds(5));
             }
 
             List<ObjectEntry> page =
@@ -134,7 +155,7 @@ internal sealed class RedundancyCheck(Healing healing)
                 _skipped.Add(plan);
             }
         }
-        else if ((note is null || !Healing.IsWaiting(note)) && !healing.Healer.IsAt(entry.Id))
+        else if (note is null || !Healing.IsWaiting(note))
         {
             healing.Enqueue(plan, note?.SinceMs ?? StorageService.NowMs);
         }
