@@ -35,6 +35,11 @@ public sealed class StorageArea : IBenchArea
             yield return row;
         }
 
+        foreach (BenchRow row in new ApplianceCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
         foreach (BenchRow row in new CatalogCases(options, folder).Run())
         {
             yield return row;
