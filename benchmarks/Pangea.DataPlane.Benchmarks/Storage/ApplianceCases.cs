@@ -29,10 +29,11 @@ internal sealed class ApplianceCases(BenchOptions options, string folder)
 
     internal IEnumerable<BenchRow> Run()
     {
-        const string WholeName = "256 MiB mixed file";
-        if (options.Wants(WholeName))
+        int mixedMebibytes = options.Quick ? 64 : 256;
+        string wholeName = $"mixed file of {mixedMebibytes} MiB";
+        if (options.Wants(wholeName))
         {
-            foreach (BenchRow row in Whole(WholeName))
+            foreach (BenchRow row in Whole(wholeName, mixedMebibytes))
             {
                 yield return row;
             }
@@ -48,10 +49,10 @@ internal sealed class ApplianceCases(BenchOptions options, string folder)
         }
     }
 
-    private IEnumerable<BenchRow> Whole(string name)
+    private IEnumerable<BenchRow> Whole(string name, int mebibytes)
     {
         string mixed = Path.Combine(folder, "mixed");
-        Corpus.WriteMixed(mixed, options.Quick ? 64 << 20 : 256 << 20);
+        Corpus.WriteMixed(mixed, mebibytes << 20);
         bool hasRival = RivalPipeline.Prepare(folder);
         string restored = Path.Combine(folder, "restored");
         using (RunningAppliance appliance = RunningAppliance.Start(_executable, folder))
