@@ -87,7 +87,7 @@ internal sealed class EngineCases(BenchOptions options, string folder)
         using (Child filler = new(state, objects, EngineChild.Fill))
         {
             filler.Expect("serving");
-            filler.Expect("filled");
+            objects = long.Parse(filler.Expect("filled")[0], CultureInfo.InvariantCulture);
 
             // Into the middle of what comes next, checkpoints included.
             Thread.Sleep(options.Quick ? 700 : 3300);

@@ -27,11 +27,15 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
     /// <summary>Names that are used in turn; a name comes again as a replacement.</summary>
     internal long NamesMax { get; init; } = long.MaxValue;
 
-    /// <summary>Until so many objects are stored.</summary>
-    internal PutFigures RunCount(int clients, long objects)
+    /// <summary>Until so many objects are stored, or the time is over.</summary>
+    internal PutFigures RunCount(int clients, long objects, TimeSpan timeMax)
     {
         long last = _next + objects;
-        return Run(clients, () => _next >= last, isReal: true);
+        long started = Stopwatch.GetTimestamp();
+        return Run(
+            clients,
+            () => _next >= last || Stopwatch.GetElapsedTime(started) > timeMax,
+            isReal: true);
     }
 
     /// <summary>For so long.</summary>
