@@ -1,7 +1,7 @@
 // HOT PATH
 // Budget: 1 MiB at 5 GB/s is 200 us, a 4 KiB object has 6.6 us in all. The probe counts 8 KiB of a
 // large stripe (1 KiB of a small one) and, only where those look random, searches a part of it for
-// repeats nearby, and in large ones for whole files that are there twice: about 14 us and 1 us; no
+// repeats nearby, and in large ones for whole files that are there twice: about 11 us and 1 us; no
 // allocation.
 using System.Runtime.InteropServices;
 
@@ -40,10 +40,11 @@ internal static class CompressibilityProbe
 
     // Anchors are words at regular places; a window is as many consecutive places as lie between
     // two anchors, so it meets one of them if it repeats what is around it.
-    private const int Anchors = 2048;
-    private const int AnchorHashBits = 13;
+    private const int Anchors = 1536;
+    private const int AnchorHashBits = 12;
     private const ulong AnchorHashFactor = 0x9E3779B97F4A7C15;
-    private const int Windows = 16;
+    private const uint AnchorTag = 0xFFFF0000;
+    private const int Windows = 3;
 
     public static bool LooksIncompressible(ReadOnlySpan<byte> plain)
     {
@@ -104,24 +105,29 @@ internal static class CompressibilityProbe
     /// </summary>
     private static bool HasLongRepeats(ReadOnlySpan<byte> plain)
     {
-        Span<ushort> anchors = stackalloc ushort[1 << AnchorHashBits];
+        // A slot has the anchor in its lower half and, so that few are looked up in vain, bits of
+        // its word in the upper one.
+        Span<uint> anchors = stackalloc uint[1 << AnchorHashBits];
         anchors.Clear();
         int step = plain.Length / Anchors;
-        for (int i = 0; i < Anchors - 1; i++)
+        for (int i = 1; i < Anchors; i++)
         {
-            ulong word = MemoryMarshal.Read<ulong>(plain[(i * step)..]);
-            anchors[AnchorSlot(word)] = (ushort)(i + 1);
+            ulong hash = MemoryMarshal.Read<ulong>(plain[(i * step)..]) * AnchorHashFactor;
+            anchors[(int)(hash >> (64 - AnchorHashBits))] = ((uint)hash & AnchorTag) | (uint)i;
         }
 
         int windowStep = (plain.Length - step - sizeof(ulong)) / Windows;
         for (int window = 0; window < Windows; window++)
         {
-            int end = (window * windowStep) + step;
-            for (int at = window * windowStep; at < end; at++)
+            int from = window * windowStep;
+            ReadOnlySpan<byte> places = plain.Slice(from, step + sizeof(ulong));
+            for (int i = 0; i < step; i++)
             {
-                ulong word = MemoryMarshal.Read<ulong>(plain[at..]);
-                int anchor = (anchors[AnchorSlot(word)] - 1) * step;
-                if (anchor >= 0 && anchor != at
+                ulong word = MemoryMarshal.Read<ulong>(places[i..]);
+                ulong hash = word * AnchorHashFactor;
+                uint slot = anchors[(int)(hash >> (64 - AnchorHashBits))];
+                int anchor = (int)(slot & ~AnchorTag) * step;
+                if ((slot & AnchorTag) == ((uint)hash & AnchorTag) && anchor != from + i
                     && MemoryMarshal.Read<ulong>(plain[anchor..]) == word)
                 {
                     return true;
@@ -131,9 +137,6 @@ internal static class CompressibilityProbe
 
         return false;
     }
-
-    private static int AnchorSlot(ulong word) =>
-        (int)((word * AnchorHashFactor) >> (64 - AnchorHashBits));
 
     private static int CountRepeats(ReadOnlySpan<byte> bytes, Span<ushort> last)
     {
