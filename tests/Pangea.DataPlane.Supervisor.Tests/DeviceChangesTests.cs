@@ -76,6 +76,63 @@ public sealed class DeviceChangesTests : IDisposable
     public async Task A_path_that_is_no_device_is_refused(string path, FaultCode code) =>
         Assert.Equal(code, (await _bench.Add(path)).Fault?.Code);
 
+    /// <summary>
+    /// The worker is not asked: to reach a new directory it would be restarted, which a mistake in
+    /// a path must not cause.
+    /// </summary>
+    [Fact]
+    public async Task What_is_seen_to_be_no_device_of_ours_never_reaches_the_worker()
+    {
+        string path = _bench.MakeDirectory("place");
+        string superblock = Path.Combine(path, "pangea-device.json");
+        foreach ((string text, FaultCode code) in new (string, FaultCode)[]
+        {
+            ("{\"format\":2,\"device\":\"1\",\"state\":\"another\"}", FaultCode.Denied),
+            ("{\"format\":2}", FaultCode.Corrupt),
+            ("{\"state\":7}", FaultCode.Corrupt),
+            ("[]", FaultCode.Corrupt),
+            ("", FaultCode.Corrupt),
+            ("{\"state\":", FaultCode.Corrupt),
+        })
+        {
+            File.WriteAllText(superblock, text);
+            Assert.Equal(code, (await _bench.Add(path)).Fault?.Code);
+            Assert.Equal(code, (await _bench.Replace("0", path)).Fault?.Code);
+        }
+
+        File.Move(superblock, Path.Combine(path, "letter"));
+        Result<DeviceChangeResult> refused = await _bench.Add(path);
+        Assert.Equal(FaultCode.Exists, refused.Fault?.Code);
+        Assert.Contains("letter", refused.Fault?.Message);
+
+        // What a file system puts there by itself is nobody's.
+        File.Delete(Path.Combine(path, "letter"));
+        Directory.CreateDirectory(Path.Combine(path, "lost+found"));
+        Task<Result<DeviceChangeResult>> adding = _bench.Add(path);
+        _bench.Answer(_bench.Expect(WorkerDeviceMethods.Add), s_taken);
+        Assert.True((await adding).IsOk);
+    }
+
+    [Fact]
+    public async Task Whatever_stands_in_a_superblock_is_judged_without_harm()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        string path = _bench.MakeDirectory("place");
+        string[] pieces =
+            ["{", "}", "[", "\"state\"", ":", ",", "\"x\"", "1", "null", "\0", "\u00ff", " ", "\\u"];
+        for (int i = 0; i < 500; i++)
+        {
+            string text = "{" + string.Concat(Enumerable.Range(0, random.Next(12))
+                .Select(_ => pieces[random.Next(pieces.Length)]));
+            File.WriteAllText(Path.Combine(path, "pangea-device.json"), text);
+            Result<DeviceChangeResult> added = await _bench.Add(path);
+            Assert.True(
+                added.Fault?.Code is FaultCode.Corrupt or FaultCode.Denied,
+                $"seed {seed}: {text}: {added.Fault}");
+        }
+    }
+
     [Fact]
     public async Task One_directory_is_one_device_whatever_it_is_called()
     {

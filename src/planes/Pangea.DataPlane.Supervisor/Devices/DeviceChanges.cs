@@ -142,10 +142,13 @@ internal sealed class DeviceChanges(
         {
             Result<DeviceChangeResult> taken = await CallAsync(
                 WorkerDeviceMethods.Add, Parameters(place, devices.MayFormat(place)), opened);
-            if (!taken.IsOk)
+
+            // A worker that was restarted to reach the device got it with its start already.
+            bool isHere = devices.Find(opened.Identity)?.Place.Index == place.Index;
+            if (!taken.IsOk || isHere)
             {
                 opened.Fd.Dispose();
-                return taken.Fault;
+                return isHere ? state.NoteDevicesInUse([place.Path]) : taken.Fault;
             }
 
             devices.Put(new OpenedDevice(place, opened, DeviceState.Ok, null));
@@ -162,7 +165,8 @@ internal sealed class DeviceChanges(
         RpcMethod<WorkerDeviceParameters, DeviceChangeResult> method,
         DevicePlace? replaced)
     {
-        Fault? fault = DeviceOpener.CheckPath(place.Path) ?? Begin() ?? CheckFree(place);
+        Fault? fault = DeviceOpener.CheckPath(place.Path) ?? Begin() ?? CheckFree(place)
+            ?? DeviceInspection.Check(place.Path, state.Id);
         if (fault is not null)
         {
             return fault;

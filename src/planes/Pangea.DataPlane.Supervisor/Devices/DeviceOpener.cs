@@ -18,7 +18,6 @@ internal static class DeviceOpener
     /// </summary>
     private const int BlankBytes = 1024 * 1024;
 
-    private const string SuperblockName = "pangea-device.json";
     private const byte SuperblockFirstByte = (byte)'{';
 
     /// <summary>The path as a user gave it, or what is wrong with it.</summary>
@@ -76,7 +75,9 @@ internal static class DeviceOpener
             return status.Fault;
         }
 
-        if (user is { } account && LooksLikeOurs(directory))
+        // Of a directory with other people's files the worker says what is wrong with it; the files
+        // keep their owner.
+        if (user is { } account && DeviceInspection.LooksLikeOurs(directory))
         {
             // On a file system that is mounted read-only this fails, and the worker finds out by
             // itself what it can still do with the device.
@@ -94,18 +95,6 @@ internal static class DeviceOpener
         return new OpenedPath(
             directory.Fd,
             new DeviceIdentity(DeviceKind.Directory, status.Value.Device, status.Value.Inode));
-    }
-
-    /// <summary>
-    /// A device or an empty directory. Of any other one the worker says what is wrong with it; its
-    /// files keep their owner.
-    /// </summary>
-    private static bool LooksLikeOurs(DirectoryFd directory)
-    {
-        Result<List<DirectoryEntry>> entries = directory.List();
-        return entries.IsOk && (entries.Value.Any(entry => entry.Name == SuperblockName)
-            || entries.Value.All(entry => entry.Name is "lost+found" or "reserve"
-                || entry.Name.EndsWith(".tmp", StringComparison.Ordinal)));
     }
 
     private static Result<OpenedPath> OpenBlockDevice(
