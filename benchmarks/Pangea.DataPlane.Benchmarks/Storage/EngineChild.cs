@@ -14,7 +14,7 @@ internal static class EngineChild
     internal const int Clients = 64;
     internal const int ObjectBytes = 4096;
 
-    /// <summary>On a busy machine the area still has to end; it then says how many there are.</summary>
+    /// <summary>On a slow machine the area has to end too; it says how many there are.</summary>
     private static readonly TimeSpan s_fillTimeMax = TimeSpan.FromSeconds(150);
 
     /// <summary>
