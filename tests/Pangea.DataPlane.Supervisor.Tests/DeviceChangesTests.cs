@@ -120,7 +120,7 @@ public sealed class DeviceChangesTests : IDisposable
         var random = new Random(seed);
         string path = _bench.MakeDirectory("place");
         string[] pieces =
-            ["{", "}", "[", "\"state\"", ":", ",", "\"x\"", "1", "null", "\0", "\u00ff", " ", "\\u"];
+            ["{", "}", "[", "\"state\"", ":", ",", "\"x\"", "1", "null", "\0", "\u00ff", "\\u"];
         for (int i = 0; i < 500; i++)
         {
             string text = "{" + string.Concat(Enumerable.Range(0, random.Next(12))

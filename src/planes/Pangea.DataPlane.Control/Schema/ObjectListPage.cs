@@ -10,8 +10,8 @@ namespace Pangea.DataPlane.Control.Schema;
 /// </summary>
 public sealed class ObjectListPage
 {
-    // Room for everything of an entry but its name: id 32, two integers, two times,
-    // member names; measured at about 235 bytes. The rest of the line (envelope, next) fits the last eighth.
+    // Room for everything of an entry but its name: id 32, two integers, two times, member names;
+    // measured at about 235 bytes. The rest of the line (envelope, next) fits the last eighth.
     private const int EntryBytes = 272;
     private const int PageBytesMax = Limits.RpcLineBytesMax / 8 * 7;
 

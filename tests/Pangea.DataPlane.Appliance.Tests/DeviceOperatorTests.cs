@@ -7,7 +7,7 @@ namespace Pangea.DataPlane.Appliance.Tests;
 /// Goal: devices that are added, replaced, taken out or missing, as an operator meets them, with
 /// processes that die in between. The appliances are of 2+1 on directories of their own.
 /// </summary>
-public sealed class DeviceChangeTests
+public sealed class DeviceOperatorTests
 {
     [Fact]
     public void Changes_outlive_the_appliance_however_it_ends()
