@@ -101,6 +101,40 @@ public sealed class DeviceChangeTests
     }
 
     [Fact]
+    public void A_device_that_is_taken_out_while_shards_go_to_it_ends_only_that_try()
+    {
+        var random = new Random(36);
+        using var options = new StorageRigOptions(spareDevices: 2);
+        using var rig = new HealingRig(options, HealingRig.Fast with
+        {
+            BytesPerSecond = 1_000_000, CriticalShards = 0,
+        });
+        byte[] content = HealingTests.Bytes(random, 200 * options.StripeBytes);
+        rig.Rig.Put("o", content);
+        int lost = rig.Rig.OnLoop(() => ValueTask.FromResult(rig.Rig.Service.Ordinals.SourceOf(
+            rig.Rig.Service.Catalog.Find(ObjectName.Parse("o").Value)!, 3).Device!.Index));
+        byte[]?[] before = rig.Shards("o");
+        options.Destroy(lost);
+        int target = rig.Rig.OnLoop(async () =>
+        {
+            rig.Healing.StartNow();
+            while (rig.Healing.Counts.BytesWritten == 0)
+            {
+                await rig.Rig.Service.Reactor.DelayAsync(TimeSpan.FromMilliseconds(1));
+            }
+
+            return HealPlan.Make(
+                rig.Healing, rig.Rig.Service.Catalog.Find(ObjectName.Parse("o").Value)!, 0)
+                .TargetOf(3).Index;
+        });
+        Assert.True(rig.Remove(target, force: true).IsOk);
+        rig.WaitForWork();
+        rig.Heal();
+        Assert.Equal(before, rig.Shards("o"));
+        Assert.Equal(content, rig.Rig.Get("o").Content);
+    }
+
+    [Fact]
     public void With_no_device_to_go_to_it_stays_degraded_and_says_so()
     {
         var random = new Random(23);

@@ -32,7 +32,10 @@ internal static class HealCommit
             var commit = new CommitEntry(
                 entry.Id, part.Position, entry.DataShards, entry.ParityShards, entry.CreatedMs,
                 entry.ExpiresMs, entry.TtlMs, part.Extents.AsMemory());
-            appends[i] = part.Device.Log!.AppendCommitAsync(commit, manifest, part.Inline);
+            appends[i] = part.Device.Log is { } log
+                ? log.AppendCommitAsync(commit, manifest, part.Inline)
+                : ValueTask.FromResult<Result<LogAddress>>(new Fault(
+                    FaultCode.Unavailable, $"device {part.Device.Index} was taken out"));
         }
 
         ulong landed = 0;

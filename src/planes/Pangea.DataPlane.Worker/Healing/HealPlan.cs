@@ -16,6 +16,7 @@ internal sealed class HealPlan
     private readonly int[] _holders;
     private readonly int[] _preferred;
     private readonly int[] _targets;
+    private readonly StorageDevice?[] _targetDevices;
 
     private HealPlan(StorageService service, ObjectEntry entry)
     {
@@ -24,6 +25,7 @@ internal sealed class HealPlan
         _holders = new int[entry.Locations.Length];
         _preferred = new int[entry.Locations.Length];
         _targets = new int[entry.Locations.Length];
+        _targetDevices = new StorageDevice?[entry.Locations.Length];
     }
 
     public ObjectEntry Entry { get; }
@@ -67,10 +69,16 @@ internal sealed class HealPlan
     /// <summary>Reading found more damage.</summary>
     public void AddBad(Healing healing, ulong positions) => Look(healing, Bad | positions);
 
-    /// <summary>Where the position is to be written; only for placed ones.</summary>
-    public StorageDevice TargetOf(int position) =>
-        _service.Devices.Find(_targets[position])
-            ?? throw new InvalidOperationException("a target is a device of the set");
+    /// <summary>
+    /// Where the position is to be written; only for placed ones. May have been taken out since:
+    /// then its log is closed or gone.
+    /// </summary>
+    public StorageDevice TargetOf(int position)
+    {
+        StorageDevice? target = _targetDevices[position];
+        Invariant.Check(target is not null, "the position has a target");
+        return target;
+    }
 
     /// <summary>The position stays on the device that has it.</summary>
     public bool StaysAt(int position) => _targets[position] == _holders[position];
@@ -151,6 +159,12 @@ internal sealed class HealPlan
         }
 
         Placed = HealPlacement.Choose(_holders, Wanted, _preferred, scores, _targets);
+        for (int position = 0; position < Positions; position++)
+        {
+            _targetDevices[position] = _targets[position] == HealPlacement.None
+                ? null
+                : _service.Devices.Find(_targets[position]);
+        }
     }
 
     // splitmix64's finaliser over both identities, which are random bytes already.

@@ -59,7 +59,12 @@ internal sealed class ObjectParts
                 }
 
                 PositionSource source = plan.SourceOf(position);
-                Result<CommitRecord> record = await source.Device!.Log!.ReadCommitAsync(
+                if (source.Device?.Log is not { } log)
+                {
+                    continue; // Taken out since.
+                }
+
+                Result<CommitRecord> record = await log.ReadCommitAsync(
                     source.Commit, scratch, healing.Service.Pool);
                 bool isOurs = record.IsOk && record.Value.Entry.Id == plan.Entry.Id
                     && record.Value.Entry.Position == position;
