@@ -74,6 +74,7 @@ public static class PangeaCommandLine
                 ObjectCommands.CreateRemove(options),
                 StatusCommands.CreateStatus(options),
                 WorkerCommands.Create(options),
+                StatsCommands.CreateStats(options),
                 DeviceCommands.Create(options),
                 MaintenanceCommands.CreateScrub(options),
                 MaintenanceCommands.CreateHeal(options),

@@ -21,6 +21,9 @@ internal sealed partial class StorageWorker
     private TaskCompletionSource? _revival;
     private bool _isRestarting;
 
+    /// <summary>Times it was started again, for whatever reason.</summary>
+    public int Restarts => _restarts;
+
     /// <summary>
     /// Ends the worker once its calls are done, or after a bound, and starts another; calls that
     /// come meanwhile wait for it. A worker that had been given up gets another try.

@@ -231,6 +231,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             return catalog.Fault;
         }
 
+        RenewSegment();
         Devices.OpenAll();
         Result<(ChildProcess Child, UnixSocket Channel)> launched =
             WorkerLaunch.Start(_configuration, Places(catalog.Value));
@@ -275,9 +276,15 @@ internal sealed partial class StorageWorker : IRpcPeer
             Keys = [new StartKey { Descriptor = descriptors.Count }],
             Catalog = new StartCatalog { Descriptor = descriptors.Count + 1 },
             Storage = _configuration.Settings,
+            Stats = _segment is null ? null : descriptors.Count + 2,
         };
         descriptors.Add(key);
         descriptors.Add(catalog);
+        if (_segment is not null)
+        {
+            descriptors.Add(OwnedFd.Borrow(_segment.File.Number));
+        }
+
         ChildProcess child = _child!;
         Calls.Call(
             WorkerMethods.Start,
@@ -361,6 +368,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         Calls.Open();
         NotifyReady(null);
         Watch(child);
+        WatchHeartbeat(child);
         Changes.OnWorkerReady();
         _watch.Run(
             () => ReferenceEquals(child, _child) && State == WorkerState.Ready, _stopping.Token);
@@ -412,6 +420,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             ("pid", _child!.Pid),
             ("status", status));
         LoseChannel();
+        KeepSegment(status);
         _child.Dispose();
         _child = null;
         _ready = null;

@@ -184,6 +184,18 @@ public sealed class Supervisor : IRpcPeer
         {
             Restart(connection, message);
         }
+        else if (method == StatsMethods.Read)
+        {
+            connection.Answer(RpcWriter.Result(id, StatsMethods.Read, new StatsReadResult
+            {
+                Processes = [.. ((ProcessStats?[])[Statistics(), _worker.Statistics()])
+                    .OfType<ProcessStats>()],
+            }));
+        }
+        else if (method == StatsMethods.Postmortem)
+        {
+            AnswerPostmortem(connection, message);
+        }
         else if (method == RpcMethods.RpcDiscover)
         {
             connection.Answer(RpcWriter.ResultRaw(id, RpcDiscovery.Write(BuildIdentity.Version)));
@@ -223,6 +235,52 @@ public sealed class Supervisor : IRpcPeer
                 message, new Fault(FaultCode.Internal, $"{method.Name} has no handler"));
         }
     }
+
+    private void AnswerPostmortem(RpcConnection connection, RpcMessage message)
+    {
+        Result<WorkerIndexParameters> parameters =
+            RpcParameters.Read(StatsMethods.Postmortem, message);
+        Result<PostmortemResult> result = !parameters.IsOk
+            ? parameters.Fault
+            : parameters.Value.Index == 0
+                ? _worker.Postmortem()
+                : WorkerControlMethods.NoSuchWorker(parameters.Value.Index);
+        if (result.IsOk)
+        {
+            connection.Answer(
+                RpcWriter.Result(message.Id.Span, StatsMethods.Postmortem, result.Value));
+        }
+        else
+        {
+            connection.Answer(message, result.Fault);
+        }
+    }
+
+    /// <summary>The supervisor's own values; it has no segment, for nobody else reads them.</summary>
+    private ProcessStats Statistics() => new()
+    {
+        Role = "supervisor",
+        Index = 0,
+        Pid = Environment.ProcessId,
+        Heartbeats = (Environment.TickCount64 - _startedMs) / 1000,
+        Metrics =
+        [
+            Gauge("pangea_supervisor_clients", "connections", "clients connected", _clients.Count),
+            Gauge("pangea_supervisor_calls_open", "calls", "calls under way or waiting",
+                _worker.Calls.Count),
+            Gauge("pangea_supervisor_worker_restarts", "restarts", "restarts of all workers",
+                _worker.Restarts),
+        ],
+    };
+
+    private static MetricRecord Gauge(string name, string unit, string help, long value) => new()
+    {
+        Name = name,
+        Unit = unit,
+        Kind = "gauge",
+        Help = help,
+        Value = value,
+    };
 
     private async void Restart(RpcConnection connection, RpcMessage message)
     {

@@ -54,6 +54,7 @@ public static class WorkerProcess
         using WorkerStart parts = start.Value;
         Serve(parts, call, channel);
         parts.Reactor.Run();
+        parts.Telemetry?.Stopping();
         return 0;
     }
 
@@ -61,6 +62,7 @@ public static class WorkerProcess
     private static async void Serve(WorkerStart parts, RpcMessage call, UnixSocket channel)
     {
         await parts.Reactor.DelayAsync(TimeSpan.Zero); // From here on, the loop's thread.
+        parts.Telemetry?.Run(parts.Reactor, parts.Service);
         Result<RecoveryReport> recovered = await ObjectRecovery.RunAsync(parts.Service);
         if (!recovered.IsOk)
         {
@@ -76,7 +78,11 @@ public static class WorkerProcess
         var calls = new WorkerCalls(
             parts.Service, new HealingCalls(parts.Healing, parts.Changes));
         var connection = new RpcConnection(
-            parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax);
+            parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax)
+        {
+            Observer = parts.Telemetry,
+        };
+        parts.Telemetry?.Ready();
         connection.Send(
             RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(remarks)));
         connection.Start();

@@ -10,6 +10,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Storage;
+using Pangea.DataPlane.Worker.Telemetry;
 
 namespace Pangea.DataPlane.Worker;
 
@@ -45,6 +46,9 @@ internal sealed class WorkerStart : IDisposable
     public Healing Healing { get; }
 
     public DeviceChanges Changes { get; }
+
+    /// <summary>Null where the supervisor wants to know nothing.</summary>
+    public WorkerTelemetry? Telemetry { get; private init; }
 
     public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
     {
@@ -125,7 +129,10 @@ internal sealed class WorkerStart : IDisposable
                 CompactionBytesPerSecond = settings.Compaction.BytesPerSecond,
             },
         });
-        return new WorkerStart(pool.Value, reactor.Value, service, start);
+        return new WorkerStart(pool.Value, reactor.Value, service, start)
+        {
+            Telemetry = WorkerTelemetry.Open(start.Stats, descriptors),
+        };
     }
 
     /// <summary>

@@ -27,7 +27,7 @@ internal static class WorkerCommands
             }));
         return new Verb("worker", "Look at the worker processes")
         {
-            Subcommands = { list, CreateRestart(options) },
+            Subcommands = { list, CreateRestart(options), StatsCommands.CreatePostmortem(options) },
             Examples = ["pangea worker list -o wide", "pangea worker restart 0"],
         };
     }
@@ -47,7 +47,7 @@ internal static class WorkerCommands
                     + (done.Drained ? "" : "; calls that took too long have failed"))));
     }
 
-    private static Argument<int> MakeIndex() => new("WORKER")
+    internal static Argument<int> MakeIndex() => new("WORKER")
     {
         Description = "Number of the worker",
         HelpName = "WORKER",

@@ -30,6 +30,11 @@ internal static class Fcntl
     internal const int F_GETFL = 3;
     internal const int F_DUPFD_CLOEXEC = 1030;
 
+    internal const int F_ADD_SEALS = 1033;
+    internal const int F_SEAL_SEAL = 1;
+    internal const int F_SEAL_SHRINK = 2;
+    internal const int F_SEAL_GROW = 4;
+
     internal const int AT_FDCWD = -100;
     internal const int AT_REMOVEDIR = 0x200;
     internal const int AT_SYMLINK_NOFOLLOW = 0x100;

@@ -73,6 +73,9 @@ public sealed class RpcConnection : IDisposable
     /// <summary>Bytes that wait for the peer to read.</summary>
     public long QueuedBytes { get; private set; }
 
+    /// <summary>Is told of calls and answers; null where nobody counts.</summary>
+    public IRpcCallObserver? Observer { get; init; }
+
     /// <summary>Anything the owner wants to find again.</summary>
     public object? Tag { get; set; }
 
@@ -113,6 +116,7 @@ public sealed class RpcConnection : IDisposable
 
         Invariant.Check(CallsOpen > 0);
         CallsOpen--;
+        Observer?.OnAnswer(line);
         Send(line);
         if (_inputEnded && CallsOpen == 0)
         {
@@ -366,6 +370,7 @@ public sealed class RpcConnection : IDisposable
         if (message.Kind == RpcKind.Request)
         {
             CallsOpen++;
+            Observer?.OnCall(message);
             if (_callsMax > 0 && CallsOpen > _callsMax)
             {
                 Answer(message, new Fault(

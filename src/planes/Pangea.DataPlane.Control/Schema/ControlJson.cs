@@ -47,6 +47,8 @@ namespace Pangea.DataPlane.Control.Schema;
 [JsonSerializable(typeof(WorkerDeviceParameters))]
 [JsonSerializable(typeof(WorkerDeviceRemoveParameters))]
 [JsonSerializable(typeof(WorkerIndexParameters))]
+[JsonSerializable(typeof(StatsReadResult))]
+[JsonSerializable(typeof(PostmortemResult))]
 [JsonSerializable(typeof(WorkerRestartResult))]
 [JsonSerializable(typeof(System.Text.Json.JsonElement))]
 public sealed partial class ControlJson : JsonSerializerContext;

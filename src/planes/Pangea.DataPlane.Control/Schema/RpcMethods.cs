@@ -306,7 +306,8 @@ public static class RpcMethods
     /// </summary>
     public static readonly IReadOnlyList<RpcMethod> All =
     [
-        SystemVersion, SystemStatus, WorkerList, .. WorkerControlMethods.All, RpcDiscover,
+        SystemVersion, SystemStatus, WorkerList, .. WorkerControlMethods.All, .. StatsMethods.All,
+        RpcDiscover,
         ObjectPut, ObjectGet, ObjectList, ObjectStat, ObjectRemove,
         .. StorageMethods.All,
         KeyList, KeyRotate,
