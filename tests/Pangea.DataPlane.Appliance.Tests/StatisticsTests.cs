@@ -43,7 +43,9 @@ public sealed class StatisticsTests
         Assert.Contains("pangea_object_put_bytes_total", appliance.Run("stats").Output);
     }
 
-    /// <summary>A stop is the plainest loop that stands still: nothing in it turns any more.</summary>
+    /// <summary>
+    /// A stopped process is the plainest loop that stands still: nothing turns any more.
+    /// </summary>
     [Fact]
     public void A_worker_whose_loop_stands_still_is_killed_and_started_again()
     {
@@ -65,7 +67,8 @@ public sealed class StatisticsTests
         Assert.Equal(NotFoundExit, appliance.Run("stat", "none").ExitCode);
         using (System.Diagnostics.Process put = appliance.StartCommand("put", "-", "--name", "a"))
         {
-            appliance.WaitFor("call", () => Value(Stats(appliance), "pangea_worker_calls_open") > 0);
+            appliance.WaitFor(
+                "call", () => Value(Stats(appliance), "pangea_worker_calls_open") > 0);
             Appliance.Signal(killed, "KILL");
             put.StandardInput.Close();
             put.WaitForExit();

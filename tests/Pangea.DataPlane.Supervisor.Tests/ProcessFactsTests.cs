@@ -51,4 +51,31 @@ public sealed class ProcessFactsTests
             Assert.False(breaker.Note(i * 15_000L));
         }
     }
+
+    [Fact]
+    public void A_loop_that_stands_still_is_told_from_one_that_is_starved()
+    {
+        // No beat: asleep or stopped is stuck, and so is running all the time.
+        var asleep = new StallWatch(3);
+        Assert.Equal([false, false, false, true], Looks(asleep, false, 0));
+        var spinning = new StallWatch(3);
+        Assert.Equal([false, false, false, true], Looks(spinning, true, 100));
+
+        // Ready to run without a processor is not; a beat begins the count anew.
+        var starved = new StallWatch(3);
+        Assert.Equal([false, false, false, false], Looks(starved, true, 0));
+        Assert.False(asleep.Look(2, isRunnable: false, 0));
+        Assert.Equal(0, asleep.Still);
+    }
+
+    [Fact]
+    public void The_state_of_a_thread_is_read()
+    {
+        (_, long ticks) = StallWatch.Read(Environment.ProcessId);
+        Assert.True(ticks >= 0);
+        Assert.Equal((false, 0L), StallWatch.Read(int.MaxValue));
+    }
+
+    private static IEnumerable<bool> Looks(StallWatch watch, bool isRunnable, long ticksEach) =>
+        [.. Enumerable.Range(0, 4).Select(i => watch.Look(1, isRunnable, i * ticksEach))];
 }

@@ -59,14 +59,10 @@ internal sealed partial class StorageWorker
         }
     }
 
-    /// <summary>
-    /// Kills a worker whose loop stands still. Counted in looks, not in time: when the whole
-    /// machine was suspended, that is one look.
-    /// </summary>
+    /// <summary>Kills a worker whose loop stands still.</summary>
     private async void WatchHeartbeat(ChildProcess child)
     {
-        long last = -1;
-        int still = 0;
+        var watch = new StallWatch(_configuration.StallSecondsMax);
         while (true)
         {
             await _reactor.DelayAsync(s_beatLook, _stopping.Token);
@@ -76,12 +72,10 @@ internal sealed partial class StorageWorker
                 return;
             }
 
-            long beats = segment.Heartbeat;
-            still = beats == last ? still + 1 : 0;
-            last = beats;
-            if (still >= _configuration.StallSecondsMax)
+            (bool isRunnable, long ticks) = StallWatch.Read(child.Pid);
+            if (watch.Look(segment.Heartbeat, isRunnable, ticks))
             {
-                Kill($"its loop stood still for {still} s");
+                Kill($"its loop stood still for {watch.Still} s");
                 return;
             }
         }

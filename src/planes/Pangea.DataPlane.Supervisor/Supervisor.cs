@@ -256,7 +256,9 @@ public sealed class Supervisor : IRpcPeer
         }
     }
 
-    /// <summary>The supervisor's own values; it has no segment, for nobody else reads them.</summary>
+    /// <summary>
+    /// The supervisor's own values; it has no segment, for nobody else reads them.
+    /// </summary>
     private ProcessStats Statistics() => new()
     {
         Role = "supervisor",

@@ -87,7 +87,9 @@ public sealed unsafe class StatisticsSegment : IDisposable
         File.Dispose();
     }
 
-    /// <summary>The number at an offset; offsets are checked, for they may come from outside.</summary>
+    /// <summary>
+    /// The number at an offset; offsets are checked, for they may come from outside.
+    /// </summary>
     internal ref long At(int offset)
     {
         Invariant.Check(offset >= 0 && offset <= SegmentLayout.SegmentBytes - sizeof(long));

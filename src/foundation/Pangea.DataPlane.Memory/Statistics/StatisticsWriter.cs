@@ -16,7 +16,7 @@ public sealed class StatisticsWriter
     private readonly int[] _at;
     private readonly long[][] _borders;
 
-    /// <summary>Declares the values; the segment is empty or an earlier writer's no longer.</summary>
+    /// <summary>Declares the values; the segment has no other writer.</summary>
     public StatisticsWriter(StatisticsSegment segment, IReadOnlyList<Metric> metrics)
     {
         Invariant.Check(metrics.Count <= SegmentLayout.EntriesMax);

@@ -70,7 +70,8 @@ public static class StatsMethods
                 [
                     Number("sequence", "from 1, without gaps"),
                     new("time", Time, "UTC"),
-                    new("kind", Text, "`start`, `ready`, `callBegan`, `callEnded`, `device`, `stop`"),
+                    new("kind", Text,
+                        "`start`, `ready`, `callBegan`, `callEnded`, `device`, `stop`"),
                     Number("number", "call id, device index or process id", long.MinValue),
                     Number("code", "code of a fault", int.MinValue, int.MaxValue).Optional(),
                     new RpcField("text", Text, "method, or state of the device").Optional(),

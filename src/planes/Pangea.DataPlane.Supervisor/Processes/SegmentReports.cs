@@ -21,7 +21,9 @@ internal static class SegmentReports
         Metrics = [.. segment.Read().Select(Record)],
     };
 
-    /// <summary>The events of a process; <paramref name="ended"/> is null for a living one.</summary>
+    /// <summary>
+    /// The events of a process; <paramref name="ended"/> is null for a living one.
+    /// </summary>
     public static PostmortemResult Postmortem(
         int index, StatisticsSegment segment, int pid, EndedProcess? ended)
     {

@@ -38,7 +38,9 @@ internal sealed class WorkerTelemetry : IRpcCallObserver
         _recorder.Note(FlightEventKind.Start, Environment.ProcessId, 0, []);
     }
 
-    /// <summary>Maps what came with the start; null where nothing came or it is of no use.</summary>
+    /// <summary>
+    /// Maps what came with the start; null where nothing came or it is of no use.
+    /// </summary>
     public static WorkerTelemetry? Open(int? index, DescriptorSet descriptors)
     {
         Result<OwnedFd> file = index is { } given
