@@ -124,13 +124,20 @@ public sealed class StatisticsSegmentTests
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        long started = Stopwatch.GetTimestamp();
-        for (int i = 0; i < rounds; i++)
+
+        // The best of many short runs: what the code takes, not what the machine's other work does.
+        double ns = double.MaxValue;
+        for (int run = 0; run < 200; run++)
         {
-            recorder.Note(FlightEventKind.CallBegan, i, 0, "object.put"u8);
+            long started = Stopwatch.GetTimestamp();
+            for (int i = 0; i < 500; i++)
+            {
+                recorder.Note(FlightEventKind.CallBegan, i, 0, "object.put"u8);
+            }
+
+            ns = Math.Min(ns, Stopwatch.GetElapsedTime(started).TotalNanoseconds / 500);
         }
 
-        double ns = Stopwatch.GetElapsedTime(started).TotalNanoseconds / rounds;
         Console.WriteLine($"flight recorder: {ns:F1} ns an event");
     }
 
