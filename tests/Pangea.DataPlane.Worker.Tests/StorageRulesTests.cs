@@ -3,6 +3,7 @@ using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
+using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
 namespace Pangea.DataPlane.Worker.Tests;
 
@@ -182,6 +183,47 @@ public sealed class StorageRulesTests
         options.LoseCatalog();
         using var rebuilt = new StorageRig(options);
         AssertContents(rebuilt, contents);
+    }
+
+    /// <summary>
+    /// The catalog is told lies in every direction; the devices know better.
+    /// </summary>
+    [Fact]
+    public void A_rebuild_believes_the_devices_and_changes_nothing_that_is_true()
+    {
+        using var options = new StorageRigOptions(dataShards: 2, parityShards: 1);
+        using var rig = new StorageRig(options);
+        var contents = new Dictionary<string, byte[]>();
+        for (int i = 0; i < 30; i++)
+        {
+            string name = $"object {i % 20}";
+            contents[name] = PutGetTests.Mixed(i % 4 == 0 ? 150_000 : 3000);
+            Assert.True(rig.Put(name, contents[name]).IsOk);
+        }
+
+        Assert.True(rig.Remove("object 3").IsOk);
+        contents.Remove("object 3");
+        long live = rig.LiveBytes;
+        ObjectName gone = ObjectName.Parse("object 5").Value;
+        ObjectName invented = ObjectName.Parse("object 3").Value;
+        RebuildReport report = rig.OnLoop(async () =>
+        {
+            // One is missing, one was never put, and one is where it is not.
+            ObjectEntry lost = rig.Service.Catalog.Remove(gone)!;
+            rig.Service.Catalog.Set(lost with
+            {
+                Name = ObjectName.Parse("invented").Value,
+                Id = ObjectId.New(),
+                CreatedMs = lost.CreatedMs,
+            });
+            return (await ObjectRecovery.RebuildAsync(rig.Service, _ => { })).Value;
+        });
+
+        Assert.Equal(contents.Count, report.Objects);
+        Assert.True(report.BytesRead > 0);
+        AssertContents(rig, contents);
+        Assert.Equal(live, rig.LiveBytes);
+        Assert.Null(rig.OnLoop(() => ValueTask.FromResult(rig.Service.Catalog.Find(invented))));
     }
 
     [Fact]

@@ -37,14 +37,18 @@ internal sealed partial class ObjectRecovery
     private readonly Dictionary<ObjectId, long> _touched = [];
     private readonly List<string> _remarks = [];
     private readonly VersionChoice _choice;
+    private readonly bool _counts;
     private int _remarksLeftOut;
     private long _entries;
     private bool _damaged;
 
-    private ObjectRecovery(StorageService service)
+    /// <param name="service">Whose.</param>
+    /// <param name="counts">Whether live bytes are counted: not where the logs did so.</param>
+    private ObjectRecovery(StorageService service, bool counts = true)
     {
         _service = service;
-        _choice = new VersionChoice(service, Remark);
+        _counts = counts;
+        _choice = new VersionChoice(service, Remark, counts);
     }
 
     private ObjectCatalog Catalog => _service.Catalog;
@@ -65,7 +69,6 @@ internal sealed partial class ObjectRecovery
                 return cleared.Fault;
             }
         }
-
         else if (service.Kept.Load(service.Keys))
         {
             recovery.Remark("a key is back: the catalog is made anew with its objects");
@@ -163,7 +166,7 @@ internal sealed partial class ObjectRecovery
 
     private void Visit(StorageDevice device, in LogEntryView entry)
     {
-        device.Log!.Claim(entry.Address);
+        Claim(device, entry.Address);
         switch (entry.Kind)
         {
             case LogEntryKind.Commit:
@@ -186,14 +189,23 @@ internal sealed partial class ObjectRecovery
     private void VisitCommit(StorageDevice device, in LogEntryView entry)
     {
         ObjectId id = entry.Id;
-        if (_unusable.Contains(id))
+        if (!_counts)
+        {
+            _seen.Add(id);
+        }
+
+        if (_unusable.Contains(id) || _service.InFlight.Contains(id))
         {
             return;
         }
 
         if (_void.Contains(id))
         {
-            device.Log!.Release(entry.Address);
+            if (_counts)
+            {
+                device.Log!.Release(entry.Address);
+            }
+
             return;
         }
 
@@ -267,7 +279,7 @@ internal sealed partial class ObjectRecovery
 
     /// <summary>The frames that a commit names are needed.</summary>
     /// <returns>Their bytes.</returns>
-    private static long ClaimFrames(
+    private long ClaimFrames(
         StorageDevice device, in LogEntryView entry, Manifest? manifest)
     {
         if (entry.ExtentCount == 0)
@@ -291,11 +303,19 @@ internal sealed partial class ObjectRecovery
         {
             Extent extent = entry.ExtentAt(i);
             uint frames = GarbageQueue.FrameBytesOf(manifest, extent);
-            device.Log!.Claim(new LogAddress(extent.Segment, extent.Offset, frames));
+            Claim(device, new LogAddress(extent.Segment, extent.Offset, frames));
             bytes += frames;
         }
 
         return bytes;
+    }
+
+    private void Claim(StorageDevice device, LogAddress address)
+    {
+        if (_counts)
+        {
+            device.Log!.Claim(address);
+        }
     }
 
     private void VisitTombstone(StorageDevice device, in LogEntryView entry)
@@ -312,7 +332,8 @@ internal sealed partial class ObjectRecovery
     private void VisitVoid(ObjectId id)
     {
         // What became visible by an earlier recovery, before this device was back, stays.
-        if (Catalog.Find(id) is null && _void.Add(id) && _found.Remove(id, out FoundObject? found))
+        if (Catalog.Find(id) is null && _void.Add(id) && _found.Remove(id, out FoundObject? found)
+            && _counts)
         {
             _service.Garbage.Add(found.ToEntry());
         }

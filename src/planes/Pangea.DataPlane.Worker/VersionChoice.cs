@@ -9,7 +9,8 @@ namespace Pangea.DataPlane.Worker;
 /// <summary>
 /// Decides which of a name's versions is visible after a start, see <see cref="ObjectRecovery"/>.
 /// </summary>
-internal sealed class VersionChoice(StorageService service, Action<string> remark)
+internal sealed class VersionChoice(
+    StorageService service, Action<string> remark, bool counts)
 {
     private readonly List<ObjectEntry> _void = [];
 
@@ -133,7 +134,7 @@ internal sealed class VersionChoice(StorageService service, Action<string> remar
 
         if (IsWhole(entry) && visible.CreatedMs < entry.CreatedMs)
         {
-            service.Garbage.Add(visible);
+            Discard(visible);
         }
         else
         {
@@ -153,7 +154,10 @@ internal sealed class VersionChoice(StorageService service, Action<string> remar
     private void Discard(ObjectEntry entry)
     {
         PassedOver.Remove(entry.Name, entry.Id);
-        service.Garbage.Add(entry);
+        if (counts)
+        {
+            service.Garbage.Add(entry);
+        }
     }
 
     private int Available(ObjectEntry entry)

@@ -23,6 +23,7 @@ internal sealed class WorkerCalls : IRpcPeer
     private readonly Dictionary<long, TransferWatch> _transfers = [];
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private bool _closed;
+    private bool _rebuilding;
 
     public WorkerCalls(StorageService service, HealingCalls healing)
     {
@@ -98,6 +99,10 @@ internal sealed class WorkerCalls : IRpcPeer
         {
             Remove(connection, call);
         }
+        else if (call.Method == StorageMethods.CatalogRebuild.Name)
+        {
+            Rebuild(connection, call);
+        }
         else if (call.Method == WorkerMethods.StorageStatus.Name)
         {
             Reply(
@@ -144,6 +149,41 @@ internal sealed class WorkerCalls : IRpcPeer
             ? await ObjectReports.RemoveAsync(_service, parameters.Value)
             : parameters.Fault;
         Answer(connection, call, RpcMethods.ObjectRemove, result);
+    }
+
+    private async void Rebuild(RpcConnection connection, RpcMessage call)
+    {
+        Result<CatalogRebuildParameters> parameters =
+            RpcParameters.Read(StorageMethods.CatalogRebuild, call);
+        Result<RebuildReport> report = parameters.IsOk ? default(RebuildReport) : parameters.Fault;
+        if (parameters.IsOk && _rebuilding)
+        {
+            report = new Fault(FaultCode.Busy, "the catalog is being made anew already");
+        }
+        else if (parameters.IsOk)
+        {
+            _rebuilding = true;
+            bool wanted = parameters.Value.Progress && call.IdNumber is not null;
+            report = await ObjectRecovery.RebuildAsync(_service, bytes =>
+            {
+                if (wanted)
+                {
+                    ReportProgress(connection, call.IdNumber!.Value, bytes, null);
+                }
+            });
+            _rebuilding = false;
+        }
+
+        Answer(
+            connection, call, StorageMethods.CatalogRebuild,
+            report.IsOk
+                ? new CatalogRebuildResult
+                {
+                    Objects = report.Value.Objects,
+                    BytesRead = report.Value.BytesRead,
+                    Milliseconds = (long)report.Value.Time.TotalMilliseconds,
+                }
+                : report.Fault);
     }
 
     private async void Stat(RpcConnection connection, RpcMessage call)
