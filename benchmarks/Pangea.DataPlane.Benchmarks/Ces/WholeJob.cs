@@ -64,8 +64,8 @@ internal static class WholeJob
         var ours = new Ours(folder, keys, pool);
         List<Func<bool, Job>> turns =
         [
-            isCompared => OurTurn(ours, isDirect: true, isCompared),
             isCompared => OurTurn(ours, isDirect: false, isCompared),
+            isCompared => OurTurn(ours, isDirect: true, isCompared),
         ];
         if (hasRival)
         {
@@ -93,7 +93,7 @@ internal static class WholeJob
 
             // A put is the same in both; without rivals this is all there is.
             bool isGet = name.Contains("get", StringComparison.Ordinal);
-            yield return Alone(isGet ? $"{name}, page cache" : name, jobs[1], figure, note);
+            yield return Alone(isGet ? $"{name}, direct output" : name, jobs[1], figure, note);
         }
 
         foreach (BenchRow row in Adaptive(ours, rounds, note))

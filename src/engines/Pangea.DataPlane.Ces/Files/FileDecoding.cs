@@ -9,6 +9,11 @@ namespace Pangea.DataPlane.Ces;
 /// <summary>One object on its way from shard files into a file.</summary>
 internal sealed class FileDecoding : StripeLine
 {
+    // A write of a megabyte gets its page cache in large blocks, and those a hypervisor has taken
+    // back when they were free: touching them again costs ten times what small ones cost, 0.8 s of
+    // kernel time for 256 MiB instead of 0.12 (experiments/0002).
+    private const int CachedWriteBytes = 32 * 1024;
+
     private readonly ShardStreams _streams;
     private readonly IncrementalHash? _hash;
     private readonly SafeFileHandle _output;
@@ -78,10 +83,16 @@ internal sealed class FileDecoding : StripeLine
         }
     }
 
-    private void Write(StripeBuffers buffers, int bytes) => RandomAccess.Write(
-        _output,
-        buffers.Plain.Span[..bytes],
-        (long)buffers.Stripe.StripeIndex * buffers.Geometry.StripeBytes);
+    private void Write(StripeBuffers buffers, int bytes)
+    {
+        long offset = (long)buffers.Stripe.StripeIndex * buffers.Geometry.StripeBytes;
+        int pieceBytes = _isDirect ? bytes : CachedWriteBytes;
+        for (int at = 0; at < bytes; at += pieceBytes)
+        {
+            int piece = Math.Min(pieceBytes, bytes - at);
+            RandomAccess.Write(_output, buffers.Plain.Span.Slice(at, piece), offset + at);
+        }
+    }
 
     private static Result Decode(StripeThread thread, StripeBuffers buffers) =>
         thread.Codec.Decode(
