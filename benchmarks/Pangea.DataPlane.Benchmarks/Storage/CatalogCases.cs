@@ -13,6 +13,7 @@ namespace Pangea.DataPlane.Benchmarks.Storage;
 internal sealed class CatalogCases(BenchOptions options, string folder)
 {
     private const int PageEntries = 100;
+    private const int RandomMax = 1_000_000;
     private static readonly string[] s_cases =
         ["set", "find", "list", "checkpoint", "open", "mapped", "file"];
 
@@ -40,7 +41,7 @@ internal sealed class CatalogCases(BenchOptions options, string folder)
         string directory = Path.Combine(folder, "catalog");
         Directory.CreateDirectory(directory);
         List<BenchRow> rows = [];
-        ObjectCatalog catalog = Open(directory);
+        ObjectCatalog catalog = Open(directory, count);
         long started = Stopwatch.GetTimestamp();
         Fill(catalog, count);
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -49,7 +50,7 @@ internal sealed class CatalogCases(BenchOptions options, string folder)
             count / seconds,
             "objects/s",
             null,
-            note: "checkpoints included"));
+            note: count > RandomMax ? "in order" : "random order, checkpoints included"));
 
         var random = new Random(1);
         rows.Add(Time(Case("find", size), "us", 1e6, null, () =>
@@ -78,7 +79,7 @@ internal sealed class CatalogCases(BenchOptions options, string folder)
         catalog.Dispose();
 
         started = Stopwatch.GetTimestamp();
-        using (ObjectCatalog reopened = Open(directory))
+        using (ObjectCatalog reopened = Open(directory, count))
         {
             rows.Add(BenchRow.Alone(
                 Case("open", size),
@@ -122,7 +123,7 @@ internal sealed class CatalogCases(BenchOptions options, string folder)
     private static void Fill(ObjectCatalog catalog, int count)
     {
         // Multiplying by a number without a common factor visits every index once.
-        const long stride = 1_000_003;
+        long stride = count > RandomMax ? 1 : 1_000_003;
         for (long i = 0; i < count; i++)
         {
             catalog.Set(Entry((int)(i * stride % count), i));
@@ -157,9 +158,13 @@ internal sealed class CatalogCases(BenchOptions options, string folder)
             name, result.OursNs / 1e9 * perSecond, unit, goal, higherIsBetter: false);
     }
 
-    private static ObjectCatalog Open(string directory)
+    private static ObjectCatalog Open(string directory, int count)
     {
-        Result<ObjectCatalog> opened = ObjectCatalog.Open(directory);
+        CatalogOptions options = new();
+        Result<ObjectCatalog> opened = ObjectCatalog.Open(directory, options with
+        {
+            CheckpointChanges = count > RandomMax ? 65_536 : options.CheckpointChanges,
+        });
         Invariant.Check(opened.IsOk, opened.Fault?.Message);
         return opened.Value;
     }
