@@ -88,7 +88,8 @@ internal sealed class StorageRig : IDisposable
 
     public Result<ObjectPutResult> PutDescriptor(
         string name, OwnedFd file, bool noClobber = false, long? announced = null,
-        TransferWatch? watch = null, string? kind = null, long? ttlSeconds = null) => OnLoop(async () =>
+        TransferWatch? watch = null, string? kind = null, long? ttlSeconds = null) =>
+        OnLoop(async () =>
     {
         Result<CallerFile> source = CallerFile.ForReading(file, _reactor);
         if (!source.IsOk)

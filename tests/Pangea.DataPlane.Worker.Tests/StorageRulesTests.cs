@@ -33,7 +33,8 @@ public sealed class StorageRulesTests
             (Result<ObjectGetResult> get, byte[] back) = rig.Get("a", offset, bytes);
             Assert.True(get.IsOk, $"seed {seed}: {get.Fault}");
             Assert.True(
-                content.AsSpan(offset, bytes).SequenceEqual(back), $"seed {seed}, {offset}+{bytes}");
+                content.AsSpan(offset, bytes).SequenceEqual(back),
+                $"seed {seed}, {offset}+{bytes}");
             Assert.Equal((offset, bytes), (get.Value.Offset, get.Value.Length));
         }
 

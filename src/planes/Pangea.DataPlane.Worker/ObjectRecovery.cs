@@ -15,7 +15,8 @@ internal sealed record RecoveryReport(IReadOnlyList<string> Remarks, long Entrie
 /// Brings the catalog up to the ends of the logs when a worker starts, from where the last
 /// checkpoint left it or from their beginning. The rules are in docs/storage.md; in short:
 /// <list type="number">
-/// <item>a version of which k shards are here is visible, unless its put said that it failed;</item>
+/// <item>a version of which k shards are here is visible, unless its put said that it
+/// failed;</item>
 /// <item>of several versions of a name the newest such one counts, and an older one is garbage only
 /// once that is on a quorum;</item>
 /// <item>what a tombstone names goes, on devices that were away as well;</item>

@@ -13,7 +13,9 @@ namespace Pangea.DataPlane.Worker;
 /// <param name="SmallSlabBytes">Room for a small object of whichever geometry needs most.</param>
 internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes)
 {
-    /// <summary>Commit entries that are read outside transfers at once: stat, garbage, heal.</summary>
+    /// <summary>
+    /// Commit entries that are read outside transfers at once: stat, garbage, heal.
+    /// </summary>
     public const int EntryReadersMax = 4;
 
     /// <summary>Reading an entry goes through windows of this length.</summary>

@@ -52,27 +52,10 @@ internal sealed class WorkerStart : IDisposable
 
     public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
     {
-        if (call.Method != WorkerMethods.Start.Name)
-        {
-            return new Fault(
-                FaultCode.BadState,
-                $"a new worker knows {WorkerMethods.Start.Name} only, not {call.Method}",
-                "start it first");
-        }
-
-        Result<WorkerStartParameters> read = RpcParameters.Read(WorkerMethods.Start, call);
+        Result<WorkerStartParameters> read = ReadCall(call);
         if (!read.IsOk)
         {
             return read.Fault;
-        }
-
-        // Asked for here, where a name that this CPU cannot serve is a fault and not a crash.
-        string? forced = Environment.GetEnvironmentVariable(ErasureKernels.Variable);
-        if (!ErasureKernels.TrySelect(forced, out _, out string? error))
-        {
-            return new Fault(
-                FaultCode.Unsupported,
-                    error!, $"unset {ErasureKernels.Variable} or choose another");
         }
 
         WorkerStartParameters start = read.Value;
@@ -133,6 +116,25 @@ internal sealed class WorkerStart : IDisposable
         {
             Telemetry = WorkerTelemetry.Open(start.Stats, descriptors),
         };
+    }
+
+    private static Result<WorkerStartParameters> ReadCall(RpcMessage call)
+    {
+        if (call.Method != WorkerMethods.Start.Name)
+        {
+            return new Fault(
+                FaultCode.BadState,
+                $"a new worker knows {WorkerMethods.Start.Name} only, not {call.Method}",
+                "start it first");
+        }
+
+        // Asked for here, where a name that this CPU cannot serve is a fault and not a crash.
+        string? forced = Environment.GetEnvironmentVariable(ErasureKernels.Variable);
+        return ErasureKernels.TrySelect(forced, out _, out string? error)
+            ? RpcParameters.Read(WorkerMethods.Start, call)
+            : new Fault(
+                FaultCode.Unsupported,
+                error!, $"unset {ErasureKernels.Variable} or choose another");
     }
 
     /// <summary>

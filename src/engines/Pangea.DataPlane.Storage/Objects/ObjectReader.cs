@@ -43,7 +43,9 @@ public sealed class ObjectReader
 
     public int Positions => _sources.Length;
 
-    /// <summary>Positions that are here; whether they are whole is known when they are read.</summary>
+    /// <summary>
+    /// Positions that are here; whether they are whole is known when they are read.
+    /// </summary>
     public int AvailablePositions => _sources.Count(source => source.IsHere);
 
     public StorageDevice? DeviceOf(int position) => _sources[position].Device;
