@@ -69,7 +69,7 @@ public static class ParallelFiles
     /// <param name="pool">Where memory comes from; null takes new memory for this object.</param>
     /// <param name="isOutputDirect">
     /// The output was opened with O_DIRECT: whole blocks are written and what is too much is cut
-    /// off. Where fresh page cache is dear (virtual machines) this takes a third of the CPU time.
+    /// off. Nothing is left in the page cache, and it is durable but for the device's own cache.
     /// </param>
     public static Result<Manifest> Decode(
         KeyRing keys,
