@@ -6,8 +6,8 @@ namespace Pangea.DataPlane.Storage;
 /// <summary>
 /// Writes one new object version of many stripes onto its devices: shard frames as the stripes
 /// come, then a commit entry that names them. The flush that makes the entry durable covers the
-/// frames too, for they were written before it was appended. A device that fails on the way is left out;
-/// the put goes on while enough remain.
+/// frames too, for they were written before it was appended. A device that fails on the way is left
+/// out; the put goes on while enough remain.
 /// </summary>
 public sealed class ObjectWriter
 {
