@@ -139,7 +139,6 @@ internal static class SampleRecords
                 Segments = 17,
                 LiveBytes = 1L << 30,
                 GarbageBytes = 1L << 20,
-                Shards = 123_456,
             },
             new DeviceStatus
             {

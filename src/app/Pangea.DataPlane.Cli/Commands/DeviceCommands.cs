@@ -199,7 +199,7 @@ internal static class DeviceCommands
     private static void PrintList(TextWriter output, IReadOnlyList<DeviceStatus> devices)
     {
         Table table = Tables.Make(
-            ">DEVICE", "STATE", ">FREE", ">TOTAL", ">LIVE", ">GARBAGE", ">SHARDS", "SOURCE",
+            ">DEVICE", "STATE", ">FREE", ">TOTAL", ">LIVE", ">GARBAGE", ">SEGMENTS", "SOURCE",
             "PATH", "WORK", "REASON");
         foreach (DeviceStatus device in devices)
         {
@@ -210,7 +210,7 @@ internal static class DeviceCommands
                 Quantities.Size(device.TotalBytes),
                 Quantities.Size(device.LiveBytes),
                 Quantities.Size(device.GarbageBytes),
-                device.Shards is { } shards ? Quantities.Count(shards) : null,
+                device.Segments is { } segments ? Quantities.Count(segments) : null,
                 device.Source is { } source ? StatusCommands.NameOf(source.ToString()) : null,
                 device.Path,
                 WorkOf(device),

@@ -85,7 +85,6 @@ internal static class RpcFields
         Number("segments", "segments of its log").Optional(),
         Number("liveBytes", "bytes of its log that are in use").Optional(),
         Number("garbageBytes", "bytes of its log that compaction will give back").Optional(),
-        Number("shards", "objects that have a shard here").Optional(),
         new RpcField("draining", Flag, "whether it is being emptied to be taken out").Optional(),
         Healing,
     ];

@@ -51,9 +51,6 @@ public sealed record DeviceStatus
     /// <summary>Bytes of its log that compaction will give back.</summary>
     public long? GarbageBytes { get; init; }
 
-    /// <summary>Objects that have a shard here.</summary>
-    public long? Shards { get; init; }
-
     /// <summary>True while it is being emptied to be taken out.</summary>
     public bool? Draining { get; init; }
 
