@@ -44,7 +44,8 @@ internal sealed class EngineRig : IDisposable
         SlabPlan slabs = SlabPlan.For(classes.Values.Select(kind => kind.Geometry));
         _pool = RingThread.Must(BufferPool.Create(slabs.Classes([new SlabClass(
             DeviceLog.SlabBytes, DeviceLog.SlabsPerDevice * redundancy.TotalShards)])));
-        _reactor = RingThread.Must(Reactors.Create(_pool));
+        _reactor = RingThread.Must(Reactors.Create(
+            _pool, new ReactorOptions { RegisterBytesMax = SlabPlan.RegisteredBytesMax }));
         _loop = new Thread(() =>
         {
             CoreAffinity.Set(Core);

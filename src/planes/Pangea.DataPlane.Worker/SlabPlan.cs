@@ -18,6 +18,13 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     /// </summary>
     public const int EntryReadersMax = 4;
 
+    /// <summary>
+    /// What is registered with the ring, and so pinned from the start: the slabs of small objects
+    /// and of the logs, not those of stripes, which many a worker hardly touches and whose long
+    /// transfers gain little.
+    /// </summary>
+    public const long RegisteredBytesMax = 24L * 1024 * 1024;
+
     /// <summary>Reading an entry goes through windows of this length.</summary>
     public const int EntrySlabBytes = 64 * 1024;
 

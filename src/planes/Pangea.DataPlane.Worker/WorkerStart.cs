@@ -82,7 +82,8 @@ internal sealed class WorkerStart : IDisposable
             return pool.Fault;
         }
 
-        Result<IReactor> reactor = Reactors.Create(pool.Value, new ReactorOptions());
+        Result<IReactor> reactor = Reactors.Create(
+            pool.Value, new ReactorOptions { RegisterBytesMax = SlabPlan.RegisteredBytesMax });
         if (!reactor.IsOk)
         {
             return reactor.Fault;
