@@ -18,9 +18,9 @@ internal static class WholeJob
     private const int MixedBytes = 256 * 1024 * 1024;
     private const int QuickBytes = 64 * 1024 * 1024;
 
-    // A hypervisor takes freed memory back within two seconds, and touching it again costs ten times
-    // what writing to it does. After a rest everybody begins as a command that is run now and then;
-    // without it, a turn is the faster the more page cache the one before it gave back.
+    // A hypervisor takes freed memory back within two seconds, and touching it again costs ten
+    // times what writing to it does. After a rest everybody begins as a command that is run now
+    // and then; without it, a turn is the faster the more page cache the one before it gave back.
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(3);
 
     private static readonly (string Case, Func<Job, double> Figure, double Goal)[] s_figures =
