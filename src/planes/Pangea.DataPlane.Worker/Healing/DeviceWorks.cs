@@ -16,6 +16,7 @@ internal sealed class DeviceWorks(Healing healing)
 
     private readonly List<DeviceWork> _works = [];
     private bool _isChanged;
+    private bool _hasHealed;
 
     private ObjectCatalog Catalog => healing.Service.Catalog;
 
@@ -121,6 +122,7 @@ internal sealed class DeviceWorks(Healing healing)
     /// <summary>A look at all objects begins.</summary>
     public void BeginLook()
     {
+        _hasHealed = false;
         foreach (DeviceWork work in _works)
         {
             work.ObjectsSeen = 0;
@@ -168,6 +170,7 @@ internal sealed class DeviceWorks(Healing healing)
                 work.ObjectsLeft = Math.Max(0, work.ObjectsLeft - 1);
                 work.BytesDone += outcome.Bytes / outcome.Shards;
                 _isChanged = true;
+                _hasHealed = true;
             }
         }
     }
@@ -181,8 +184,8 @@ internal sealed class DeviceWorks(Healing healing)
             _works.ForEach(Save);
         }
 
-        bool mayBeDone = _works.Exists(
-            work => work.Kind == DeviceWorkKind.Fill && work.IsCounted && work.ObjectsLeft == 0);
+        // What a look counted may have been healed while it looked: whatever is left, look again.
+        bool mayBeDone = _hasHealed && _works.Exists(work => work.Kind == DeviceWorkKind.Fill);
         if (mayBeDone && healing.Queue.Count == 0 && !healing.Healer.IsRunning)
         {
             healing.Check.Begin();
