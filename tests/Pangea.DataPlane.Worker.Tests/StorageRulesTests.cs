@@ -97,6 +97,34 @@ public sealed class StorageRulesTests
         Assert.Equal(["lasting", "popular"], again.Names());
     }
 
+    /// <summary>
+    /// Puts come while the expired are being removed one after another; none may go with them.
+    /// </summary>
+    [Fact]
+    public async Task What_is_put_while_the_expired_go_stays()
+    {
+        using var options = new StorageRigOptions(dataShards: 2, parityShards: 1);
+        byte[] content = PutGetTests.Mixed(1000);
+        string[] names = [.. Enumerable.Range(0, 40).Select(i => $"object-{i:00}")];
+        using (var rig = new StorageRig(options))
+        {
+            Assert.All(names, name => Assert.True(rig.Put(name, content, ttlSeconds: 1).IsOk));
+            await Task.Delay(1200);
+            Task removal = Task.Run(() => rig.OnLoop(async () =>
+            {
+                await rig.Service.Expiry.RemoveExpiredAsync();
+                return true;
+            }));
+            Assert.All(names.Reverse(), name => Assert.True(rig.Put(name, content).IsOk));
+            await removal;
+            Assert.Equal(names, rig.Names());
+        }
+
+        options.LoseCatalog();
+        using var again = new StorageRig(options);
+        Assert.Equal(names, again.Names());
+    }
+
     [Fact]
     public void Durable_on_all_refuses_with_a_device_missing_and_quorum_does_not()
     {

@@ -55,8 +55,15 @@ internal sealed class Expiry(StorageService service)
             int removed = 0;
             foreach (ObjectEntry entry in service.Catalog.Expired(StorageService.NowMs, BatchMax))
             {
-                Result<ObjectEntry> buried = await ObjectRemoval.BuryAsync(service, entry);
-                removed += buried.IsOk ? 1 : 0;
+                // Others had their turn since the list was made: a new version, or a download that
+                // moved the end, stays.
+                if (service.Catalog.Find(entry.Name) is { } current && current.Id == entry.Id
+                    && ObjectVersions.IsExpired(current, StorageService.NowMs))
+                {
+                    Result<ObjectEntry> buried =
+                        await ObjectRemoval.BuryVersionAsync(service, current);
+                    removed += buried.IsOk ? 1 : 0;
+                }
             }
 
             RemovedCount += removed;

@@ -14,24 +14,36 @@ internal static class ObjectRemoval
     public static ValueTask<Result<ObjectEntry>> RunAsync(
         StorageService service, ObjectName name) =>
         service.Versions.Find(name) is { } entry
-            ? BuryAsync(service, entry)
+            ? BuryAllAsync(service, entry)
             : ValueTask.FromResult<Result<ObjectEntry>>(ObjectVersions.NameUnknown(name));
 
-    /// <summary>Removes this version and all before it.</summary>
-    public static async ValueTask<Result<ObjectEntry>> BuryAsync(
+    /// <summary>
+    /// Removes this version and all before it, and none that is being put meanwhile.
+    /// </summary>
+    public static ValueTask<Result<ObjectEntry>> BuryVersionAsync(
+        StorageService service, ObjectEntry entry) =>
+        BuryAsync(service, entry, entry.CreatedMs);
+
+    private static async ValueTask<Result<ObjectEntry>> BuryAllAsync(
         StorageService service, ObjectEntry entry)
     {
         using NameClaim claim = service.Versions.Claim(entry.Name);
+        return await BuryAsync(service, entry, claim.CreatedMs);
+    }
+
+    private static async ValueTask<Result<ObjectEntry>> BuryAsync(
+        StorageService service, ObjectEntry entry, long removedMs)
+    {
         long epoch = service.Commits.Enter();
-        (Result enough, ulong mask) = await AppendAsync(service, entry, claim.CreatedMs);
+        (Result enough, ulong mask) = await AppendAsync(service, entry, removedMs);
         if (enough.IsOk)
         {
-            service.Versions.Forget(entry.Name, claim.CreatedMs, mask);
+            service.Versions.Forget(entry.Name, removedMs, mask);
         }
         else if (mask != 0)
         {
             // Some devices will say that it is removed; later versions must be later than that.
-            service.Catalog.NoteRemoved(entry.Name.Text, claim.CreatedMs, mask);
+            service.Catalog.NoteRemoved(entry.Name.Text, removedMs, mask);
         }
 
         service.Commits.Leave(epoch);
