@@ -79,6 +79,25 @@ public sealed class CompactionTests
         });
     }
 
+    /// <summary>A heal that begins meanwhile will name the old frames in its commit.</summary>
+    [SkippableFact]
+    public void An_object_that_becomes_busy_during_its_copy_keeps_its_segment()
+    {
+        using TestDirectory directory = LogRig.NewDirectory();
+        var model = new ModelCatalog();
+        LogRig.Run(directory.Path, async rig =>
+        {
+            await FillAsync(rig, model, objects: 60);
+            uint shards = rig.Log.Segments.First(
+                segment => segment.Kind == SegmentKind.Shards && segment.IsSealed).Sequence;
+            model.BecomeBusy = true;
+            Result<CompactionReport> report = await rig.Log.CompactAsync(shards, model, 0);
+            Assert.False(report.Value.IsEmptied);
+            Assert.Equal(0, model.Relocations);
+            await model.VerifyAsync(rig, 0);
+        });
+    }
+
     [SkippableFact]
     public void A_segment_that_cannot_be_read_is_never_removed()
     {
@@ -198,6 +217,11 @@ internal sealed class ModelCatalog : ILogLiveness
 
     internal HashSet<ObjectId> Busy { get; } = [];
 
+    /// <summary>Every object is busy from the second question on.</summary>
+    internal bool BecomeBusy { get; set; }
+
+    internal int Relocations { get; private set; }
+
     internal DeviceLog? ForgetsOnRelocation { get; set; }
 
     internal long LiveBytes => Objects.Values.Sum(o => o.Commit.Bytes + (o.Stripes * 36864L));
@@ -206,11 +230,13 @@ internal sealed class ModelCatalog : ILogLiveness
     {
         bool isThere = Objects.TryGetValue(id, out ModelObject? found);
         commit = found?.Commit ?? default;
-        return Busy.Contains(id) ? Liveness.Busy : isThere ? Liveness.Live : Liveness.Dead;
+        bool isBusy = Busy.Contains(id) || (BecomeBusy && !Busy.Add(id));
+        return isBusy ? Liveness.Busy : isThere ? Liveness.Live : Liveness.Dead;
     }
 
     public bool Relocated(ObjectId id, int deviceIndex, LogAddress from, LogAddress to)
     {
+        Relocations++;
         ModelObject before = Objects[id];
         if (ForgetsOnRelocation is { } log)
         {

@@ -71,7 +71,9 @@ public sealed partial class DeviceLog
         Result<LogAddress> to = extents.IsOk
             ? await AppendCommitAsync(entry with { Extents = extents.Value }, manifest, default)
             : extents.Fault;
+        // Whoever began to read or heal it meanwhile goes by the old places.
         bool isTaken = to.IsOk
+            && job.Liveness.Find(id, _deviceIndex, out _) == Liveness.Live
             && job.Liveness.Relocated(id, _deviceIndex, commit, to.Value);
         if (isTaken)
         {
@@ -82,8 +84,9 @@ public sealed partial class DeviceLog
         copies.ForEach(Release);
         if (to.IsOk)
         {
+            // One that was healed in between may still name frames of this segment.
             Release(to.Value);
-            return true;
+            return job.Liveness.Find(id, _deviceIndex, out _) == Liveness.Dead;
         }
 
         return to.Fault;

@@ -25,6 +25,8 @@ internal static class HealCommit
         StorageService service, ObjectEntry entry, byte[] manifest, IReadOnlyList<Part> parts)
     {
         long epoch = service.Commits.Enter();
+        // Until the catalog knows the new entries, compaction would take them for garbage.
+        bool isFirst = service.InFlight.Add(entry.Id);
         var appends = new ValueTask<Result<LogAddress>>[parts.Count];
         for (int i = 0; i < parts.Count; i++)
         {
@@ -57,6 +59,11 @@ internal static class HealCommit
         }
 
         bool isCurrent = Publish(service, entry, parts, addresses);
+        if (isFirst)
+        {
+            service.InFlight.Remove(entry.Id);
+        }
+
         service.Commits.Leave(epoch);
         if (!isCurrent)
         {
