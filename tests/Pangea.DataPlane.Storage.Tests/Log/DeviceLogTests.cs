@@ -33,6 +33,26 @@ public sealed class DeviceLogTests
         }, choice);
     }
 
+    /// <summary>
+    /// A device that comes back as it was long ago knows less than the checkpoint does.
+    /// </summary>
+    [SkippableFact]
+    public void Goes_on_behind_a_checkpoint_that_knows_of_later_segments()
+    {
+        using TestDirectory directory = LogRig.NewDirectory();
+        LogRig.Run(directory.Path, async rig =>
+        {
+            Assert.True((await rig.Log.AppendVoidAsync(ObjectId.New())).IsOk);
+        });
+        LogRig.Run(directory.Path, async rig =>
+        {
+            var mark = new LogPosition(7, 8192);
+            Assert.Empty(await rig.ReplayAsync(mark));
+            LogAddress next = (await rig.Log.AppendVoidAsync(ObjectId.New())).Value;
+            Assert.True(next.Segment > mark.Segment, $"{next}");
+        });
+    }
+
     [SkippableTheory]
     [MemberData(nameof(Reactors))]
     public void Replays_everything_in_order_after_a_restart(ReactorChoice choice)

@@ -21,13 +21,14 @@ public sealed partial class DeviceLog
     public uint? ChooseForCompaction(double garbageShareMin)
     {
         LogSegment? best = null;
+        uint newest = _segments.Keys.DefaultIfEmpty().Max();
         double bestShare = garbageShareMin;
         foreach (LogSegment segment in _segments.Values)
         {
             double share = 1 - ((double)segment.LiveBytes / segment.Bytes);
             if (segment.IsSealed && !segment.IsEmptied && !segment.IsStuck && !segment.IsRemoved
                 && !segment.IsDirty && segment.Users == 0 && segment != _journal
-                && segment != _shards && segment.Sequence != _lastSequence && share >= bestShare)
+                && segment != _shards && segment.Sequence != newest && share >= bestShare)
             {
                 best = segment;
                 bestShare = share;

@@ -38,6 +38,9 @@ public sealed partial class DeviceLog
         Invariant.Check(_journal is null && _filling.Count == 0, "replay comes before appends");
         Settle(SegmentKind.Journal);
         Settle(SegmentKind.Shards);
+        // A device that came back as it was earlier: the numbers after its own were given already,
+        // and what is appended before the mark would not be read again.
+        _lastSequence = Math.Max(_lastSequence, from.Segment);
         var scan = new JournalScan(visitor);
         LogSegment? tail = null;
         LogSegment? empty = null;
