@@ -33,6 +33,30 @@ public sealed class DeviceLogTests
         }, choice);
     }
 
+    /// <summary>A device may be taken out at any moment, with appends under way.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Reactors))]
+    public void Closes_with_everything_under_way(ReactorChoice choice)
+    {
+        using TestDirectory directory = LogRig.NewDirectory();
+        LogRig.Run(directory.Path, async rig =>
+        {
+            DeviceLog log = rig.Log;
+            Task<Result<LogAddress>> shard = rig.AppendShardAsync(ObjectId.New(), 16384, 1);
+            Task<Result<LogAddress>> large = log.AppendCommitAsync(
+                LogRig.Commit(ObjectId.New()), new byte[400_000], default).AsTask();
+            Task<Result<LogAddress>> packed = log.AppendCommitAsync(
+                LogRig.Commit(ObjectId.New()), new byte[400], default).AsTask();
+            await rig.Device.CloseAsync();
+            foreach (Result<LogAddress> each in await Task.WhenAll(shard, large, packed))
+            {
+                Assert.True(each.IsOk || each.Fault.Code == FaultCode.Unavailable);
+            }
+
+            Assert.False((await log.RemoveEmptiedAsync([1])).IsOk);
+        }, choice);
+    }
+
     /// <summary>
     /// A device that comes back as it was long ago knows less than the checkpoint does.
     /// </summary>

@@ -87,6 +87,11 @@ public sealed partial class DeviceLog
     /// <summary>Removes emptied segments; readers under way finish first.</summary>
     public async ValueTask<Result> RemoveEmptiedAsync(IReadOnlyList<uint> sequences)
     {
+        if (_isClosed)
+        {
+            return Closed();
+        }
+
         foreach (uint sequence in sequences)
         {
             if (_emptied.Remove(sequence) && _segments.TryGetValue(sequence, out var segment))
@@ -105,9 +110,11 @@ public sealed partial class DeviceLog
         }
 
         // Before any tombstone is dropped that speaks of what lay there.
+        _background++;
         SysResult synced = await _store.SyncNamesAsync(_reactor);
         _store.KeepReserve();
         _isOnReserve = false;
+        _background--;
         return synced.IsOk ? Result.Ok : Describe(synced, "remove segments of");
     }
 

@@ -31,6 +31,7 @@ public sealed partial class DeviceLog
         var frame = new byte[LogFormat.RoundUpToBlock(LogFormat.FrameHeaderBytes + entryBytes)];
         Memory<byte> body = frame.AsMemory(LogFormat.FrameHeaderBytes, (int)entryBytes);
         LogEntryWriter.WriteCommit(body.Span, entry, manifest.Span, inlineShard.Span);
+        _background++;
         await _journalTurn.EnterAsync();
         try
         {
@@ -39,6 +40,7 @@ public sealed partial class DeviceLog
         finally
         {
             _journalTurn.Leave();
+            _background--;
         }
     }
 

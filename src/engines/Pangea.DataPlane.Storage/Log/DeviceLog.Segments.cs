@@ -22,6 +22,7 @@ public sealed partial class DeviceLog
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> RollAsync(SegmentKind kind, long bytes, bool essential)
     {
+        _background++;
         await _creating.EnterAsync();
         try
         {
@@ -57,6 +58,7 @@ public sealed partial class DeviceLog
         finally
         {
             _creating.Leave();
+            _background--;
         }
     }
 
