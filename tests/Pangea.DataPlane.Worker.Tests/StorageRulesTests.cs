@@ -325,6 +325,40 @@ public sealed class StorageRulesTests
         }
     }
 
+    /// <summary>
+    /// Too few devices had it, its put said that it failed, and those that failed are gone: what
+    /// the others say of its failure may lie far behind their commits.
+    /// </summary>
+    [Fact]
+    public void A_failed_put_does_not_come_back_with_fewer_devices()
+    {
+        using var options = new StorageRigOptions(dataShards: 4, parityShards: 2);
+        byte[] content = PutGetTests.Mixed(3000);
+        using (var rig = new StorageRig(options))
+        {
+            Assert.True(rig.Put("o", content).IsOk);
+            Assert.True(rig.Put("o", content[..2000]).IsOk);
+            Assert.True(ObjectId.TryParse(
+                rig.Put("o", content[..1000]).Value.Id, out ObjectId failed));
+            for (int i = 0; i < 400; i++)
+            {
+                Assert.True(rig.Put("filler", content).IsOk);
+            }
+
+            for (int device = 0; device < 4; device++)
+            {
+                Assert.True(rig.OnLoop(() => rig.Service.Devices.All[device].Log!
+                    .AppendVoidAsync(failed)).IsOk);
+            }
+        }
+
+        options.LoseCatalog();
+        Directory.Delete(options.DevicePaths[4], recursive: true);
+        Directory.Delete(options.DevicePaths[5], recursive: true);
+        using var again = new StorageRig(options);
+        Assert.Equal(content[..2000], again.Get("o").Content);
+    }
+
     private static long Room(StorageRig rig) => rig.OnLoop(() => ValueTask.FromResult(
         rig.Service.Devices.All.Sum(device => device.Log!.Bytes)));
 

@@ -16,6 +16,7 @@ internal sealed class FoundObject
 {
     private readonly ShardLocation[] _locations;
     private long _storedBytes;
+    private ulong _wholePositions;
 
     /// <param name="manifest">Authenticated.</param>
     /// <param name="expectedPositions">Bit i: the device of position i is here, so its log should
@@ -40,7 +41,7 @@ internal sealed class FoundObject
     public long CreatedMs => Manifest.Created.ToUnixTimeMilliseconds();
 
     /// <summary>Everything that can be found was found.</summary>
-    public bool IsComplete => (ExpectedPositions & ~FoundPositions) == 0;
+    public bool IsComplete => (ExpectedPositions & ~_wholePositions) == 0;
 
     /// <summary>
     /// Positions that were found, and those whose device is not here and may know of one more.
@@ -55,9 +56,22 @@ internal sealed class FoundObject
     }
 
     /// <summary>Adds what one device's log says.</summary>
-    public void Add(in LogEntryView commit, ShardLocation location, long frameBytes)
+    /// <param name="commit">The entry.</param>
+    /// <param name="location">Where it is.</param>
+    /// <param name="frameBytes">Of the frames that it names.</param>
+    /// <param name="hasFrames">False where some of them are gone: the position was moved, within
+    /// its device or to another, and any other entry for it is better.</param>
+    public void Add(
+        in LogEntryView commit, ShardLocation location, long frameBytes, bool hasFrames)
     {
         int position = commit.Position;
+        ExpiresMs = Math.Max(ExpiresMs, commit.ExpiresMs);
+        TtlMs = commit.TtlMs;
+        if (!hasFrames && (FoundPositions & (1UL << position)) != 0)
+        {
+            return;
+        }
+
         if ((FoundPositions & (1UL << position)) == 0)
         {
             _storedBytes += commit.Address.Bytes + frameBytes;
@@ -65,8 +79,7 @@ internal sealed class FoundObject
 
         _locations[position] = location;
         FoundPositions |= 1UL << position;
-        ExpiresMs = Math.Max(ExpiresMs, commit.ExpiresMs);
-        TtlMs = commit.TtlMs;
+        _wholePositions |= hasFrames ? 1UL << position : 0;
     }
 
     /// <summary>Adds what was known before; what the logs say now comes over it.</summary>
@@ -78,6 +91,7 @@ internal sealed class FoundObject
             {
                 _locations[position] = known.Locations[position];
                 FoundPositions |= 1UL << position;
+                _wholePositions |= 1UL << position;
             }
         }
 

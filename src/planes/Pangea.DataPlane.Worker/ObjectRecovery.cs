@@ -1,3 +1,4 @@
+using System.Numerics;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
@@ -35,6 +36,9 @@ internal sealed partial class ObjectRecovery
     private readonly Dictionary<ObjectId, FoundObject> _found = [];
     private readonly HashSet<ObjectId> _void = [];
     private readonly HashSet<ObjectId> _unusable = [];
+
+    /// <summary>Versions decided about by now that were found on no quorum.</summary>
+    private readonly HashSet<ObjectId> _doubtful = [];
     private readonly Dictionary<ObjectId, long> _touched = [];
     private readonly List<string> _remarks = [];
     private readonly VersionChoice _choice;
@@ -234,7 +238,7 @@ internal sealed partial class ObjectRecovery
         }
 
         long frameBytes = ClaimFrames(device, entry, found.Manifest);
-        found.Add(entry, location, frameBytes);
+        found.Add(entry, location, frameBytes, HasFrames(device, entry));
         if (found.IsComplete)
         {
             _found.Remove(id);
@@ -319,6 +323,25 @@ internal sealed partial class ObjectRecovery
         }
     }
 
+    /// <summary>
+    /// Whether the segments are there that a commit points to; only then is it the last word about
+    /// its position.
+    /// </summary>
+    private static bool HasFrames(StorageDevice device, in LogEntryView entry)
+    {
+        for (int i = 0; i < entry.ExtentCount; i++)
+        {
+            // 0: compaction met a rotten frame and says so.
+            uint segment = entry.ExtentAt(i).Segment;
+            if (segment != 0 && !device.Log!.Has(segment))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private void VisitTombstone(StorageDevice device, in LogEntryView entry)
     {
         Result<ObjectName> name = ObjectName.Parse(entry.NameText);
@@ -332,9 +355,24 @@ internal sealed partial class ObjectRecovery
 
     private void VisitVoid(ObjectId id)
     {
+        ObjectEntry? shown = Catalog.Find(id);
+        if (_doubtful.Remove(id))
+        {
+            // All its commits were met before the first word of its failure was.
+            _void.Add(id);
+            if ((shown ?? _service.Versions.PassedOver.Find(id)) is { } entry)
+            {
+                _ = shown is null
+                    ? _service.Versions.PassedOver.Remove(entry.Name, id)
+                    : Catalog.Remove(entry.Name) is not null;
+                _service.Garbage.Add(entry);
+            }
+
+            return;
+        }
+
         // What became visible by an earlier recovery, before this device was back, stays.
-        if (Catalog.Find(id) is null && _void.Add(id) && _found.Remove(id, out FoundObject? found)
-            && _counts)
+        if (shown is null && _void.Add(id) && _found.Remove(id, out FoundObject? found))
         {
             _service.Garbage.Add(found.ToEntry());
         }
@@ -367,6 +405,11 @@ internal sealed partial class ObjectRecovery
         if (_touched.TryGetValue(entry.Id, out long expiresMs))
         {
             entry = entry with { ExpiresMs = Math.Max(entry.ExpiresMs, expiresMs) };
+        }
+
+        if (BitOperations.PopCount(found.FoundPositions) <= entry.DataShards)
+        {
+            _doubtful.Add(entry.Id);
         }
 
         _choice.Decide(

@@ -134,6 +134,48 @@ public sealed class DeviceChangeTests
         Assert.Equal(content, rig.Rig.Get("o").Content);
     }
 
+    /// <summary>
+    /// Its shards went elsewhere while it was away, and compaction gave its copies back; what its
+    /// journal still says of them must not count when the catalog is made anew.
+    /// </summary>
+    [Fact]
+    public void A_catalog_made_anew_knows_where_shards_were_moved()
+    {
+        using var options = new StorageRigOptions(spareDevices: 1);
+        byte[] content = HealingTests.Bytes(new Random(37), 20 * options.StripeBytes);
+        byte[]?[] before;
+        int lost;
+        using (var rig = new HealingRig(options))
+        {
+            Assert.True(rig.Rig.Put("o", content).IsOk);
+            before = rig.Shards("o");
+            lost = rig.Rig.OnLoop(() => ValueTask.FromResult(rig.Rig.Service.Ordinals.SourceOf(
+                rig.Rig.Service.Catalog.Find(ObjectName.Parse("o").Value)!, 3).Device!.Index));
+        }
+
+        string path = options.DevicePaths[lost];
+        Directory.Move(path, path + ".away");
+        using (var rig = new HealingRig(options))
+        {
+            rig.Heal();
+            Assert.Equal(before, rig.Shards("o"));
+        }
+
+        Directory.Move(path + ".away", path);
+        foreach (string segment in options.SegmentsOf(lost))
+        {
+            if (segment.EndsWith(".shards", StringComparison.Ordinal))
+            {
+                File.Delete(segment);
+            }
+        }
+
+        options.LoseCatalog();
+        using var again = new HealingRig(options);
+        Assert.Equal(before, again.Shards("o"));
+        Assert.Equal(content, again.Rig.Get("o").Content);
+    }
+
     [Fact]
     public void With_no_device_to_go_to_it_stays_degraded_and_says_so()
     {

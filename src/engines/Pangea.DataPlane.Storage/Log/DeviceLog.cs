@@ -156,6 +156,9 @@ public sealed partial class DeviceLog : IDisposable
         return log;
     }
 
+    /// <summary>True where the segment has not been given back.</summary>
+    public bool Has(uint sequence) => _segments.ContainsKey(sequence);
+
     /// <summary>The bytes are not needed any more; they count as garbage from now on.</summary>
     public void Release(LogAddress address)
     {
