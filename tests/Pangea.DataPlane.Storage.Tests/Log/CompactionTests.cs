@@ -98,6 +98,37 @@ public sealed class CompactionTests
         });
     }
 
+    /// <summary>A frame header rots; the entries behind it are read by their addresses.</summary>
+    [SkippableFact]
+    public void Entries_behind_a_rotten_frame_header_are_kept()
+    {
+        using TestDirectory directory = LogRig.NewDirectory();
+        var model = new ModelCatalog();
+        LogRig.Run(directory.Path, rig => FillAsync(rig, model, objects: 30));
+        uint first = model.Objects.Values.Min(each => each.Commit.Segment);
+        ModelObject[] inFirst =
+            [.. model.Objects.Values.Where(each => each.Commit.Segment == first)];
+        LogAddress last = inFirst.MaxBy(each => each.Commit.Offset)!.Commit;
+        string path = Path.Combine(directory.Path, "segments", $"{first:x8}.journal");
+        using (FileStream file = File.OpenWrite(path))
+        {
+            foreach (LogAddress rotten in new[] { inFirst[3].Commit, inFirst[7].Commit, last })
+            {
+                file.Position = rotten.Offset & ~(LogFormat.BlockBytes - 1L);
+                file.WriteByte(0);
+            }
+        }
+
+        LogRig.Run(directory.Path, async rig =>
+        {
+            await rig.ReplayAsync();
+            Result<CompactionReport> report = await rig.Log.CompactAsync(first, model, 0);
+            Assert.True(report.IsOk && report.Value.IsEmptied, report.Fault?.ToString());
+            await rig.Log.RemoveEmptiedAsync(rig.Log.TakeEmptied());
+            await model.VerifyAsync(rig, 0);
+        });
+    }
+
     [SkippableFact]
     public void A_segment_that_cannot_be_read_is_never_removed()
     {

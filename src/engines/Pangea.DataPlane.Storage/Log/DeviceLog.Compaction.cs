@@ -150,11 +150,16 @@ public sealed partial class DeviceLog
                 continue;
             }
 
-            Result<byte[]> raw = await ReadGuardedAsync(
-                new LogAddress(segment.Sequence, (uint)at, found.FrameBytes));
-            Result<bool> copied = raw.IsOk
-                ? await CopyEntriesAsync(job, raw.Value, (uint)at)
-                : raw.Fault;
+            Result<bool> copied = at > end ? await CopyHiddenAsync(job, end, at) : true;
+            if (copied.IsOk && copied.Value)
+            {
+                Result<byte[]> raw = await ReadGuardedAsync(
+                    new LogAddress(segment.Sequence, (uint)at, found.FrameBytes));
+                copied = raw.IsOk
+                    ? await CopyEntriesAsync(job, raw.Value, (uint)at, onlyCommits: false)
+                    : raw.Fault;
+            }
+
             if (!copied.IsOk || !copied.Value)
             {
                 return copied;
@@ -165,7 +170,25 @@ public sealed partial class DeviceLog
             end = at;
         }
 
-        return true;
+        return await CopyHiddenAsync(job, end, Math.Min(end + SlabBytes, segment.Bytes));
+    }
+
+    /// <summary>
+    /// A batch with a rotten frame header hides entries that can still be read by their addresses.
+    /// Only commits: those the catalog knows; of others nobody can tell whether they ever counted.
+    /// </summary>
+    private async ValueTask<Result<bool>> CopyHiddenAsync(CompactionJob job, long from, long to)
+    {
+        if (to - from < LogFormat.BlockBytes)
+        {
+            return true;
+        }
+
+        Result<byte[]> raw = await ReadGuardedAsync(
+            new LogAddress(job.Segment.Sequence, (uint)from, (uint)(to - from)));
+        return raw.IsOk
+            ? await CopyEntriesAsync(job, raw.Value, (uint)from, onlyCommits: true)
+            : raw.Fault;
     }
 
     private async ValueTask<Result<FrameHeader?>> ReadFrameHeaderAsync(LogSegment segment, long at)
@@ -196,10 +219,10 @@ public sealed partial class DeviceLog
     /// where one is busy. A damaged batch is searched for entries that are whole by themselves.
     /// </summary>
     private async ValueTask<Result<bool>> CopyEntriesAsync(
-        CompactionJob job, byte[] frame, uint frameOffset)
+        CompactionJob job, byte[] frame, uint frameOffset, bool onlyCommits)
     {
         var live = new List<(LogAddress From, LogEntryKind Kind, ObjectId Id)>();
-        if (!CollectLive(job, frame, frameOffset, live))
+        if (!CollectLive(job, frame, frameOffset, onlyCommits, live))
         {
             return false;
         }
@@ -234,7 +257,7 @@ public sealed partial class DeviceLog
     }
 
     private bool CollectLive(
-        CompactionJob job, byte[] frame, uint frameOffset,
+        CompactionJob job, byte[] frame, uint frameOffset, bool onlyCommits,
         List<(LogAddress From, LogEntryKind Kind, ObjectId Id)> live)
     {
         for (int at = LogFormat.FrameHeaderBytes; at < frame.Length;)
@@ -262,7 +285,8 @@ public sealed partial class DeviceLog
             }
             else
             {
-                isNeeded = (entry.Kind != LogEntryKind.Void || entry.Id != default)
+                isNeeded = !onlyCommits
+                    && (entry.Kind != LogEntryKind.Void || entry.Id != default)
                     && job.Liveness.IsNeeded(entry, _deviceIndex);
             }
 
