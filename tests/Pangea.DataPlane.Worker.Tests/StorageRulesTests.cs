@@ -3,6 +3,7 @@ using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Storage;
 using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
 namespace Pangea.DataPlane.Worker.Tests;
@@ -357,6 +358,25 @@ public sealed class StorageRulesTests
         Directory.Delete(options.DevicePaths[5], recursive: true);
         using var again = new StorageRig(options);
         Assert.Equal(content[..2000], again.Get("o").Content);
+    }
+
+    [Fact]
+    public void A_device_that_is_taken_out_during_a_put_is_left_out()
+    {
+        using var options = new StorageRigOptions(dataShards: 2, parityShards: 2);
+        using var rig = new StorageRig(options);
+        var commit = new ObjectCommit();
+        Result committed = rig.OnLoop(async () =>
+        {
+            ObjectId id = ObjectId.New();
+            Assert.True(commit.Begin(rig.Service.Devices, options.Redundancy, id, 3).IsOk);
+            await commit.DeviceOf(1).CloseAsync();
+            return await commit.CommitAsync(
+                new CommitTerms(id, options.Redundancy, 1, 0, 0), new byte[100], default, 0, null);
+        });
+        Assert.True(committed.IsOk, committed.Fault?.ToString());
+        Assert.Equal(3, commit.Participants);
+        Assert.True(commit.EntryOf(1).IsNone);
     }
 
     private static long Room(StorageRig rig) => rig.OnLoop(() => ValueTask.FromResult(

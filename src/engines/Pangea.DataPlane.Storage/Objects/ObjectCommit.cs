@@ -73,12 +73,27 @@ public sealed class ObjectCommit
     /// <summary>The device that was chosen for a position, whatever became of it.</summary>
     public StorageDevice DeviceOf(int position) => _devices[position];
 
-    public bool TakesPart(int position) => _takesPart[position];
-
     /// <summary>
     /// Where the position's commit entry is; none where its device did not make it durable.
     /// </summary>
     public LogAddress EntryOf(int position) => _entries[position];
+
+    /// <summary>
+    /// The log that the position is written to; null where it takes no part, or not any more
+    /// because its device was taken out since it was chosen.
+    /// </summary>
+    public DeviceLog? LogOf(int position)
+    {
+        DeviceLog? log = _takesPart[position] ? _devices[position].Log : null;
+        if (log is not null || !_takesPart[position])
+        {
+            return log;
+        }
+
+        Drop(position, new Fault(
+            FaultCode.Unavailable, $"device {_devices[position].Index} was taken out"));
+        return null;
+    }
 
     /// <summary>The position's device failed and is left out from now on.</summary>
     public void Drop(int position, Fault fault)
@@ -112,7 +127,7 @@ public sealed class ObjectCommit
     {
         for (int position = 0; position < Positions; position++)
         {
-            if (_takesPart[position])
+            if (LogOf(position) is { } log)
             {
                 _mayHaveLanded[position] = true;
                 var entry = new CommitEntry(
@@ -121,8 +136,7 @@ public sealed class ObjectCommit
                 ReadOnlyMemory<byte> shard = shards.IsEmpty
                     ? default
                     : shards.Slice(position * shardStride, shardStride);
-                _appends[position] =
-                    _devices[position].Log!.AppendCommitAsync(entry, manifest, shard);
+                _appends[position] = log.AppendCommitAsync(entry, manifest, shard);
             }
         }
 

@@ -87,7 +87,7 @@ public sealed class ObjectWriter
         for (int shard = 0; shard < total; shard++)
         {
             int position = Placement.PositionOf(stripe, shard, total);
-            if (_commit.TakesPart(position) && _commit.DeviceOf(position).Log is { } log)
+            if (_commit.LogOf(position) is { } log)
             {
                 started |= 1UL << shard;
                 scratch[shard] = log.AppendShardAsync(
