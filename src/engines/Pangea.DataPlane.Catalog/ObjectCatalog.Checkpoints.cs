@@ -72,7 +72,8 @@ public sealed partial class ObjectCatalog
         _frozen = frozen;
         _active = _spare;
         Invariant.Check(_active.Count == 0);
-        Fault? fault = await WriteAsync(frozen, writesGets ? _gets.Freeze(withStatistics) : [], state);
+        Fault? fault = await WriteAsync(
+            frozen, writesGets ? _gets.Freeze(withStatistics) : [], state);
         Settle(frozen, state, written: fault is null, writesGets);
         _devicesChanged |= devicesChanged && fault is not null;
         return fault is null ? Result.Ok : fault;

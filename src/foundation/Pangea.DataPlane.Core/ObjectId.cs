@@ -6,9 +6,9 @@ namespace Pangea.DataPlane.Core;
 
 /// <summary>
 /// Identity of one version of one object, new for every put: the time (48 bits of milliseconds
-/// since 1970), then 80 random bits. Shards, keys and nonces are bound to it, so that two objects, or two
-/// versions of one name, can never be mixed (decisions A9, A10). Only its uniqueness counts; the
-/// time in front lets new ids be neighbours in an index (decision 0023).
+/// since 1970), then 80 random bits. Shards, keys and nonces are bound to it, so that two objects,
+/// or two versions of one name, can never be mixed (decisions A9, A10). Only its uniqueness counts;
+/// the time in front lets new ids be neighbours in an index (decision 0023).
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct ObjectId(UInt128 Value)
