@@ -118,7 +118,10 @@ internal sealed class RebuildCases(BenchOptions options, string folder)
                 continue;
             }
 
-            long now = BytesWritten(socket) - before;
+            // A worker that was started anew for its new device counts from zero.
+            long written = BytesWritten(socket);
+            before = Math.Min(before, written);
+            long now = written - before;
             seconds = now == bytes ? seconds : Stopwatch.GetElapsedTime(started).TotalSeconds;
             bytes = now;
             if (bytes > 0 && IsFull(socket, index))

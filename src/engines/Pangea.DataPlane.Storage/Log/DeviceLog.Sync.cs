@@ -14,8 +14,17 @@ public sealed partial class DeviceLog
     {
         // In turn with the batches: one that saw no dirty segment would else not wait for us.
         await _journalTurn.EnterAsync();
-        _ = await FlushShardsAsync();
+        if (!_isClosed)
+        {
+            _ = await FlushShardsAsync();
+        }
+
         _journalTurn.Leave();
+        if (_isClosed)
+        {
+            return Closed(); // The device was taken out: its files are closed.
+        }
+
         return _brokenSegments == 0
             ? Result.Ok
             : Errno.EIO.ToFault($"flush device {_deviceIndex}");
