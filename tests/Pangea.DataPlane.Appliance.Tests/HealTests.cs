@@ -16,7 +16,7 @@ public sealed class HealTests
     [Fact]
     public void A_replaced_device_is_refilled_across_a_killed_worker_without_starting_again()
     {
-        using Appliance appliance = Start(bytesPerSecond: 4_000_000);
+        using Appliance appliance = Start(bytesPerSecond: 2_000_000);
         string source = PutRandom(appliance, "large", FileBytes);
         string small = PutRandom(appliance, "small", 5000);
         string fresh = Directory.CreateDirectory(
@@ -34,7 +34,8 @@ public sealed class HealTests
                     .Value.BytesWritten > FileBytes / 8 / 3);
         }
 
-        Thread.Sleep(1500); // The next checkpoint of the catalog, each second.
+        // Progress is noted every two seconds, and the catalog's checkpoint is due each second.
+        Thread.Sleep(3500);
         int worker = appliance.WorkerPid();
         Appliance.Signal(worker, "KILL");
         appliance.WaitFor("another worker", () =>

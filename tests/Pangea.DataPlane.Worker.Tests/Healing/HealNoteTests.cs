@@ -62,12 +62,13 @@ public sealed class HealNoteTests
         var work = new DeviceWork
         {
             Index = 3, Kind = DeviceWorkKind.Fill, Device = DeviceId.New(),
-            Before = DeviceId.New(), ObjectsDone = 4, BytesDone = 5,
+            Before = [DeviceId.New(), DeviceId.New()], ObjectsDone = 4, BytesDone = 5,
         };
         DeviceWork read = DeviceWork.Decode(3, work.Encode())!;
         Assert.Equal(
-            (work.Kind, work.Device, work.Before, work.ObjectsDone, work.BytesDone),
-            (read.Kind, read.Device, read.Before, read.ObjectsDone, read.BytesDone));
+            (work.Kind, work.Device, work.ObjectsDone, work.BytesDone),
+            (read.Kind, read.Device, read.ObjectsDone, read.BytesDone));
+        Assert.Equal<DeviceId>(work.Before, read.Before);
         Assert.Null(DeviceWork.Decode(3, work.Encode().AsSpan(1)));
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
@@ -71,11 +72,17 @@ internal sealed class DeviceChanges(Healing healing, DeviceTerms terms)
             return opened.Fault!;
         }
 
-        DeviceId lost = before.Id != default ? before.Id : LostDevice();
+        ImmutableArray<DeviceId> lost = LostAt(before);
         Result<DeviceChangeResult> taken = await TakeInAsync(opened.Value, before);
-        if (taken.IsOk && lost != default && lost != opened.Value.Id)
+        if (taken.IsOk)
         {
-            healing.Works.BeginFill(opened.Value, lost);
+            lost = [.. lost.Where(id => Devices.Find(id) is null)];
+            healing.Places.Set(call.Index, opened.Value.Id);
+            if (lost.Length > 0)
+            {
+                healing.Works.BeginFill(opened.Value, lost);
+            }
+
             healing.OnDevicesChanged();
         }
 
@@ -104,6 +111,7 @@ internal sealed class DeviceChanges(Healing healing, DeviceTerms terms)
         }
 
         healing.Works.End(device.Index);
+        healing.Places.Forget(device.Index);
         Devices.Remove(device);
         if (device.Id != default)
         {
@@ -207,6 +215,7 @@ internal sealed class DeviceChanges(Healing healing, DeviceTerms terms)
             await before.CloseAsync();
         }
 
+        healing.Places.NoteAll();
         healing.OnDevicesChanged();
         return new DeviceChangeResult
         {
@@ -229,6 +238,27 @@ internal sealed class DeviceChanges(Healing healing, DeviceTerms terms)
         {
             Devices.Replace(device);
         }
+    }
+
+    /// <summary>
+    /// Whose shards are missed when the device is exchanged: its own, those that it had yet to be
+    /// filled with, and those of the device whose place it took unasked.
+    /// </summary>
+    private ImmutableArray<DeviceId> LostAt(StorageDevice device)
+    {
+        var lost = new HashSet<DeviceId> { device.Id, healing.Places.Find(device.Index) };
+        if (healing.Works.Find(device.Index) is { Kind: DeviceWorkKind.Fill } work)
+        {
+            lost.UnionWith(work.Before);
+        }
+
+        lost.Remove(default);
+        if (lost.Count == 0 && LostDevice() is var only && only != default)
+        {
+            lost.Add(only);
+        }
+
+        return [.. lost];
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Storage;
 
@@ -20,9 +21,9 @@ internal enum DeviceWorkKind : byte
 /// </summary>
 internal sealed class DeviceWork
 {
-    public const int EncodedBytes = 64;
-
-    private const byte Version = 1;
+    private const byte Version = 2;
+    private const int IdBytes = 16;
+    private const int BeforeOffset = 48;
 
     public required int Index { get; init; }
 
@@ -31,8 +32,11 @@ internal sealed class DeviceWork
     /// <summary>The device at the index.</summary>
     public required DeviceId Device { get; init; }
 
-    /// <summary>Whose shards it gets; only for filling.</summary>
-    public DeviceId Before { get; init; }
+    /// <summary>
+    /// Whose shards it gets; only for filling. Several where what took over a place was exchanged
+    /// again before it was full.
+    /// </summary>
+    public ImmutableArray<DeviceId> Before { get; init; } = [];
 
     public long ObjectsDone { get; set; }
 
@@ -52,28 +56,43 @@ internal sealed class DeviceWork
 
     public byte[] Encode()
     {
-        byte[] note = new byte[EncodedBytes];
+        byte[] note = new byte[BeforeOffset + (Before.Length * IdBytes)];
         note[0] = Version;
         note[1] = (byte)Kind;
         BinaryPrimitives.WriteInt64LittleEndian(note.AsSpan(8), ObjectsDone);
         BinaryPrimitives.WriteInt64LittleEndian(note.AsSpan(16), BytesDone);
         Device.Value.Write(note.AsSpan(32));
-        Before.Value.Write(note.AsSpan(48));
+        for (int each = 0; each < Before.Length; each++)
+        {
+            Before[each].Value.Write(note.AsSpan(BeforeOffset + (each * IdBytes)));
+        }
+
         return note;
     }
 
     /// <summary>Null for anything but a note of this version.</summary>
     public static DeviceWork? Decode(int index, ReadOnlySpan<byte> note) =>
-        note.Length == EncodedBytes && note[0] == Version
+        note.Length >= BeforeOffset && note[0] == Version
         && note[1] is (byte)DeviceWorkKind.Fill or (byte)DeviceWorkKind.Drain
             ? new DeviceWork
             {
                 Index = index,
                 Kind = (DeviceWorkKind)note[1],
                 Device = new DeviceId(ObjectId.Read(note[32..])),
-                Before = new DeviceId(ObjectId.Read(note[48..])),
+                Before = ReadIds(note[BeforeOffset..]),
                 ObjectsDone = BinaryPrimitives.ReadInt64LittleEndian(note[8..]),
                 BytesDone = BinaryPrimitives.ReadInt64LittleEndian(note[16..]),
             }
             : null;
+
+    private static ImmutableArray<DeviceId> ReadIds(ReadOnlySpan<byte> note)
+    {
+        var ids = ImmutableArray.CreateBuilder<DeviceId>(note.Length / IdBytes);
+        for (; note.Length >= IdBytes; note = note[IdBytes..])
+        {
+            ids.Add(new DeviceId(ObjectId.Read(note)));
+        }
+
+        return ids.ToImmutable();
+    }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Core;
@@ -36,8 +37,8 @@ internal sealed class DeviceWorks(Healing healing)
         }
     }
 
-    /// <summary>A new device is in the place of another one, whose shards it gets.</summary>
-    public void BeginFill(StorageDevice device, DeviceId before)
+    /// <summary>A new device is in the place of others, whose shards it gets.</summary>
+    public void BeginFill(StorageDevice device, ImmutableArray<DeviceId> before)
     {
         End(device.Index);
         var work = new DeviceWork
@@ -113,7 +114,8 @@ internal sealed class DeviceWorks(Healing healing)
 
         UInt128 device = Catalog.DeviceOf(location.Device);
         DeviceWork? heir = _works.Find(
-            work => work.Kind == DeviceWorkKind.Fill && work.Before.Value.Value == device);
+            work => work.Kind == DeviceWorkKind.Fill
+                && work.Before.Any(before => before.Value.Value == device));
         return heir is not null && healing.Service.Devices.Find(heir.Device) is { } here
             ? here.Index
             : HealPlacement.None;
@@ -192,9 +194,6 @@ internal sealed class DeviceWorks(Healing healing)
         }
     }
 
-    /// <summary>Writes all notes again.</summary>
-    public void SaveAll() => _works.ForEach(Save);
-
     private DeviceWork BeginDrain(StorageDevice device)
     {
         End(device.Index);
@@ -211,9 +210,12 @@ internal sealed class DeviceWorks(Healing healing)
 
     private void Resume(DeviceWork work)
     {
-        if (work.Kind == DeviceWorkKind.Fill && work.Before != default)
+        if (work.Kind == DeviceWorkKind.Fill)
         {
-            healing.Losses.GiveUp(Catalog.OrdinalOf(work.Before.Value.Value));
+            foreach (DeviceId before in work.Before)
+            {
+                healing.Losses.GiveUp(Catalog.OrdinalOf(before.Value.Value));
+            }
         }
         else if (healing.Service.Devices.Find(work.Device) is { } device
             && device.Index == work.Index)
@@ -226,19 +228,22 @@ internal sealed class DeviceWorks(Healing healing)
     private ulong PositionsOf(DeviceWork work, HealPlan plan)
     {
         ulong positions = 0;
-        UInt128 from = work.Kind == DeviceWorkKind.Fill
-            ? work.Before.Value.Value
-            : work.Device.Value.Value;
         for (int position = 0; position < plan.Positions; position++)
         {
             ShardLocation location = plan.Entry.Locations[position];
-            positions |= !location.IsNone && Catalog.DeviceOf(location.Device) == from
-                ? 1UL << position
-                : 0;
+            if (!location.IsNone && IsFrom(work, Catalog.DeviceOf(location.Device)))
+            {
+                positions |= 1UL << position;
+            }
         }
 
         return positions;
     }
+
+    private static bool IsFrom(DeviceWork work, UInt128 device) =>
+        work.Kind == DeviceWorkKind.Fill
+            ? work.Before.Any(before => before.Value.Value == device)
+            : work.Device.Value.Value == device;
 
     private void Save(DeviceWork work) =>
         Catalog.SetNote(Table, [(byte)work.Index], work.Encode());

@@ -67,15 +67,6 @@ internal sealed class HealJournal(ObjectCatalog catalog)
         return true;
     }
 
-    /// <summary>Writes all notes again.</summary>
-    public void SaveAll()
-    {
-        foreach (HealNote note in _notes.Values)
-        {
-            catalog.SetNote(Table, KeyOf(note.Id), note.Encode());
-        }
-    }
-
     public void Remove(ObjectId id)
     {
         if (_notes.Remove(id))

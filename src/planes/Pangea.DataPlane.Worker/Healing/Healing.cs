@@ -27,6 +27,7 @@ internal sealed class Healing : IHealQueue
         Journal = new HealJournal(service.Catalog);
         Lanes = new HealLanes(service);
         Losses = new DeviceLosses(service) { GraceMs = settings.CheckSeconds * 1000L };
+        Places = new DevicePlaces(service);
         Works = new DeviceWorks(this);
         Check = new RedundancyCheck(this);
         Healer = new Healer(this);
@@ -47,6 +48,8 @@ internal sealed class Healing : IHealQueue
     public HealLanes Lanes { get; }
 
     public DeviceLosses Losses { get; }
+
+    public DevicePlaces Places { get; }
 
     public DeviceWorks Works { get; }
 
@@ -73,6 +76,7 @@ internal sealed class Healing : IHealQueue
         _isStarted = true;
         Journal.Load();
         Works.Load();
+        Places.NoteAll();
         Scrubber.Load();
         foreach (HealNote note in Journal.All)
         {
@@ -178,15 +182,6 @@ internal sealed class Healing : IHealQueue
 
     public static HealNote NewNote(ObjectId id) =>
         new() { Id = id, SinceMs = StorageService.NowMs };
-
-    /// <summary>The catalog was made anew: what was noted in it is noted again.</summary>
-    public void OnCatalogRebuilt()
-    {
-        Journal.SaveAll();
-        Works.SaveAll();
-        Scrubber.SaveNow();
-        Check.Begin();
-    }
 
     private void Retry()
     {

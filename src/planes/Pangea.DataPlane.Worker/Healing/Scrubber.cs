@@ -209,9 +209,6 @@ internal sealed class Scrubber
         && current.Id == plan.Entry.Id
         && current.Locations.SequenceEqual(plan.Entry.Locations);
 
-    /// <summary>Writes the note again.</summary>
-    public void SaveNow() => Save(_state);
-
     private void SaveSometimes()
     {
         if (Environment.TickCount64 - _savedMs >= SaveEveryMs)
