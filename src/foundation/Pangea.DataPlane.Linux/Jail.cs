@@ -77,13 +77,19 @@ public static class Jail
         }
 
         // 8. Affinity before the exec, so that every thread of the runtime inherits it.
-        Result pinned = CoreAffinity.Set(options.Core, options.HousekeepingCore);
+        Result pinned = CoreAffinity.Set([.. options.Cores]);
         if (!pinned.IsOk)
         {
             waived.Add($"not pinned: {pinned.Fault.Message}");
         }
 
-        // 9. The exec closes all but the channel and the standard three. Not closed here and now:
+        // 9. Memory of its own node, likewise inherited: heap, ring and buffers alike.
+        if (options.MemoryNode is { } node && MemoryPolicy.Prefer(node) is { IsOk: false } far)
+        {
+            waived.Add($"memory of any node: {far.Fault.Message}");
+        }
+
+        // 10. The exec closes all but the channel and the standard three. Not closed here and now:
         // the runtime is still using its own.
         return CloseOnExec(options.HighestKeptFd) is { } leaking ? leaking : waived;
     }

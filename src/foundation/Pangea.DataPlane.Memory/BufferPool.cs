@@ -1,6 +1,7 @@
 // HOT PATH: renting and returning are a few loads and stores each; nothing here allocates after
 // Create (unchecked pools), and no slab's byte is touched but by its leaseholder and the kernel.
 
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
@@ -24,7 +25,9 @@ public sealed unsafe class BufferPool : IDisposable
 
     private const byte Poison = 0xDB;
     private const byte Canary = 0xC5;
-    private const int CanaryBytes = Alignment;
+
+    /// <summary>Slabs that no device touches start at a cache line.</summary>
+    private const int LineBytes = 64;
 
     private readonly MappedRegion _region;
     private readonly Slab[] _slabs;
@@ -49,6 +52,7 @@ public sealed unsafe class BufferPool : IDisposable
         for (int c = 0; c < classes.Length; c++)
         {
             _free[c] = new int[classes[c].Count];
+            offset = RoundUp(offset, AlignmentOf(classes[c]));
             for (int i = 0; i < classes[c].Count; i++, index++)
             {
                 _slabs[index].Offset = offset;
@@ -74,6 +78,21 @@ public sealed unsafe class BufferPool : IDisposable
     public IReadOnlyList<BufferRange> Ranges => _ranges;
 
     public PageKind Pages => _region.Pages;
+
+    /// <summary>One phrase for people: "83.2 MiB in 205 slabs, transparent huge pages".</summary>
+    public string Describe()
+    {
+        string pages = Pages switch
+        {
+            PageKind.Huge => "reserved huge pages",
+            PageKind.TransparentHuge => "transparent huge pages",
+            _ => "ordinary pages",
+        };
+        string checks = _renters is null ? "" : ", checked";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Bytes / 1048576.0:F1} MiB in {SlabCount} slabs, {pages}{checks}");
+    }
 
     /// <summary>Slabs of all classes.</summary>
     public int SlabCount => _slabs.Length;
@@ -109,8 +128,9 @@ public sealed unsafe class BufferPool : IDisposable
         foreach (SlabClass slabs in classes)
         {
             Invariant.Check(slabs.SlabBytes > bytesBefore, "classes are sorted by length");
-            Invariant.Check(slabs.SlabBytes % Alignment == 0);
+            Invariant.Check(slabs.SlabBytes % LineBytes == 0);
             Invariant.Check(slabs.Count > 0);
+            bytes = RoundUp(bytes, AlignmentOf(slabs));
             bytes += StrideOf(slabs, chosen.Checked) * slabs.Count;
             bytesBefore = slabs.SlabBytes;
         }
@@ -118,7 +138,7 @@ public sealed unsafe class BufferPool : IDisposable
         const long hugePageBytes = 2 * 1024 * 1024;
         if (chosen.TryHugePages)
         {
-            bytes = (bytes + hugePageBytes - 1) / hugePageBytes * hugePageBytes;
+            bytes = RoundUp(bytes, hugePageBytes);
         }
 
         Result<MappedRegion> region = MappedRegion.Anonymous(bytes, chosen.TryHugePages);
@@ -276,7 +296,12 @@ public sealed unsafe class BufferPool : IDisposable
     }
 
     private static long StrideOf(SlabClass slabs, bool isChecked) =>
-        slabs.SlabBytes + (isChecked ? CanaryBytes : 0);
+        slabs.SlabBytes + (isChecked ? AlignmentOf(slabs) : 0);
+
+    private static int AlignmentOf(SlabClass slabs) =>
+        slabs.SlabBytes % Alignment == 0 ? Alignment : LineBytes;
+
+    private static long RoundUp(long bytes, long unit) => (bytes + unit - 1) / unit * unit;
 
     private bool TryRentOf(int c, out BufferLease lease, string renter)
     {
@@ -328,9 +353,10 @@ public sealed unsafe class BufferPool : IDisposable
 
     private Span<byte> CanaryOf(int index)
     {
-        // SAFETY: a checked pool lays CanaryBytes behind every slab, inside the region.
+        // SAFETY: a checked pool lays as much behind every slab, inside the region.
         return new Span<byte>(
-            _region.Address + _slabs[index].Offset + _slabs[index].Bytes, CanaryBytes);
+            _region.Address + _slabs[index].Offset + _slabs[index].Bytes,
+            AlignmentOf(_classes[_slabs[index].Class]));
     }
 
     private void WriteCanary(int index) => CanaryOf(index).Fill(Canary);

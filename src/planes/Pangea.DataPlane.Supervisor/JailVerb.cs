@@ -4,7 +4,7 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// <c>pangea jail --user U --core N --housekeeping M --places P -- worker ...</c>: gives up
+/// <c>pangea jail --user U --cores LIST --node N --places P -- worker ...</c>: gives up
 /// privilege, then executes this very program again with what follows the two dashes. Started by
 /// the supervisor only, with P descriptors of places that the worker may use.
 /// </summary>
@@ -80,8 +80,8 @@ public static class JailVerb
         }
 
         UserAccount? user = null;
-        int? core = null;
-        int? housekeeping = null;
+        IReadOnlyList<int> cores = [];
+        int? node = null;
         int places = 0;
         for (int i = 0; i + 1 < end; i += 2)
         {
@@ -97,11 +97,11 @@ public static class JailVerb
 
                     user = found.Value;
                     break;
-                case "--core" when int.TryParse(value, out int number):
-                    core = number;
+                case WorkerVerb.CoresOption when CoreList.Read(value) is { IsOk: true } read:
+                    cores = read.Value;
                     break;
-                case "--housekeeping" when int.TryParse(value, out int number):
-                    housekeeping = number;
+                case WorkerVerb.NodeOption when int.TryParse(value, out int number):
+                    node = number;
                     break;
                 case WorkerVerb.PlacesOption when int.TryParse(value, out int number):
                     places = number;
@@ -112,17 +112,17 @@ public static class JailVerb
             }
         }
 
-        if (end % 2 != 0 || core is null || housekeeping is null)
+        if (end % 2 != 0 || cores.Count == 0)
         {
             return Fault.InvalidParameter(
-                "--core", "--core and --housekeeping are needed, each with a number");
+                WorkerVerb.CoresOption, "--cores is needed, with a list such as 0,2-3");
         }
 
         var options = new JailOptions
         {
             User = user,
-            Core = core.Value,
-            HousekeepingCore = housekeeping.Value,
+            Cores = cores,
+            MemoryNode = node,
             Places = [.. Enumerable.Range(WorkerVerb.FirstPlaceFd, Math.Max(places, 0))],
         };
         return (options, arguments[(end + 1)..]);

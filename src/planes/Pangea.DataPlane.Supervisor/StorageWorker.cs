@@ -162,13 +162,15 @@ internal sealed partial class StorageWorker : IRpcPeer
             Role = Role,
             State = State,
             Pid = _child?.Pid,
-            Core = _configuration.StorageCore,
+            Core = _configuration.Cores.LoopCoreOf(WorkerRole.Storage),
+            Node = _configuration.Cores.NodeOf(WorkerRole.Storage) ?? 0,
             Uid = facts?.Uid,
             Restarts = _restarts,
             UptimeSeconds = ready ? (Environment.TickCount64 - _readySinceMs) / 1000 : null,
             RssBytes = facts?.RssBytes,
             Ring = ready ? _ready?.Ring : null,
             RingReason = ready ? _ready?.RingReason : null,
+            Buffers = ready ? _ready?.Buffers : null,
             ErasureKernel = ready ? _ready?.ErasureKernel : null,
             ErasureKernelReason = ready ? _ready?.ErasureKernelReason : null,
             Isolation = facts?.Isolation(UserAccount.IsRoot),
@@ -260,7 +262,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         {
             Role = Role,
             Index = Index,
-            Core = _configuration.StorageCore,
+            Core = _configuration.Cores.LoopCoreOf(WorkerRole.Storage),
             StateId = _state.Id,
             Redundancy = new RedundancyRecord
             {
@@ -352,8 +354,9 @@ internal sealed partial class StorageWorker : IRpcPeer
             ("index", Index),
             ("role", Role),
             ("pid", child.Pid),
-            ("core", _configuration.StorageCore),
+            ("core", _configuration.Cores.LoopCoreOf(WorkerRole.Storage)),
             ("ring", _ready.Ring),
+            ("buffers", _ready.Buffers),
             ("isolation", facts?.Isolation(UserAccount.IsRoot)));
         if (_state.NoteDevicesInUse(_ready.DevicesInUse) is { } notNoted)
         {

@@ -30,7 +30,7 @@ public static class SuperviseVerb
         ("--durability MODE", "quorum (default) or all: devices a put waits for"),
         ("--deaths-per-minute N", "after so many a worker is given up (default 5)"),
         ("--stall-seconds N", "a worker whose loop stands so long is killed (default 10)"),
-        ("--core N", "core of the storage worker (default: the last available one)"),
+        ("--cores LIST", "cores of the storage worker, such as 2-3,6 (default auto)"),
         ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
     ];
 
@@ -92,7 +92,9 @@ public static class SuperviseVerb
             ("redundancy", configuration.Redundancy),
             ("devices", configuration.Devices.Count),
             ("user", configuration.User ?? UserAccount.Current),
-            ("ring", reactor.Kind));
+            ("ring", reactor.Kind),
+            ("cores", configuration.Cores),
+            ("housekeeping", CoreList.Format(configuration.Cores.Housekeeping)));
         if (!UserAccount.IsRoot)
         {
             EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller"));

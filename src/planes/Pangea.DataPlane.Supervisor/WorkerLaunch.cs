@@ -65,10 +65,15 @@ internal static class WorkerLaunch
         List<string> arguments =
         [
             "jail",
-            "--core", configuration.StorageCore.ToString(CultureInfo.InvariantCulture),
-            "--housekeeping", configuration.HousekeepingCore.ToString(CultureInfo.InvariantCulture),
+            WorkerVerb.CoresOption, CoreList.Format(configuration.Cores.MaskOf(WorkerRole.Storage)),
             WorkerVerb.PlacesOption, places.ToString(CultureInfo.InvariantCulture),
         ];
+        if (configuration.Cores.NodeOf(WorkerRole.Storage) is { } node)
+        {
+            arguments.AddRange(
+                [WorkerVerb.NodeOption, node.ToString(CultureInfo.InvariantCulture)]);
+        }
+
         if (configuration.User is { } user)
         {
             // As numbers, so that the jail does not look the name up a second time.

@@ -19,4 +19,10 @@ public static class WorkerVerb
 
     /// <summary>How many there are, for the jail.</summary>
     internal const string PlacesOption = "--places";
+
+    /// <summary>Cores that its threads may use, for the jail.</summary>
+    internal const string CoresOption = "--cores";
+
+    /// <summary>Node of its memory, for the jail.</summary>
+    internal const string NodeOption = "--node";
 }

@@ -75,8 +75,10 @@ internal sealed class WorkerStart : IDisposable
             _ = CoreAffinity.Set(core); // Where it is refused, the jail's mask still holds.
         }
 
-        Result<BufferPool> pool = BufferPool.Create(slabs.Value.Classes(
-            [new SlabClass(DeviceLog.SlabBytes, LogSlabs(start.Devices.Count))]));
+        Result<BufferPool> pool = BufferPool.Create(
+            slabs.Value.Classes(
+                [new SlabClass(DeviceLog.SlabBytes, LogSlabs(start.Devices.Count))]),
+            BufferPoolOptions.FromEnvironment());
         if (!pool.IsOk)
         {
             return pool.Fault;
@@ -169,6 +171,7 @@ internal sealed class WorkerStart : IDisposable
         Pid = Environment.ProcessId,
         Ring = Reactor.Kind,
         RingReason = Reactor.Reason,
+        Buffers = Pool.Describe(),
         ErasureKernel = ErasureKernels.Name(ErasureKernels.Active),
         ErasureKernelReason = ErasureKernels.ActiveReason,
         DevicesInUse =

@@ -17,7 +17,8 @@ internal static class AbiNames
         "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
-        "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/time_types.h",
+        "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/mempolicy.h",
+        "linux/time_types.h",
     ];
 
     /// <summary>C types by our type, where it is not "struct our_name".</summary>

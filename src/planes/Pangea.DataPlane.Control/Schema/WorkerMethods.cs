@@ -102,6 +102,7 @@ public static class WorkerMethods
             Number("pid", "process id of the worker"),
             new("ring", Text, "`io_uring` or `plain`"),
             new("ringReason", Text, "why that executor was chosen"),
+            new RpcField("buffers", Text, "how much, and on what pages").Optional(),
             new("erasureKernel", Text, "Reed-Solomon kernel in use"),
             new RpcField("erasureKernelReason", Text, "why that one").Optional(),
             new("devicesInUse", TextList, "paths of the devices taken into use"),

@@ -136,6 +136,9 @@ public sealed record WorkerStartResult
 
     public required string RingReason { get; init; }
 
+    /// <summary>How much buffer memory it has, and on what pages.</summary>
+    public string? Buffers { get; init; }
+
     public required string ErasureKernel { get; init; }
 
     /// <summary>Why that kernel was chosen.</summary>

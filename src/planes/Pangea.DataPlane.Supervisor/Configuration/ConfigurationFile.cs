@@ -248,6 +248,12 @@ public sealed partial class ConfigurationFile
                 return true;
             case "storage":
                 break;
+            case "relay":
+                ReadCores(key, value, cores => _values = _values with { RelayCores = cores });
+                return true;
+            case "gateway":
+                ReadCores(key, value, cores => _values = _values with { GatewayCores = cores });
+                return true;
             default:
                 return false;
         }
@@ -256,9 +262,10 @@ public sealed partial class ConfigurationFile
         {
             switch (inner)
             {
-                case "core":
-                    ReadParsed(node, inner, ConfigurationValues.ParseCore, parsed =>
-                        _values = _values with { StorageCore = parsed });
+                case "cores":
+                    ReadParsed(
+                        node, inner, text => CoreRequest.Parse(text, PlaceOf(node)),
+                        parsed => _values = _values with { StorageCores = parsed });
                     return true;
                 case "threads":
                     ReadParsed(node, inner, ConfigurationValues.ParseThreads, parsed =>
@@ -270,6 +277,19 @@ public sealed partial class ConfigurationFile
         });
         return true;
     }
+
+    /// <summary>Of a role that has no workers yet, and so nothing else to say.</summary>
+    private void ReadCores(string role, YamlNode value, Action<CoreRequest> take) =>
+        ReadMapping(value, $"workers.{role}", (key, node) =>
+        {
+            if (key != "cores")
+            {
+                return false;
+            }
+
+            ReadParsed(node, key, text => CoreRequest.Parse(text, PlaceOf(node)), take);
+            return true;
+        });
 
     private void ReadDevices(YamlNode node)
     {
@@ -347,5 +367,8 @@ public sealed partial class ConfigurationFile
         Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(_path)) ?? "/");
 
     private void Error(YamlNode node, string message) =>
-        _errors.Add($"{_path}:{node.Start.Line}:{node.Start.Column}: {message}");
+        _errors.Add($"{PlaceOf(node)}: {message}");
+
+    private string PlaceOf(YamlNode node) =>
+        $"{_path}:{node.Start.Line}:{node.Start.Column}";
 }

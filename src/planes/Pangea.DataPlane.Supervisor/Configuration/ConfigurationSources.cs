@@ -114,9 +114,9 @@ public static class ConfigurationSources
                         },
                     }
                     : durability.Fault;
-            case "--core":
-                Result<int> core = ConfigurationValues.ParseCore(value);
-                return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;
+            case "--cores":
+                Result<CoreRequest> cores = CoreRequest.Parse(value, name);
+                return cores.IsOk ? values with { StorageCores = cores.Value } : cores.Fault;
             case "--deaths-per-minute":
                 Result<int> deaths = ConfigurationValues.ParseDeathsPerMinute(value);
                 return deaths.IsOk
