@@ -12,7 +12,9 @@ public sealed partial class DeviceLog
     /// </summary>
     public async ValueTask<Result> SyncShardsAsync()
     {
-        // In turn with the batches: one that saw no dirty segment would else not wait for us.
+        // In turn with the batches: one that saw no dirty segment would else not wait for us. A log
+        // that is closed meanwhile waits for it before its files go.
+        _background++;
         await _journalTurn.EnterAsync();
         if (!_isClosed)
         {
@@ -20,6 +22,7 @@ public sealed partial class DeviceLog
         }
 
         _journalTurn.Leave();
+        _background--;
         if (_isClosed)
         {
             return Closed(); // The device was taken out: its files are closed.
