@@ -45,6 +45,7 @@ internal static class ObjectGet
             ? await RunSmallAsync(service, entry, range.Value, target, watch)
             : await RunLargeAsync(service, entry, range.Value, target, watch);
         service.Garbage.EndRead(entry.Id);
+        service.NoteServed();
         if (!outcome.IsOk)
         {
             return outcome.Fault;

@@ -49,6 +49,7 @@ internal static class ObjectPut
                     service, request.Value, slot, read.Value, source, watch)
                 : read.Fault;
             service.Small.Return(slot);
+            service.NoteServed();
             return stored;
         }
 
@@ -92,6 +93,7 @@ internal static class ObjectPut
             ? await transfer.Value.RunAsync()
             : transfer.Fault;
         service.Transfers.Leave();
+        service.NoteServed();
         return result;
     }
 

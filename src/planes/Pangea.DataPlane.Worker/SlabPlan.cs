@@ -11,7 +11,9 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 /// <param name="StripeSlabBytes">Room for a stripe of whichever geometry needs most.</param>
 /// <param name="SmallSlabBytes">Room for a small object of whichever geometry needs most.</param>
-internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes)
+/// <param name="HealSlabBytes">Room for the shards of a stripe of any geometry.</param>
+internal readonly record struct SlabPlan(
+    int StripeSlabBytes, int SmallSlabBytes, int HealSlabBytes)
 {
     /// <summary>
     /// Commit entries that are read outside transfers at once: stat, garbage, heal.
@@ -29,8 +31,7 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     public const int EntrySlabBytes = 64 * 1024;
 
     /// <summary>Transfers and background work never take a slab of each other.</summary>
-    private const int StripeSlabs =
-        (Limits.TransfersMax * StripeSlots.PerTransfer) + HealLanes.StripesMax;
+    private const int StripeSlabs = Limits.TransfersMax * StripeSlots.PerTransfer;
 
     private const int EntrySlabs = EntryReadersMax + Healer.ObjectsMax + Scrubber.ObjectsMax;
 
@@ -39,15 +40,19 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     {
         int stripe = 0;
         int small = 0;
+        int heal = 0;
         foreach (StripeGeometry geometry in geometries)
         {
             stripe = Math.Max(
                 stripe,
                 (int)LogFormat.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry)));
             small = Math.Max(small, SmallSlot.SlabBytesFor(geometry.Redundancy));
+            heal = Math.Max(
+                heal,
+                (int)LogFormat.RoundUpToBlock(StripeSlot.ShardSlabBytesFor(geometry)));
         }
 
-        return new SlabPlan(stripe, small);
+        return new SlabPlan(stripe, small, heal);
     }
 
     /// <summary>
@@ -59,6 +64,7 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
         [
             new SlabClass(StripeSlabBytes, StripeSlabs),
             new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax),
+            new SlabClass(HealSlabBytes, HealLanes.StripesMax),
             new SlabClass(EntrySlabBytes, EntrySlabs),
             .. others,
         ];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
@@ -42,6 +43,7 @@ internal sealed class StorageService : IDisposable
 
     private readonly StorageParts _parts;
     private long _refreshedAt;
+    private long _servedAt;
 
     public StorageService(StorageParts parts)
     {
@@ -112,6 +114,14 @@ internal sealed class StorageService : IDisposable
 
     /// <summary>True while transfers are under way or wait: background work gives way.</summary>
     public bool IsServing => Transfers.FreeCount < Limits.TransfersMax || Small.IsBusy;
+
+    /// <summary>Milliseconds since the last transfer ended, or very many.</summary>
+    public double ServedMsAgo => _servedAt == 0
+        ? double.MaxValue
+        : Stopwatch.GetElapsedTime(_servedAt).TotalMilliseconds;
+
+    /// <summary>A put or get of anybody has ended.</summary>
+    public void NoteServed() => _servedAt = Stopwatch.GetTimestamp();
 
     /// <summary>Permits to read a commit entry outside a transfer.</summary>
     public LoopSemaphore EntryReaders { get; }
