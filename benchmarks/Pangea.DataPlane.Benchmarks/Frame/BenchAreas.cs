@@ -2,6 +2,7 @@ using Pangea.DataPlane.Benchmarks.Appliance;
 using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
 using Pangea.DataPlane.Benchmarks.Storage;
+using Pangea.DataPlane.Benchmarks.Workers;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
 
@@ -16,6 +17,7 @@ public static class BenchAreas
         new CesArea(),
         new StorageArea(),
         new RingOptionsArea(),
+        new WorkersArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

@@ -170,6 +170,11 @@ public sealed unsafe class BufferPool : IDisposable
         return false;
     }
 
+    /// <summary>Rents a slab of a pool that was built of <see cref="PacketBuffers"/>.</summary>
+    public bool TryRent(
+        PacketClass kind, out BufferLease lease, [CallerMemberName] string renter = "") =>
+        TryRentOf((int)kind, out lease, renter);
+
     /// <summary>
     /// Gives a slab back; it must not be in flight and the lease is dead afterwards.
     /// </summary>
