@@ -64,6 +64,52 @@ public sealed class PacketBuffersTests
     }
 
     [Fact]
+    public void Free_slabs_give_their_pages_back_once_they_are_idle()
+    {
+        const int SlabBytes = 1 << 20;
+        using BufferPool pool = BufferPool.Create(
+            SlabBytes, 3, new BufferPoolOptions(false, false)).Value;
+        BufferLease[] leases = new BufferLease[3];
+        for (int i = 0; i < leases.Length; i++)
+        {
+            Assert.True(pool.TryRent(out leases[i]));
+            pool.Span(leases[i]).Fill(7);
+        }
+
+        pool.Return(leases[0]);
+        pool.Return(leases[1]);
+        pool.Trim(all: false); // Rented a moment ago: kept.
+        Assert.True(pool.TryRent(out BufferLease again));
+        Assert.Equal(7, pool.Span(again)[^1]);
+        pool.Trim(all: false); // The other one has been free since then.
+        Assert.Equal((7, 7), (pool.Span(again)[0], pool.Span(leases[2])[0]));
+        Assert.True(pool.TryRent(out BufferLease idle));
+        Assert.Equal(-1, pool.Span(idle).IndexOfAnyExcept((byte)0));
+        pool.Discard(leases[2]);
+        Assert.Equal(-1, pool.Span(leases[2]).IndexOfAnyExcept((byte)0));
+        foreach (BufferLease lease in (BufferLease[])[again, idle, leases[2]])
+        {
+            pool.Return(lease);
+        }
+    }
+
+    [Fact]
+    public void Registered_slabs_keep_their_pages()
+    {
+        using BufferPool pool = BufferPool.Create(4096, 1).Value;
+        Assert.True(pool.TryRent(out BufferLease lease));
+        pool.Span(lease).Fill(7);
+        pool.MarkRegistered(1);
+        pool.Discard(lease);
+        Assert.Equal(7, pool.Span(lease)[0]);
+        pool.Return(lease);
+        pool.Trim(all: true);
+        Assert.True(pool.TryRent(out lease));
+        Assert.Equal(7, pool.Span(lease)[0]);
+        pool.Return(lease);
+    }
+
+    [Fact]
     public void Renting_and_returning_any_class_allocates_nothing()
     {
         using BufferPool pool = BufferPool.Create(PacketBuffers.Default.Classes(1)).Value;

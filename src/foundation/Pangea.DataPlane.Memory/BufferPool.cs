@@ -29,6 +29,8 @@ public sealed unsafe class BufferPool : IDisposable
     /// <summary>Slabs that no device touches start at a cache line.</summary>
     private const int LineBytes = 64;
 
+    private const int HugePageBytes = 2 * 1024 * 1024;
+
     private readonly MappedRegion _region;
     private readonly Slab[] _slabs;
     private readonly SlabClass[] _classes;
@@ -36,6 +38,7 @@ public sealed unsafe class BufferPool : IDisposable
     private readonly int[] _freeCounts;
     private readonly List<BufferRange> _ranges = [];
     private readonly string?[]? _renters;
+    private int _rangesRegistered;
     private bool _disposed;
 
     private BufferPool(MappedRegion region, SlabClass[] classes, bool isChecked)
@@ -109,6 +112,9 @@ public sealed unsafe class BufferPool : IDisposable
     /// <summary>Operations of the kernel that have a slab in flight.</summary>
     public int FlightCount { get; private set; }
 
+    /// <summary>Rentings so far; one that stands still is a pool nobody uses.</summary>
+    public long RentCount { get; private set; }
+
     /// <summary>Slabs of one length.</summary>
     public static Result<BufferPool> Create(
         int slabBytes, int count, BufferPoolOptions? options = null) =>
@@ -135,16 +141,24 @@ public sealed unsafe class BufferPool : IDisposable
             bytesBefore = slabs.SlabBytes;
         }
 
-        const long hugePageBytes = 2 * 1024 * 1024;
         if (chosen.TryHugePages)
         {
-            bytes = RoundUp(bytes, hugePageBytes);
+            bytes = RoundUp(bytes, HugePageBytes);
         }
 
         Result<MappedRegion> region = MappedRegion.Anonymous(bytes, chosen.TryHugePages);
-        return region.IsOk
-            ? new BufferPool(region.Value, classes.ToArray(), chosen.Checked)
-            : region.Fault;
+        if (!region.IsOk)
+        {
+            return region.Fault;
+        }
+
+        var pool = new BufferPool(region.Value, classes.ToArray(), chosen.Checked);
+        if (chosen.TryHugePages)
+        {
+            pool.MergePages();
+        }
+
+        return pool;
     }
 
     /// <summary>Rents a slab of the first class; false when all are taken.</summary>
@@ -243,6 +257,41 @@ public sealed unsafe class BufferPool : IDisposable
         return (nint)(_region.Address + slab.Offset + slice.Start);
     }
 
+    /// <summary>
+    /// The first ranges are registered with the ring: their pages stay whatever happens.
+    /// </summary>
+    public void MarkRegistered(int ranges) => _rangesRegistered = ranges;
+
+    /// <summary>
+    /// Gives the pages of free slabs back to the kernel, of those that were not rented since the
+    /// last time; with <paramref name="all"/> of every free one.
+    /// </summary>
+    public void Trim(bool all)
+    {
+        for (int i = 0; i < _slabs.Length; i++)
+        {
+            ref Slab slab = ref _slabs[i];
+            bool isIdle = !slab.IsLeased && (all || slab.Generation == slab.SeenGeneration);
+            slab.SeenGeneration = slab.Generation;
+            if (isIdle && slab.IsTouched)
+            {
+                slab.IsTouched = false;
+                GiveBackPages(ref slab);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The bytes of a leased slab are not needed any more; its pages go back until it is written
+    /// again, and it reads as zeros where they did.
+    /// </summary>
+    public void Discard(BufferLease lease)
+    {
+        ref Slab slab = ref Live(lease);
+        Invariant.Check(slab.Flights == 0, "the kernel still owns the slab");
+        GiveBackPages(ref slab);
+    }
+
     /// <summary>One line per slab that is still leased, with its renter where recorded.</summary>
     public IReadOnlyList<string> DescribeLeases()
     {
@@ -319,10 +368,12 @@ public sealed unsafe class BufferPool : IDisposable
         // Last in, first out: the slab that was used last is the warmest in the cache.
         int index = _free[c][--_freeCounts[c]];
         FreeCount--;
+        RentCount++;
         LeasedCountMax = Math.Max(LeasedCountMax, LeasedCount);
         ref Slab slab = ref _slabs[index];
         Invariant.Check(!slab.IsLeased);
         slab.IsLeased = true;
+        slab.IsTouched = true;
         slab.Generation++;
         if (_renters is not null)
         {
@@ -332,6 +383,32 @@ public sealed unsafe class BufferPool : IDisposable
 
         lease = new BufferLease(index, slab.Generation, slab.Bytes);
         return true;
+    }
+
+    private void GiveBackPages(ref Slab slab)
+    {
+        // Packets lie several to a page and are few; a checked pool must find its poison again.
+        if (slab.Bytes % Alignment == 0 && slab.Range >= _rangesRegistered && _renters is null)
+        {
+            _region.Discard(slab.Offset, slab.Bytes);
+        }
+    }
+
+    private void MergePages()
+    {
+        foreach (BufferRange range in _ranges)
+        {
+            bool wanted = Array.Find(_classes, slabs => slabs.SlabBytes == range.SlabBytes)
+                .TryHugePages;
+            if (wanted)
+            {
+                // The advice is taken for whole pages of the base size.
+                long start = range.Address - (nint)_region.Address;
+                long first = RoundUp(start, Alignment);
+                _ = _region.TryMerge(
+                    first, RoundUp(start + range.Bytes, Alignment) - first);
+            }
+        }
     }
 
     private void Release(int index)
@@ -379,5 +456,11 @@ public sealed unsafe class BufferPool : IDisposable
         internal uint Generation;
         internal int Flights;
         internal bool IsLeased;
+
+        /// <summary>It may have pages.</summary>
+        internal bool IsTouched;
+
+        /// <summary>Generation at the last <see cref="Trim"/>.</summary>
+        internal uint SeenGeneration;
     }
 }

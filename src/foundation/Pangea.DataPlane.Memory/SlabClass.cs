@@ -5,7 +5,10 @@ namespace Pangea.DataPlane.Memory;
 /// Length of each slab, a multiple of 64; a multiple of 4096 where devices read and write it.
 /// </param>
 /// <param name="Count">How many; derived by the owner as a sum with one term per user.</param>
-public readonly record struct SlabClass(int SlabBytes, int Count);
+/// <param name="TryHugePages">
+/// Whether huge pages are worth their memory: where a slab is filled once it is used.
+/// </param>
+public readonly record struct SlabClass(int SlabBytes, int Count, bool TryHugePages = true);
 
 /// <summary>How a <see cref="BufferPool"/> is built.</summary>
 /// <param name="TryHugePages">

@@ -21,11 +21,10 @@ internal readonly record struct SlabPlan(
     public const int EntryReadersMax = 4;
 
     /// <summary>
-    /// What is registered with the ring, and so pinned from the start: the slabs of small objects
-    /// and of the logs, not those of stripes, which many a worker hardly touches and whose long
-    /// transfers gain little.
+    /// What is registered with the ring, and so pinned and resident from the start: the short slabs,
+    /// where it saves most; not those of logs and stripes, which an idle worker does not touch.
     /// </summary>
-    public const long RegisteredBytesMax = 24L * 1024 * 1024;
+    public const long RegisteredBytesMax = 8L * 1024 * 1024;
 
     /// <summary>Reading an entry goes through windows of this length.</summary>
     public const int EntrySlabBytes = 64 * 1024;
@@ -63,15 +62,18 @@ internal readonly record struct SlabPlan(
         SlabClass[] all =
         [
             new SlabClass(StripeSlabBytes, StripeSlabs),
-            new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax),
+            new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax, TryHugePages: false),
             new SlabClass(HealSlabBytes, HealLanes.StripesMax),
-            new SlabClass(EntrySlabBytes, EntrySlabs),
+            new SlabClass(EntrySlabBytes, EntrySlabs, TryHugePages: false),
             .. others,
         ];
         return
         [
             .. all.GroupBy(slabs => slabs.SlabBytes)
-                .Select(group => new SlabClass(group.Key, group.Sum(slabs => slabs.Count)))
+                .Select(group => new SlabClass(
+                    group.Key,
+                    group.Sum(slabs => slabs.Count),
+                    group.Any(slabs => slabs.TryHugePages)))
                 .OrderBy(slabs => slabs.SlabBytes),
         ];
     }

@@ -42,6 +42,7 @@ internal sealed class StorageService : IDisposable
     private const int RefreshMs = 10;
 
     private readonly StorageParts _parts;
+    private readonly IdleTrim _trim;
     private long _refreshedAt;
     private long _servedAt;
 
@@ -58,6 +59,7 @@ internal sealed class StorageService : IDisposable
         Expiry = new Expiry(this);
         Kept = new KeptObjects(parts.Catalog);
         Compaction = new Compaction(this);
+        _trim = new IdleTrim(parts.Reactor, parts.Pool);
     }
 
     public IReactor Reactor => _parts.Reactor;
@@ -176,10 +178,12 @@ internal sealed class StorageService : IDisposable
         Checkpoints.Run();
         Expiry.Run();
         Compaction.Run();
+        _trim.Run();
     }
 
     public void StopBackground()
     {
+        _trim.Stop();
         Expiry.Stop();
         Compaction.Stop();
         Checkpoints.Stop();

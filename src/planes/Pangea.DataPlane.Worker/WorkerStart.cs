@@ -77,7 +77,10 @@ internal sealed class WorkerStart : IDisposable
 
         Result<BufferPool> pool = BufferPool.Create(
             slabs.Value.Classes(
-                [new SlabClass(DeviceLog.SlabBytes, LogSlabs(start.Devices.Count))]),
+                [
+                new SlabClass(
+                    DeviceLog.SlabBytes, LogSlabs(start.Devices.Count), TryHugePages: false),
+            ]),
             BufferPoolOptions.FromEnvironment());
         if (!pool.IsOk)
         {
