@@ -23,12 +23,11 @@ internal sealed partial class StorageWorker : IRpcPeer
     private static readonly TimeSpan s_pauseMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_pauseMax = TimeSpan.FromSeconds(10);
 
-    // One that was ready served somebody: it must be back before the calls that wait are given up.
+    // One that was ready served somebody, and calls wait for the next one: it comes at once. The
+    // breaker keeps this from going on for ever, and a death soon after readiness still waits.
+    private static readonly TimeSpan s_servedAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_pauseAfterReadyMax = TimeSpan.FromSeconds(1);
 
-    // A worker that lived this long died of something new, so the pauses start again from the
-    // shortest.
-    private static readonly TimeSpan s_provenAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pingEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pingTimeMax = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_waitTimeMax = TimeSpan.FromSeconds(5);
@@ -86,10 +85,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             if (started.IsOk)
             {
                 ExitStatus status = await WaitForExitAsync(_child!);
-                bool proven = _ready is not null
-                    && Environment.TickCount64 - _readySinceMs > s_provenAfter.TotalMilliseconds;
-                TimeSpan pauseMax = _ready is null ? s_pauseMax : s_pauseAfterReadyMax;
-                pause = proven ? s_pauseMin : pause < pauseMax ? pause : pauseMax;
+                pause = PauseAfter(pause);
                 OnExit(status);
             }
             else
@@ -123,7 +119,8 @@ internal sealed partial class StorageWorker : IRpcPeer
             EventLog.Write(
                 "worker.restarting", ("index", Index), ("pauseMs", (long)pause.TotalMilliseconds));
             await _reactor.DelayAsync(pause, _stopping.Token);
-            pause = pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
+            pause = pause == TimeSpan.Zero ? s_pauseMin
+                : pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
             _restarts++;
         }
 
@@ -131,6 +128,19 @@ internal sealed partial class StorageWorker : IRpcPeer
         NotifyReady(new Fault(FaultCode.BadState, "the appliance is stopping"));
         Devices.Dispose();
         onStopped();
+    }
+
+    /// <summary>Until the next start, after a death; before was the last pause, doubled.</summary>
+    private TimeSpan PauseAfter(TimeSpan before)
+    {
+        if (_ready is null)
+        {
+            return before;
+        }
+
+        double aliveMs = Environment.TickCount64 - _readySinceMs;
+        return aliveMs > s_servedAfter.TotalMilliseconds ? TimeSpan.Zero
+            : before < s_pauseAfterReadyMax ? before : s_pauseAfterReadyMax;
     }
 
     /// <summary>
