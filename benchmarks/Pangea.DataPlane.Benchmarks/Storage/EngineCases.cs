@@ -56,6 +56,9 @@ internal sealed class EngineCases(BenchOptions options, string folder)
             $"{name}, one client", one.PerSecond, FlushesPerSecond(), "objects/s", null,
             $"{Fio.Version}, flushed 4 KiB writes to one file");
         yield return BenchRow.Alone(
+            $"{name}, CPU per put", many.CpuPerPut, "us", null, higherIsBetter: false,
+            "all threads, the kernel's flushing ones included");
+        yield return BenchRow.Alone(
             $"{name}, allocated per put", many.AllocatedPerPut, "B", 0, higherIsBetter: false,
             "beyond what the call brings: name, descriptor, watch");
     }

@@ -15,6 +15,7 @@ internal sealed class CallerFile : IDisposable
     private readonly IReactor _reactor;
     private readonly bool _seekable;
     private long _offset;
+    private long _taken;
 
     private CallerFile(OwnedFd fd, IReactor reactor, bool seekable, long offset, long? bytesLeft)
     {
@@ -39,6 +40,32 @@ internal sealed class CallerFile : IDisposable
     /// <summary>Checks a descriptor that will be written from its present position on.</summary>
     public static Result<CallerFile> ForWriting(OwnedFd fd, IReactor reactor) =>
         Open(fd, reactor, writing: true);
+
+    /// <summary>One read from where the file stands; see <see cref="Took"/>.</summary>
+    public ValueTask<SysResult> ReadAsync(BufferSlice slice, CancellationToken cancellation) =>
+        _reactor.ReadAsync(_fd, slice, _seekable ? _offset : -1, cancellation);
+
+    /// <summary>Waits until a stream that had nothing has something, or room.</summary>
+    public ValueTask<SysResult> WaitAsync(PollEvents events, CancellationToken cancellation) =>
+        _reactor.PollAsync(_fd, events, cancellation);
+
+    /// <summary>
+    /// Notes what a read gave; true where it was the last. What a file of known length held when it
+    /// was passed is its content: asking once more whether it has grown would cost a read per call.
+    /// Files without a length (of /proc) say 0 and are read until they end.
+    /// </summary>
+    public bool Took(long bytes, TransferWatch watch)
+    {
+        if (bytes == 0)
+        {
+            return true;
+        }
+
+        _offset += bytes;
+        _taken += bytes;
+        watch.Moved(_offset, BytesLeft);
+        return _taken == BytesLeft;
+    }
 
     /// <summary>
     /// Reads until the slice is full or the file ends; the result is the bytes read.
@@ -77,6 +104,17 @@ internal sealed class CallerFile : IDisposable
         }
 
         return new SysResult(done);
+    }
+
+    /// <summary>One write to where the file stands; see <see cref="Wrote"/>.</summary>
+    public ValueTask<SysResult> WriteAsync(BufferSlice slice, CancellationToken cancellation) =>
+        _reactor.WriteAsync(_fd, slice, _seekable ? _offset : -1, cancellation);
+
+    /// <summary>Notes what a write took.</summary>
+    public void Wrote(long bytes, long total, TransferWatch watch)
+    {
+        _offset += bytes;
+        watch.Moved(_offset, total);
     }
 
     /// <summary>Writes the whole slice.</summary>

@@ -49,7 +49,7 @@ internal sealed class GetTransfer
     }
 
     /// <summary>With a transfer permit in hand only.</summary>
-    public static async ValueTask<Result<GetOutcome>> RunAsync(
+    public static async ValueTask<Result<GetFindings>> RunAsync(
         StorageService service, ObjectEntry entry, GetRange range, CallerFile target,
         TransferWatch watch)
     {
@@ -80,8 +80,8 @@ internal sealed class GetTransfer
         }
 
         return moved.IsOk
-            ? new GetOutcome(
-                Convert.ToHexStringLower(manifest.ContentHash.AsSpan()), manifest.Stripes.Count,
+            ? new GetFindings(
+                ContentHash.Read(manifest.ContentHash.AsSpan()), manifest.Stripes.Count,
                 transfer._stripesRepaired, transfer._shardsLost)
             : moved.Fault;
     }

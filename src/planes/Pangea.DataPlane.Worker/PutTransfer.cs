@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Pangea.DataPlane.Ces;
-using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Storage;
@@ -85,7 +84,7 @@ internal sealed class PutTransfer
     /// <summary>
     /// Stores what the source holds and gives everything back. With a fault nothing was stored.
     /// </summary>
-    public async ValueTask<Result<ObjectPutResult>> RunAsync()
+    public async ValueTask<Result<PutOutcome>> RunAsync()
     {
         ObjectId id = _writer.Commit.Id;
         _service.InFlight.Add(id);
@@ -97,7 +96,7 @@ internal sealed class PutTransfer
         Result outcome = drained.IsOk
             ? _request.CheckComplete(_service, _bytes, _watch)
             : drained;
-        Result<ObjectPutResult> result = outcome.IsOk ? await CommitAsync() : outcome.Fault!;
+        Result<PutOutcome> result = outcome.IsOk ? await CommitAsync() : outcome.Fault!;
         if (!outcome.IsOk)
         {
             _writer.Abort();
@@ -289,7 +288,7 @@ internal sealed class PutTransfer
         return outcome;
     }
 
-    private async ValueTask<Result<ObjectPutResult>> CommitAsync()
+    private async ValueTask<Result<PutOutcome>> CommitAsync()
     {
         using NameClaim claim = _service.Versions.Claim(_request.Name);
         Manifest manifest = ObjectPut.Describe(
@@ -299,9 +298,10 @@ internal sealed class PutTransfer
         long epoch = _service.Commits.Enter();
         Result committed = await _writer.CommitAsync(
             terms, ManifestCodec.Encode(manifest, _request.Key));
-        Result<ObjectPutResult> result = committed.IsOk
+        Result<PutOutcome> result = committed.IsOk
             ? ObjectPut.Publish(
-                _service, _request, _writer.Commit, terms, manifest, _writer.FrameBytes)
+                _service, _request, _writer.Commit, terms, _bytes, _table.Count,
+                ContentHash.Read(manifest.ContentHash.AsSpan()), _writer.FrameBytes)
             : committed.Fault!;
         _service.Commits.Leave(epoch);
         if (committed.IsOk)

@@ -43,6 +43,9 @@ internal sealed class SmallSlot
 
     public ObjectCommit Commit { get; }
 
+    /// <summary>Room for the encoded manifest.</summary>
+    public Memory<byte> Manifest { get; } = new byte[ManifestBytesMax];
+
     public ValueTask<Result<InlineShard>>[] Reads { get; }
 
     public ShardState[] ShardStates { get; }

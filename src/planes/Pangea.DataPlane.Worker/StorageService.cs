@@ -128,6 +128,12 @@ internal sealed class StorageService : IDisposable
     /// <summary>Permits to read a commit entry outside a transfer.</summary>
     public LoopSemaphore EntryReaders { get; }
 
+    /// <summary>Puts that are not under way, to be used again.</summary>
+    public Stack<PutJob> Puts { get; } = new();
+
+    /// <summary>Gets that are not under way, to be used again.</summary>
+    public Stack<GetJob> Gets { get; } = new();
+
     /// <summary>The memory of small objects on their way.</summary>
     public SmallSlots Small { get; }
 

@@ -19,7 +19,7 @@ public sealed partial class DeviceLog
     private readonly List<LogSegment> _dirtyShards = [];
     private JournalBatch _filling;
     private JournalBatch _spare;
-    private LogWaiter<bool>? _idleFlusher;
+    private LoopWaiter<bool>? _idleFlusher;
     private long _durableEnd;
     private bool _isFlusherStarted;
     private bool _isFlushing;
@@ -45,7 +45,7 @@ public sealed partial class DeviceLog
             return;
         }
 
-        LogWaiter<bool> idle = _idleFlusher!;
+        LoopWaiter<bool> idle = _idleFlusher!;
         _idleFlusher = null;
         idle.SetResult(true);
     }
@@ -86,7 +86,7 @@ public sealed partial class DeviceLog
             }
 
             _isFlushing = false;
-            _idleFlusher = LogWaiter<bool>.Rent(_roomWaiters);
+            _idleFlusher = LoopWaiter<bool>.Rent(_roomWaiters);
             await _idleFlusher.Task;
         }
     }
