@@ -101,6 +101,7 @@ public sealed partial class DeviceLog
         LoopWaiter<Result<LogAddress>> waiter = Add(
             (int)bytes, !entry.Extents.IsEmpty, essential: false, out Span<byte> target);
         LogEntryWriter.WriteCommit(target, entry, manifest.Span, inlineShard.Span);
+        FlushEarly();
         return waiter.Task;
     }
 
