@@ -85,6 +85,7 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
     private async Task<long> PutAsync(Func<bool> isOver, bool isReal)
     {
         long objects = 0;
+        using TransferWatch watch = new(null);
         while (!isOver())
         {
             long number = _next++ % NamesMax;
@@ -92,7 +93,7 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
             Files.SetPosition(descriptor, 0);
             using CallerFile file = RingThread.Must(
                 CallerFile.ForReading(descriptor, rig.Reactor));
-            using TransferWatch watch = new(null);
+            Invariant.Check(watch.TryReset(null));
             ObjectPutParameters call = new()
             {
                 Name = number.ToString("'o/'00000000", CultureInfo.InvariantCulture),

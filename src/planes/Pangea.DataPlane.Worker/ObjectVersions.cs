@@ -96,6 +96,11 @@ internal sealed class ObjectVersions(StorageService service)
 
     private void DropPassedOver(ObjectName name, long upToMs)
     {
+        if (_passedOver.Count == 0)
+        {
+            return; // As nearly always; the list below would be an object for each put.
+        }
+
         foreach (ObjectEntry entry in _passedOver.Take(name, upToMs))
         {
             service.Garbage.Add(entry);

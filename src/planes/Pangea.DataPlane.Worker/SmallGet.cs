@@ -247,10 +247,12 @@ internal sealed class SmallGet(StorageService service)
             return ObjectGet.TooFew(_entry, usable);
         }
 
-        using ObjectCipher cipher = ObjectCipher.Create(key.Value, _entry.Id);
-        return service.Threads.LoopCodec.Decode(
-            cipher, manifest.Geometry, stripe, _slot.Headers, SmallSlot.HeaderStride,
-            _slot.Payload, _slot.Shards, _slot.Plain(stripe.PlainBytes)).Fault;
+        _slot.Cipher.Begin(key.Value, _entry.Id);
+        Result opened = service.Threads.LoopCodec.Decode(
+            _slot.Cipher, manifest.Geometry, stripe, _slot.Headers, SmallSlot.HeaderStride,
+            _slot.Payload, _slot.Shards, _slot.Plain(stripe.PlainBytes));
+        _slot.Cipher.End();
+        return opened.Fault;
     }
 
     private bool IsUsable(int position) =>

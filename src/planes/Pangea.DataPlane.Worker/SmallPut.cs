@@ -149,11 +149,13 @@ internal sealed class SmallPut(StorageService service)
 
     private StripeInfo Seal(ReadOnlySpan<byte> plain, FileType type)
     {
-        using ObjectCipher cipher = ObjectCipher.Create(_request.Key, _slot.Commit.Id);
-        return service.Threads.LoopCodec.Encode(
-            cipher, _request.Kind.SmallGeometry, 0, isLast: true, plain,
+        _slot.Cipher.Begin(_request.Key, _slot.Commit.Id);
+        StripeInfo stripe = service.Threads.LoopCodec.Encode(
+            _slot.Cipher, _request.Kind.SmallGeometry, 0, isLast: true, plain,
             CompressionPolicy.Choose(_request.Kind.Compression, type),
             _slot.Headers, SmallSlot.HeaderStride, _slot.Payload);
+        _slot.Cipher.End();
+        return stripe;
     }
 
     private ReadOnlyMemory<byte> WriteManifest(

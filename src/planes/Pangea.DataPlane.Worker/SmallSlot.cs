@@ -43,6 +43,9 @@ internal sealed class SmallSlot
 
     public ObjectCommit Commit { get; }
 
+    /// <summary>Turned to the object while it is sealed or opened.</summary>
+    public ObjectCipher Cipher { get; } = new();
+
     /// <summary>Room for the encoded manifest.</summary>
     public Memory<byte> Manifest { get; } = new byte[ManifestBytesMax];
 
