@@ -10,6 +10,8 @@ namespace Pangea.DataPlane.Supervisor;
 /// </summary>
 public static class JailVerb
 {
+    internal const string Verb = "jail";
+    internal const string UserOption = "--user";
     private const int UsageExit = 2;
     private const int FailedExit = 1;
     private const string PrivateRoot = "/tmp";
@@ -41,9 +43,7 @@ public static class JailVerb
         }
 
         // Below the private root where the bindings were made, at the real place otherwise.
-        var inside = new ApplicationFiles(
-            Path.Combine(PrivateRoot, ApplicationName),
-            real.RuntimeRoot is null ? null : Path.Combine(PrivateRoot, RuntimeName));
+        ApplicationFiles inside = Below(PrivateRoot, real);
         ApplicationFiles files = Jail.CanExecute(inside.Program) ? inside : real;
         Fault fault = Jail.Execute(
             files.Program,
@@ -58,7 +58,13 @@ public static class JailVerb
         return FailedExit;
     }
 
-    private static Dictionary<string, string> Bindings(ApplicationFiles files)
+    /// <summary>Where the bindings of these files are below a private root.</summary>
+    internal static ApplicationFiles Below(string root, ApplicationFiles files) => new(
+        Path.Combine(root, ApplicationName),
+        files.RuntimeRoot is null ? null : Path.Combine(root, RuntimeName));
+
+    /// <summary>What the program needs at a place that any user reaches.</summary>
+    internal static Dictionary<string, string> Bindings(ApplicationFiles files)
     {
         Dictionary<string, string> bindings =
             new() { [ApplicationName] = files.ApplicationDirectory };
@@ -88,7 +94,7 @@ public static class JailVerb
             string value = arguments[i + 1];
             switch (arguments[i])
             {
-                case "--user":
+                case UserOption:
                     Result<UserAccount> found = UserAccount.Find(value);
                     if (!found.IsOk)
                     {

@@ -7,6 +7,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.Processes;
 using Pangea.DataPlane.Supervisor.State;
 
@@ -36,6 +37,7 @@ internal sealed partial class StorageWorker : IRpcPeer
     private readonly IReactor _reactor;
     private readonly ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
+    private readonly IPrivilegedSteps _steps;
     private readonly CancellationTokenSource _stopping = new();
     private readonly DeviceWatch _watch;
     private ChildProcess? _child;
@@ -45,14 +47,19 @@ internal sealed partial class StorageWorker : IRpcPeer
     private int _restarts;
 
     public StorageWorker(
-        IReactor reactor, ApplianceConfiguration configuration, StateDirectory state)
+        IReactor reactor,
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        IPrivilegedSteps steps)
     {
         _reactor = reactor;
+        _steps = steps;
         _configuration = configuration;
         _state = state;
         _breaker = new RestartBreaker(configuration.DeathsPerMinuteMax);
         Calls = new WorkerCalls(reactor, s_waitTimeMax);
-        Devices = new WorkerDevices(configuration, state, new DeviceTable(configuration, state));
+        Devices = new WorkerDevices(
+            configuration, state, new DeviceTable(configuration, state), steps);
         Changes = new DeviceChanges(
             reactor, configuration, state, Devices, Calls, () => State == WorkerState.Ready,
             MakeReachableAsync);
@@ -183,7 +190,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             Buffers = ready ? _ready?.Buffers : null,
             ErasureKernel = ready ? _ready?.ErasureKernel : null,
             ErasureKernelReason = ready ? _ready?.ErasureKernelReason : null,
-            Isolation = facts?.Isolation(UserAccount.IsRoot),
+            Isolation = facts?.Isolation(_steps.StartedByRoot),
             Gid = facts?.Gid,
             Threads = facts?.Threads,
             Capabilities = facts?.Capabilities.ToString("x16", CultureInfo.InvariantCulture),
@@ -246,7 +253,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         RenewSegment();
         Devices.OpenAll();
         Result<(ChildProcess Child, UnixSocket Channel)> launched =
-            WorkerLaunch.Start(_configuration, Places(catalog.Value));
+            WorkerLaunch.Start(_steps, _configuration, Places(catalog.Value));
         if (!launched.IsOk)
         {
             key.Value.Dispose();
@@ -367,7 +374,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             ("core", _configuration.Cores.LoopCoreOf(WorkerRole.Storage)),
             ("ring", _ready.Ring),
             ("buffers", _ready.Buffers),
-            ("isolation", facts?.Isolation(UserAccount.IsRoot)));
+            ("isolation", facts?.Isolation(_steps.StartedByRoot)));
         if (_state.NoteDevicesInUse(_ready.DevicesInUse) is { } notNoted)
         {
             EventLog.Write("state.notWritten", notNoted);

@@ -4,6 +4,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -38,6 +39,12 @@ public static class SuperviseVerb
     /// <returns>0 after a stop in good order, 2 for a wrong configuration, 1 otherwise.</returns>
     public static int Run(string[] arguments)
     {
+        int inherited = Array.IndexOf(arguments, Inheritance.Option);
+        if (inherited >= 0 && inherited + 1 < arguments.Length)
+        {
+            return Continue(arguments[..inherited], arguments[inherited + 1]);
+        }
+
         Result<ApplianceConfiguration> configuration = ConfigurationSources.Load(
             arguments, Environment.GetEnvironmentVariable);
         if (!configuration.IsOk)
@@ -66,11 +73,37 @@ public static class SuperviseVerb
         }
 
         using ControlSocket listening = socket.Value;
-        return Serve(configuration.Value, held, listening);
+        if (configuration.Value.User is { Uid: not 0 } user && UserAccount.IsRoot)
+        {
+            // Returns only where it failed.
+            return Report(PrivilegeDrop.Execute(
+                arguments, configuration.Value, user, held, listening));
+        }
+
+        using var steps = new OwnSteps(configuration.Value.User);
+        return Serve(configuration.Value, held, listening, steps);
+    }
+
+    /// <summary>
+    /// Goes on in the place of a program that opened everything and then gave up its privilege.
+    /// </summary>
+    private static int Continue(string[] arguments, string manifest)
+    {
+        Result<DroppedStart> start = DroppedStart.Read(arguments, manifest);
+        if (!start.IsOk)
+        {
+            return Report(start.Fault);
+        }
+
+        using DroppedStart parts = start.Value;
+        return Serve(parts.Configuration, parts.State, parts.Socket, parts.Steps);
     }
 
     private static int Serve(
-        ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        ControlSocket socket,
+        IPrivilegedSteps steps)
     {
         Result<IReactor> made = Reactors.Create(null, new ReactorOptions());
         if (!made.IsOk)
@@ -79,7 +112,7 @@ public static class SuperviseVerb
         }
 
         using IReactor reactor = made.Value;
-        var supervisor = new Supervisor(reactor, configuration, state, socket);
+        var supervisor = new Supervisor(reactor, configuration, state, socket, steps);
         using PosixSignalRegistration term = StopOn(PosixSignal.SIGTERM, reactor, supervisor);
         using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, reactor, supervisor);
         EventLog.Write(
@@ -95,15 +128,34 @@ public static class SuperviseVerb
             ("ring", reactor.Kind),
             ("cores", configuration.Cores),
             ("housekeeping", CoreList.Format(configuration.Cores.Housekeeping)));
-        if (!UserAccount.IsRoot)
-        {
-            EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller"));
-        }
-
+        TellPrivilege(steps);
         reactor.Post(supervisor.Start);
         reactor.Run();
         EventLog.Write("supervisor.stopped");
-        return 0;
+        return supervisor.ExitCode;
+    }
+
+    private static void TellPrivilege(IPrivilegedSteps steps)
+    {
+        if (steps.WardenPid is { } warden)
+        {
+            EventLog.Write(
+                "supervisor.dropped",
+                ("uid", UserAccount.Current.Uid),
+                ("capabilities", CapabilityTable.Describe(CapabilityTable.Supervisor)),
+                ("warden", warden),
+                ("wardenCapabilities", CapabilityTable.Describe(CapabilityTable.Warden)));
+        }
+        else if (UserAccount.IsRoot)
+        {
+            EventLog.Write(
+                "supervisor.notDropped",
+                ("reason", "the workers' user is root: there is nobody to become"));
+        }
+        else
+        {
+            EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller"));
+        }
     }
 
     private static PosixSignalRegistration StopOn(

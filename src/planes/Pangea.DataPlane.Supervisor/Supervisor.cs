@@ -6,6 +6,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -15,7 +16,7 @@ namespace Pangea.DataPlane.Supervisor;
 /// the appliance itself, forwards what is about objects, and keeps its worker alive. Touches no
 /// payload. All of it runs on the loop's thread.
 /// </summary>
-public sealed class Supervisor : IRpcPeer
+internal sealed class Supervisor : IRpcPeer
 {
     private static readonly TimeSpan s_statusTimeMax = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
@@ -27,27 +28,57 @@ public sealed class Supervisor : IRpcPeer
     private readonly StorageWorker _worker;
     private readonly HashSet<RpcConnection> _clients = [];
     private readonly CancellationTokenSource _stopping = new();
-    private readonly uint _uid = UserAccount.Current.Uid;
+    private readonly IPrivilegedSteps _steps;
+
+    // Who started it. Not who it has become: the workers are that user too, and have no business
+    // here.
+    private readonly uint _uid;
     private readonly long _startedMs = Environment.TickCount64;
 
     public Supervisor(
         IReactor reactor,
         ApplianceConfiguration configuration,
         StateDirectory state,
-        ControlSocket socket)
+        ControlSocket socket,
+        IPrivilegedSteps steps)
     {
         _reactor = reactor;
         _configuration = configuration;
         _state = state;
         _socket = socket;
-        _worker = new StorageWorker(reactor, configuration, state);
+        _steps = steps;
+        _uid = steps.StartedByRoot ? 0 : UserAccount.Current.Uid;
+        _worker = new StorageWorker(reactor, configuration, state, steps);
     }
+
+    /// <summary>Of the process: 1 where it ended because it had to.</summary>
+    public int ExitCode { get; private set; }
 
     /// <summary>Starts on the loop's thread, from <see cref="IReactor.Run"/>.</summary>
     public void Start()
     {
         _worker.Run(OnWorkerStopped);
         AcceptLoop();
+        if (_steps is WardenClient warden)
+        {
+            WatchWarden(warden);
+        }
+    }
+
+    /// <summary>
+    /// Without its warden a supervisor can start no worker, and the present ones end with it.
+    /// </summary>
+    private async void WatchWarden(WardenClient warden)
+    {
+        // Between two calls it has nothing to say: what comes is its end.
+        SysResult gone = await _reactor.PollAsync(
+            warden.Channel.Fd, PollEvents.None, _stopping.Token);
+        if (gone.IsOk && !_stopping.IsCancellationRequested)
+        {
+            EventLog.Write("warden.lost", ("effect", "the supervisor ends"));
+            ExitCode = 1;
+            Stop("its warden is gone");
+        }
     }
 
     /// <summary>

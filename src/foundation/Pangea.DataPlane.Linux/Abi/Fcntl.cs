@@ -31,6 +31,7 @@ internal static class Fcntl
     internal const int F_DUPFD_CLOEXEC = 1030;
 
     internal const int F_ADD_SEALS = 1033;
+    internal const int F_GET_SEALS = 1034;
     internal const int F_SEAL_SEAL = 1;
     internal const int F_SEAL_SHRINK = 2;
     internal const int F_SEAL_GROW = 4;

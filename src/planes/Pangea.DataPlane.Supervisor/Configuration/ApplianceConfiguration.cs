@@ -24,6 +24,9 @@ public sealed record ApplianceConfiguration
     private const int DeathsPerMinuteDefault = 5;
     private const int StallSecondsDefault = 10;
 
+    /// <summary>The configuration file, full path; null where there is none.</summary>
+    public string? FilePath { get; init; }
+
     /// <summary>Full path.</summary>
     public required string StateDirectory { get; init; }
 
@@ -75,20 +78,28 @@ public sealed record ApplianceConfiguration
     public required int StallSecondsMax { get; init; }
 
     /// <summary>Fills what no source said, and checks what only the whole can tell.</summary>
-    public static Result<ApplianceConfiguration> Complete(ConfigurationValues values)
+    public static Result<ApplianceConfiguration> Complete(
+        ConfigurationValues values, ConfigurationContext? context = null)
     {
         Result<IReadOnlyList<int>> allowed = CoreAffinity.Get();
         return allowed.IsOk
             ? Complete(
-                values, CpuTopology.Read(CpuTopology.SystemRoot, allowed.Value), allowed.Value)
+                values,
+                CpuTopology.Read(CpuTopology.SystemRoot, allowed.Value),
+                allowed.Value,
+                context)
             : allowed.Fault;
     }
 
     /// <summary>The same on a given machine, of which this process may use some cores.</summary>
     public static Result<ApplianceConfiguration> Complete(
-        ConfigurationValues values, CpuTopology topology, IReadOnlyList<int> allowed)
+        ConfigurationValues values,
+        CpuTopology topology,
+        IReadOnlyList<int> allowed,
+        ConfigurationContext? context = null)
     {
-        string state = Path.GetFullPath(values.StateDirectory ?? StateDirectoryDefault);
+        context ??= ConfigurationContext.Own;
+        string state = context.FullPath(values.StateDirectory ?? StateDirectoryDefault);
         Redundancy redundancy = values.Redundancy ?? Redundancy.Default;
         IReadOnlyList<string> devices = values.Devices
             ?? [.. Enumerable.Range(0, redundancy.TotalShards)
@@ -115,7 +126,7 @@ public sealed record ApplianceConfiguration
             return cores.Fault;
         }
 
-        Result<UserAccount?> user = ChooseUser(values.User);
+        Result<UserAccount?> user = ChooseUser(values.User, context);
         if (!user.IsOk)
         {
             return user.Fault;
@@ -124,7 +135,7 @@ public sealed record ApplianceConfiguration
         return new ApplianceConfiguration
         {
             StateDirectory = state,
-            SocketPath = Path.GetFullPath(values.SocketPath ?? ControlAddress.Default),
+            SocketPath = context.FullPath(values.SocketPath ?? ControlAddress.Default),
             User = user.Value,
             Devices = devices,
             CreatesDevices = values.Devices is null,
@@ -195,9 +206,10 @@ public sealed record ApplianceConfiguration
         return classes;
     }
 
-    private static Result<UserAccount?> ChooseUser(string? name)
+    private static Result<UserAccount?> ChooseUser(
+        string? name, ConfigurationContext context)
     {
-        if (!UserAccount.IsRoot)
+        if (!context.StartedByRoot)
         {
             // Only root can become someone else; naming oneself is harmless.
             return name is null || (UserAccount.Find(name) is { IsOk: true } same

@@ -166,13 +166,13 @@ internal sealed class DeviceChanges(
         DevicePlace? replaced)
     {
         Fault? fault = DeviceOpener.CheckPath(place.Path) ?? Begin() ?? CheckFree(place)
-            ?? DeviceInspection.Check(place.Path, state.Id);
+            ?? devices.Steps.InspectDevice(place.Path, state.Id);
         if (fault is not null)
         {
             return fault;
         }
 
-        Result<OpenedPath> opened = DeviceOpener.Open(place.Path, configuration.User);
+        Result<OpenedPath> opened = devices.Steps.OpenDevice(place.Path);
         if (!opened.IsOk)
         {
             return opened.Fault;
