@@ -100,7 +100,7 @@ public static class Jail
     /// </summary>
     public static Fault? MakePrivateRoot(IReadOnlyDictionary<string, string> bindings) =>
         PrivateMounts.Make(
-            new JailOptions { Core = 0, HousekeepingCore = 0, Bindings = bindings });
+            new JailOptions { Cores = [], Bindings = bindings });
 
     /// <summary>Replaces this process; returns only with the reason why it could not.</summary>
     public static unsafe Fault Execute(
