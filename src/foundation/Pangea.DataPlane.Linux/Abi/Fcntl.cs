@@ -28,6 +28,7 @@ internal static class Fcntl
     internal const int O_NOFOLLOW_ARM64 = 0x8000;
 
     internal const int F_GETFL = 3;
+    internal const int F_SETFL = 4;
     internal const int F_DUPFD_CLOEXEC = 1030;
 
     internal const int F_ADD_SEALS = 1033;
