@@ -200,7 +200,7 @@ internal sealed class PutTransfer
         // The hash is taken while another thread compresses.
         _hash.AppendData(slot.Plain(slot.PlainBytes));
         _bytes += slot.PlainBytes;
-        int aheadMax = Math.Clamp(_service.Threads.Count, 1, _slots.Count - 1);
+        int aheadMax = Math.Clamp(_service.Threads.Count + 1, 1, _slots.Count - 2);
         return _sealed - _written >= aheadMax
             ? await WriteNextAsync()
             : Result.Ok;

@@ -30,7 +30,7 @@ internal readonly record struct SlabPlan(
     public const int EntrySlabBytes = 64 * 1024;
 
     /// <summary>Transfers and background work never take a slab of each other.</summary>
-    private const int StripeSlabs = Limits.TransfersMax * StripeSlots.PerTransfer;
+    private const int StripeSlabs = StripeShares.All;
 
     private const int EntrySlabs = EntryReadersMax + Healer.ObjectsMax + Scrubber.ObjectsMax;
 

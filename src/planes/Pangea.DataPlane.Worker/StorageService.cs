@@ -114,6 +114,9 @@ internal sealed class StorageService : IDisposable
     /// <summary>Permits to hold stripe slots; whoever waits here waits for memory.</summary>
     public LoopSemaphore Transfers { get; }
 
+    /// <summary>How many stripe slots each of them gets.</summary>
+    public StripeShares Stripes { get; } = new();
+
     /// <summary>True while transfers are under way or wait: background work gives way.</summary>
     public bool IsServing => Transfers.FreeCount < Limits.TransfersMax || Small.IsBusy;
 
