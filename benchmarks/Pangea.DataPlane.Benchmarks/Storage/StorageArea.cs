@@ -30,6 +30,11 @@ public sealed class StorageArea : IBenchArea
             yield return row;
         }
 
+        foreach (BenchRow row in new ManyObjectsCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
         foreach (BenchRow row in new LogCases(options, folder).Run())
         {
             yield return row;
