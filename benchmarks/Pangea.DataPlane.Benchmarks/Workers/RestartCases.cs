@@ -138,15 +138,21 @@ internal sealed class RestartCases(BenchOptions options, string folder)
     private static (int Descriptors, double Mebibytes, int Children) Weigh(
         StartedAppliance appliance, CallClient client)
     {
-        Thread.Sleep(1000); // What was closed just now is gone by then.
+        // What was closed just now is gone by then, and what is not needed has been given back.
+        Thread.Sleep(25_000);
         int worker = WorkerPid(client);
         int descriptors = new[] { appliance.SupervisorPid, worker }
-            .Sum(pid => Directory.GetFileSystemEntries($"/proc/{pid}/fd").Length);
+            .Sum(CountDescriptors);
         int children = Directory.GetDirectories($"/proc/{appliance.SupervisorPid}/task")
             .Sum(task => File.ReadAllText(Path.Combine(task, "children"))
                 .Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
         return (descriptors, ProcessMemory.Read(appliance.SupervisorPid).All, children);
     }
+
+    /// <summary>Without assemblies, which the runtime opens when it first needs them.</summary>
+    private static int CountDescriptors(int pid) =>
+        Directory.GetFileSystemEntries($"/proc/{pid}/fd")
+            .Count(path => new FileInfo(path).LinkTarget?.EndsWith(".dll") == false);
 
     private static int WorkerPid(CallClient client)
     {

@@ -112,9 +112,6 @@ public sealed unsafe class BufferPool : IDisposable
     /// <summary>Operations of the kernel that have a slab in flight.</summary>
     public int FlightCount { get; private set; }
 
-    /// <summary>Rentings so far; one that stands still is a pool nobody uses.</summary>
-    public long RentCount { get; private set; }
-
     /// <summary>Slabs of one length.</summary>
     public static Result<BufferPool> Create(
         int slabBytes, int count, BufferPoolOptions? options = null) =>
@@ -368,7 +365,6 @@ public sealed unsafe class BufferPool : IDisposable
         // Last in, first out: the slab that was used last is the warmest in the cache.
         int index = _free[c][--_freeCounts[c]];
         FreeCount--;
-        RentCount++;
         LeasedCountMax = Math.Max(LeasedCountMax, LeasedCount);
         ref Slab slab = ref _slabs[index];
         Invariant.Check(!slab.IsLeased);

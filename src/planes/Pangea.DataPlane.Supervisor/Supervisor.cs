@@ -59,6 +59,7 @@ internal sealed class Supervisor : IRpcPeer
     {
         _worker.Run(OnWorkerStopped);
         AcceptLoop();
+        new IdleCollection(_reactor).Run();
         if (_steps is WardenClient warden)
         {
             WatchWarden(warden);

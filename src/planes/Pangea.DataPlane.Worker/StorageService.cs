@@ -42,7 +42,7 @@ internal sealed class StorageService : IDisposable
     private const int RefreshMs = 10;
 
     private readonly StorageParts _parts;
-    private readonly IdleTrim _trim;
+    private readonly IdleCollection _idle;
     private long _refreshedAt;
     private long _servedAt;
 
@@ -59,7 +59,7 @@ internal sealed class StorageService : IDisposable
         Expiry = new Expiry(this);
         Kept = new KeptObjects(parts.Catalog);
         Compaction = new Compaction(this);
-        _trim = new IdleTrim(parts.Reactor, parts.Pool);
+        _idle = new IdleCollection(parts.Reactor, () => parts.Pool.Trim(all: false));
     }
 
     public IReactor Reactor => _parts.Reactor;
@@ -187,12 +187,13 @@ internal sealed class StorageService : IDisposable
         Checkpoints.Run();
         Expiry.Run();
         Compaction.Run();
-        _trim.Run();
+        Pool.Trim(all: true);
+        _idle.Run();
     }
 
     public void StopBackground()
     {
-        _trim.Stop();
+        _idle.Stop();
         Expiry.Stop();
         Compaction.Stop();
         Checkpoints.Stop();
