@@ -45,6 +45,11 @@ public sealed class StorageArea : IBenchArea
             yield return row;
         }
 
+        foreach (BenchRow row in new SmallObjectCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
         foreach (BenchRow row in new CatalogCases(options, folder).Run())
         {
             yield return row;

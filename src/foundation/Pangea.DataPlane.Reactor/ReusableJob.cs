@@ -25,6 +25,13 @@ public abstract class ReusableJob<TJob, TResult>(Stack<TJob> pool)
     {
         _result = LoopWaiter<TResult>.Rent(_results);
         ValueTask<TResult> task = _result.Task;
+        StartAlone();
+        return task;
+    }
+
+    /// <summary>As <see cref="Start"/>, for a job that nobody waits for.</summary>
+    public void StartAlone()
+    {
         if (_isStarted)
         {
             LoopWaiter<bool> order = _order!;
@@ -36,8 +43,6 @@ public abstract class ReusableJob<TJob, TResult>(Stack<TJob> pool)
             _isStarted = true;
             RunGuarded();
         }
-
-        return task;
     }
 
     /// <summary>
@@ -56,10 +61,10 @@ public abstract class ReusableJob<TJob, TResult>(Stack<TJob> pool)
         // First the place of the next order: whoever is resumed may start this very job again.
         _order = LoopWaiter<bool>.Rent(_orders);
         ValueTask<bool> next = _order.Task;
-        LoopWaiter<TResult> waiter = _result!;
+        LoopWaiter<TResult>? waiter = _result;
         _result = null;
         pool.Push((TJob)this);
-        waiter.SetResult(result);
+        waiter?.SetResult(result);
         return next;
     }
 }
