@@ -93,10 +93,10 @@ public sealed class SteadyStateTests
     private sealed class Load(StorageRig rig, OwnedFd content)
     {
         private readonly ObjectPutParameters[] _puts = [.. Enumerable.Range(0, AtOnce)
-            .Select(i => new ObjectPutParameters { Name = $"object {i}" })];
+            .Select(i => new ObjectPutParameters { Name = $"folder/object {i}.dat" })];
 
         private readonly ObjectGetParameters[] _gets = [.. Enumerable.Range(0, AtOnce)
-            .Select(i => new ObjectGetParameters { Name = $"object {i}" })];
+            .Select(i => new ObjectGetParameters { Name = $"folder/object {i}.dat" })];
 
         private readonly TransferWatch[] _watches =
             [.. Enumerable.Range(0, AtOnce).Select(_ => new TransferWatch(null))];
