@@ -44,9 +44,7 @@ public sealed class RestartLeftoverTests
         }
 
         Leftovers after = Leftovers.Of(appliance);
-        Assert.Equal(before.Children, after.Children);
-        Assert.Equal(before.Supervisor, after.Supervisor);
-        Assert.Equal(before.Worker, after.Worker);
+        Assert.Equal(before.Descriptors, after.Descriptors);
         Assert.Equal(before.SharedMappings, after.SharedMappings);
         long growth = after.ResidentBytes - before.ResidentBytes;
         Assert.True(growth < GrowthBytesMax, $"{growth} bytes more after {Rounds} rounds");
@@ -71,18 +69,14 @@ public sealed class RestartLeftoverTests
 
     /// <summary>What is compared; descriptors by what they lead to.</summary>
     private sealed record Leftovers(
-        int Children, string Supervisor, string Worker, int SharedMappings, long ResidentBytes)
+        string Descriptors, int SharedMappings, long ResidentBytes)
     {
         internal static Leftovers Of(Appliance appliance)
         {
             int supervisor = appliance.SupervisorPid;
 
             return new Leftovers(
-                Directory.GetDirectories($"/proc/{supervisor}/task").Sum(task =>
-                    File.ReadAllText(Path.Combine(task, "children"))
-                        .Split(' ', StringSplitOptions.RemoveEmptyEntries).Length),
-                Settled(supervisor),
-                Settled(appliance.WorkerPid()),
+                string.Join("\n\n", Family(supervisor).Select(Settled)),
                 File.ReadLines($"/proc/{supervisor}/maps")
                     .Count(line => line.Contains("/memfd:pangea", StringComparison.Ordinal)),
                 long.Parse(File.ReadLines($"/proc/{supervisor}/status")
@@ -90,17 +84,25 @@ public sealed class RestartLeftoverTests
                     .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2]) * 1024);
         }
 
+        /// <summary>A process, its children and theirs.</summary>
+        private static IEnumerable<int> Family(int pid) =>
+            Directory.GetDirectories($"/proc/{pid}/task")
+                .SelectMany(task => File.ReadAllText(Path.Combine(task, "children"))
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .SelectMany(child => Family(int.Parse(child)))
+                .Prepend(pid);
+
         /// <summary>
         /// The connection of the last look may still be open for a moment, and so may files that
         /// recovery has read.
         /// </summary>
         private static string Settled(int pid)
         {
-            string descriptors = Descriptors(pid);
+            string descriptors = Describe(pid);
             for (int same = 0; same < 5; same++)
             {
                 Thread.Sleep(100);
-                string next = Descriptors(pid);
+                string next = Describe(pid);
                 same = next == descriptors ? same : -1;
                 descriptors = next;
             }
@@ -122,7 +124,7 @@ public sealed class RestartLeftoverTests
         }
 
         /// <summary>Without assemblies, which the runtime opens when it first needs them.</summary>
-        private static string Descriptors(int pid)
+        private static string Describe(int pid)
         {
             IEnumerable<string> kinds = Directory.GetFileSystemEntries($"/proc/{pid}/fd")
                 .Select(TargetOf)

@@ -42,6 +42,13 @@ internal sealed class StartCases(BenchOptions options, string folder)
             Thread.Sleep(s_settle);
             yield return Weigh(SupervisorName, started.SupervisorPid);
             yield return Weigh(WorkerName, started.WorkerPid);
+            if (ProcessFamily.Find(started.SupervisorPid, "warden") is { } warden)
+            {
+                ProcessMemory memory = ProcessMemory.Read(warden);
+                yield return BenchRow.Alone(
+                    "warden, resident", memory.All, "MiB", null, higherIsBetter: false,
+                    $"{memory}; keeps what needs root, where started by root");
+            }
         }
     }
 
