@@ -18,6 +18,7 @@ public static class BenchAreas
         new StorageArea(),
         new RingOptionsArea(),
         new WorkersArea(),
+        new WorkerOptionsArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

@@ -16,7 +16,8 @@ internal sealed partial class StartedAppliance : IDisposable
     private readonly object _gate = new();
     private readonly List<(string Line, long Ticks)> _log = [];
 
-    private StartedAppliance(string state, string[] arguments)
+    private StartedAppliance(
+        string state, string[] arguments, (string Name, string Value)[] environment)
     {
         SocketPath = Path.Combine(state, "control.sock");
         string executable = Environment.GetEnvironmentVariable("PANGEA_EXECUTABLE") ?? "pangea";
@@ -26,6 +27,11 @@ internal sealed partial class StartedAppliance : IDisposable
         {
             RedirectStandardError = true,
         };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         long started = Stopwatch.GetTimestamp();
         _supervisor = Process.Start(start)!;
         _supervisor.ErrorDataReceived += (_, line) => Note(line.Data);
@@ -46,7 +52,12 @@ internal sealed partial class StartedAppliance : IDisposable
     internal string SocketPath { get; }
 
     internal static StartedAppliance Start(string state, params string[] arguments) =>
-        new(state, arguments);
+        new(state, arguments, []);
+
+    /// <summary>With variables that force a choice.</summary>
+    internal static StartedAppliance Start(
+        string state, string[] arguments, (string Name, string Value)[] environment) =>
+        new(state, arguments, environment);
 
     /// <summary>Waits until an event was logged so often; that line and when it came.</summary>
     internal (string Line, long Ticks) WaitFor(string name, int count)

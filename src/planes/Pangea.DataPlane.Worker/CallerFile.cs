@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
@@ -100,6 +101,7 @@ internal sealed class CallerFile : IDisposable
     /// <summary>
     /// Reads until the slice is full or the file ends; the result is the bytes read.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SysResult> ReadFullyAsync(BufferSlice slice, TransferWatch watch)
     {
         int done = 0;
@@ -166,6 +168,7 @@ internal sealed class CallerFile : IDisposable
     /// <param name="slice">What.</param>
     /// <param name="watch">Who ends it.</param>
     /// <param name="total">Bytes that all calls together will write.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SysResult> WriteFullyAsync(
         BufferSlice slice, TransferWatch watch, long total)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
@@ -179,6 +180,7 @@ internal sealed class GetTransfer
     }
 
     /// <summary>Waits until the stripe is with the caller, and its slot free.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> FinishWritingAsync(long stripe)
     {
         int turn = (int)(stripe % _slots.Count);
@@ -207,6 +209,7 @@ internal sealed class GetTransfer
     /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of
     /// them is forged so that only the authentication notices, all others are read too.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info)
     {
         await LoadAsync(slot, info, additional: false);
@@ -226,6 +229,7 @@ internal sealed class GetTransfer
     /// with
     /// <paramref name="additional"/> all that were not tried yet.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask LoadAsync(StripeSlot slot, StripeInfo info, bool additional)
     {
         int needed = _manifest.Geometry.Redundancy.DataShards;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
@@ -153,6 +154,7 @@ internal sealed class PutTransfer
         return Result.Ok;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> FillAsync(long stripe)
     {
         StripeSlot slot = _slots[stripe];
@@ -190,6 +192,7 @@ internal sealed class PutTransfer
     /// has been computed longest is waited for first, once as many are under way as there are
     /// threads.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> SealAsync(long stripe, bool isLast)
     {
         StripeSlot slot = _slots[stripe];
@@ -207,6 +210,7 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Starts writing the oldest stripe that is being computed.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> WriteNextAsync()
     {
         long stripe = _written++;
@@ -244,6 +248,7 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> WaitForSlotAsync(long stripe)
     {
         Invariant.Check(

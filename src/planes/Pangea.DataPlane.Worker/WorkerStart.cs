@@ -23,6 +23,9 @@ internal sealed class WorkerStart : IDisposable
     /// <summary>Devices that may be added while a worker runs.</summary>
     private const int DevicesAddedMax = 4;
 
+    /// <summary>For measurements of what pinning brings.</summary>
+    private const string PinningVariable = "PANGEA_PINNING";
+
     private static OwnedFd? s_catalogDirectory;
 
     private WorkerStart(
@@ -70,7 +73,7 @@ internal sealed class WorkerStart : IDisposable
             return threads.Fault;
         }
 
-        if (start.Core is { } core)
+        if (start.Core is { } core && !IsPinningOff)
         {
             _ = CoreAffinity.Set(core); // Where it is refused, the jail's mask still holds.
         }
@@ -123,6 +126,9 @@ internal sealed class WorkerStart : IDisposable
             Telemetry = WorkerTelemetry.Open(start.Stats, descriptors),
         };
     }
+
+    private static bool IsPinningOff =>
+        Environment.GetEnvironmentVariable(PinningVariable) == "off";
 
     private static Result<WorkerStartParameters> ReadCall(RpcMessage call)
     {
