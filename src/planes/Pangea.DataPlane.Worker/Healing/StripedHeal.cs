@@ -460,7 +460,8 @@ internal sealed class StripedHeal
 
             StorageDevice device = _plan.TargetOf(position);
             var reached = new HealProgress(position, device.Id, run.Stripes, run.Extents);
-            if (device.Log is { } log && (await log.SyncShardsAsync()).IsOk)
+            if (device.Log is { } log
+                && (await log.SyncShardsAsync(reached.Extents.AsMemory())).IsOk)
             {
                 progress.Add(reached);
             }
