@@ -47,6 +47,7 @@ internal sealed class ObjectVersions(StorageService service)
         long newest = Math.Max(
             Catalog.Find(name)?.CreatedMs ?? 0, Catalog.RemovedMs(name.Text));
         newest = Math.Max(newest, _passedOver.NewestMs(name));
+        newest = Math.Max(newest, service.Tombstones.FloorMs);
         return _claims.Take(name, newest);
     }
 

@@ -57,6 +57,7 @@ internal sealed class StorageService : IDisposable
         Small = new SmallSlots(this);
         Checkpoints = new Checkpoints(this);
         Expiry = new Expiry(this);
+        Tombstones = new Tombstones(this);
         Kept = new KeptObjects(parts.Catalog);
         Compaction = new Compaction(this);
         _idle = new IdleCollection(parts.Reactor, () => parts.Pool.Trim(all: false));
@@ -104,6 +105,8 @@ internal sealed class StorageService : IDisposable
     public Expiry Expiry { get; }
 
     public Compaction Compaction { get; }
+
+    public Tombstones Tombstones { get; }
 
     /// <summary>What is on the devices and cannot be read for want of a key.</summary>
     public KeptObjects Kept { get; }
