@@ -136,8 +136,8 @@ internal sealed class RestartCases(BenchOptions options, string folder)
     }
 
     /// <summary>
-    /// Descriptors of all but the worker, which is a new process each time and has its devices' files
-    /// open.
+    /// Descriptors of all but the worker, which is a new process each time and has its devices'
+    /// files open.
     /// </summary>
     private static (int Descriptors, double Mebibytes, int Processes) Weigh(
         StartedAppliance appliance, CallClient client)

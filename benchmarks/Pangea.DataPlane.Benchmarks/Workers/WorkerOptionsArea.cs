@@ -129,7 +129,7 @@ public sealed class WorkerOptionsArea : IBenchArea
             (CpuMilliseconds(appliance.WorkerPid) - cpu) / Transfers);
     }
 
-    /// <summary>Of all threads since the process began, in steps of 10 ms (proc(5), stat).</summary>
+    /// <summary>Of all threads since the process began, in steps of 10 ms (proc(5)).</summary>
     private static double CpuMilliseconds(int pid)
     {
         string stat = File.ReadAllText($"/proc/{pid}/stat");

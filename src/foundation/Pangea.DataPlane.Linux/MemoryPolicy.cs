@@ -37,7 +37,7 @@ public static class MemoryPolicy
             : new Errno(Marshal.GetLastPInvokeError()).ToFault($"prefer memory node {node}");
     }
 
-    /// <summary>The node that the calling thread prefers; null where it has no preference.</summary>
+    /// <summary>The node that the calling thread prefers; null where it has none.</summary>
     public static unsafe int? Preferred()
     {
         int mode = 0;

@@ -21,8 +21,9 @@ internal readonly record struct SlabPlan(
     public const int EntryReadersMax = 4;
 
     /// <summary>
-    /// What is registered with the ring, and so pinned and resident from the start: the short slabs,
-    /// where it saves most; not those of logs and stripes, which an idle worker does not touch.
+    /// What is registered with the ring, and so pinned and resident from the start: the short
+    /// slabs, where it saves most; not those of logs and stripes, which an idle worker does not
+    /// touch.
     /// </summary>
     public const long RegisteredBytesMax = 8L * 1024 * 1024;
 

@@ -78,13 +78,7 @@ internal sealed class WorkerStart : IDisposable
             _ = CoreAffinity.Set(core); // Where it is refused, the jail's mask still holds.
         }
 
-        Result<BufferPool> pool = BufferPool.Create(
-            slabs.Value.Classes(
-                [
-                new SlabClass(
-                    DeviceLog.SlabBytes, LogSlabs(start.Devices.Count), TryHugePages: false),
-            ]),
-            BufferPoolOptions.FromEnvironment());
+        Result<BufferPool> pool = CreatePool(slabs.Value, start.Devices.Count);
         if (!pool.IsOk)
         {
             return pool.Fault;
@@ -148,6 +142,12 @@ internal sealed class WorkerStart : IDisposable
                 FaultCode.Unsupported,
                 error!, $"unset {ErasureKernels.Variable} or choose another");
     }
+
+    private static Result<BufferPool> CreatePool(SlabPlan slabs, int devices) =>
+        BufferPool.Create(
+            slabs.Classes(
+                [new SlabClass(DeviceLog.SlabBytes, LogSlabs(devices), TryHugePages: false)]),
+            BufferPoolOptions.FromEnvironment());
 
     /// <summary>
     /// Slabs of the device logs: those configured, and some that are added while this runs.
