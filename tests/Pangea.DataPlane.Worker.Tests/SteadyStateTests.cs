@@ -9,9 +9,9 @@ using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 namespace Pangea.DataPlane.Worker.Tests;
 
 /// <summary>
-/// Goal: in steady state a small put allocates what the catalog keeps of the object, and a small get
-/// nothing. Method: the managed bytes of the loop's thread around many operations, of which as many
-/// as a worker allows are under way at once.
+/// Goal: in steady state a small put allocates what the catalog keeps of the object, and a small
+/// get nothing. Method: the managed bytes of the loop's thread around many operations, of which as
+/// many as a worker allows are under way at once.
 /// </summary>
 public sealed class SteadyStateTests
 {

@@ -14,7 +14,10 @@ namespace Pangea.DataPlane.Worker.Tests;
 public sealed class TransferAnswerTests
 {
     private static readonly string[] s_names =
-        ["a", "with \"quotes\" and \\", "\u00e4\u00f6\u4e2d \ud83d\ude00 <&'>", "a/b+c", new('x', 1024)];
+    [
+        "a", "with \"quotes\" and \\", "\u00e4\u00f6\u4e2d \ud83d\ude00 <&'>",
+        "a/b+c", new('x', 1024),
+    ];
 
     [Fact]
     public void A_put_is_answered_as_its_record_is_written()

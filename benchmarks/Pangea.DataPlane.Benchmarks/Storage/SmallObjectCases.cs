@@ -10,8 +10,8 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Benchmarks.Storage;
 
 /// <summary>
-/// Small objects through the whole appliance: 64 clients, each a connection of its own and a call at
-/// a time, against a supervisor and a worker. The clients run on the same two cores.
+/// Small objects through the whole appliance: 64 clients, each with a connection of its own and one
+/// call at a time, against a supervisor and a worker. The clients run on the same two cores.
 /// </summary>
 internal sealed class SmallObjectCases(BenchOptions options, string folder)
 {

@@ -73,8 +73,8 @@ public sealed class RpcConnection : IDisposable
     public long QueuedBytes { get; private set; }
 
     /// <summary>
-    /// Chunks that are read before the loop's other work has its turn. A line with a descriptor is a
-    /// chunk, however short.
+    /// Chunks that are read before the loop's other work has its turn. A line with a descriptor is
+    /// a chunk, however short.
     /// </summary>
     public int ChunksPerTurn { get; init; } = 4;
 
