@@ -35,7 +35,7 @@ internal sealed partial class StorageWorker : IRpcPeer
     private static readonly TimeSpan s_stopTimeMax = TimeSpan.FromSeconds(5);
 
     private readonly IReactor _reactor;
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly IPrivilegedSteps _steps;
     private readonly CancellationTokenSource _stopping = new();
@@ -168,6 +168,15 @@ internal sealed partial class StorageWorker : IRpcPeer
         KillAfter(s_stopTimeMax, _child);
     }
 
+    /// <summary>From now on this configuration; what a worker is told, the next one is.</summary>
+    public void Use(ApplianceConfiguration configuration)
+    {
+        _configuration = configuration;
+        _breaker.DeathsMax = configuration.DeathsPerMinuteMax;
+        Devices.Use(configuration);
+        Changes.Use(configuration);
+    }
+
     /// <summary>What is known about the worker now.</summary>
     public WorkerStatus Status()
     {
@@ -205,10 +214,22 @@ internal sealed partial class StorageWorker : IRpcPeer
 
     public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
     {
-        if (ReferenceEquals(connection, _channel))
+        if (!ReferenceEquals(connection, _channel))
         {
-            Calls.OnMessage(message);
+            return;
         }
+
+        if (message.Kind == RpcKind.Request)
+        {
+            // It has all that it may have; nothing of the supervisor's is for the asking.
+            EventLog.Write(
+                "worker.refused", ("index", Index), ("asked", WorkerCalls.Shorten(message.Method)));
+            connection.Answer(message, new Fault(
+                FaultCode.Denied, "a worker gets nothing for the asking"));
+            return;
+        }
+
+        Calls.OnMessage(message);
     }
 
     public void OnRefused(RpcConnection connection, RpcRefusal refusal)
@@ -296,6 +317,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             Catalog = new StartCatalog { Descriptor = descriptors.Count + 1 },
             Storage = _configuration.Settings,
             Stats = _segment is null ? null : descriptors.Count + 2,
+            Manifest = Manifest(),
         };
         descriptors.Add(key);
         descriptors.Add(catalog);

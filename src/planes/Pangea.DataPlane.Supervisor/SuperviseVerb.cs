@@ -16,6 +16,9 @@ namespace Pangea.DataPlane.Supervisor;
 public static class SuperviseVerb
 {
     private const int FailedExit = 1;
+
+    /// <summary>SIGUSR2 of signal(7), which the runtime has no name for.</summary>
+    private const int UserSignal2 = 12;
     private const int UsageExit = 2;
 
     /// <summary>For the command line's help: what to type, and what it does.</summary>
@@ -45,8 +48,16 @@ public static class SuperviseVerb
             return Continue(arguments[..inherited], arguments[inherited + 1]);
         }
 
+        int check = Array.IndexOf(arguments, ProgramCheck.Option);
+        if (check >= 0 && check + 1 < arguments.Length)
+        {
+            Fault? refusal = ProgramCheck.Answer(arguments[..check], arguments[check + 1]);
+            return refusal is null ? 0 : Report(refusal);
+        }
+
+        ConfigurationContext context = ConfigurationContext.Own;
         Result<ApplianceConfiguration> configuration = ConfigurationSources.Load(
-            arguments, Environment.GetEnvironmentVariable);
+            arguments, Environment.GetEnvironmentVariable, context);
         if (!configuration.IsOk)
         {
             return Report(configuration.Fault);
@@ -81,7 +92,7 @@ public static class SuperviseVerb
         }
 
         using var steps = new OwnSteps(configuration.Value.User);
-        return Serve(configuration.Value, held, listening, steps);
+        return Serve(configuration.Value, held, listening, steps, context, []);
     }
 
     /// <summary>
@@ -89,21 +100,29 @@ public static class SuperviseVerb
     /// </summary>
     private static int Continue(string[] arguments, string manifest)
     {
-        Result<DroppedStart> start = DroppedStart.Read(arguments, manifest);
+        Result<InheritedStart> start = InheritedStart.Read(arguments, manifest);
         if (!start.IsOk)
         {
             return Report(start.Fault);
         }
 
-        using DroppedStart parts = start.Value;
-        return Serve(parts.Configuration, parts.State, parts.Socket, parts.Steps);
+        using InheritedStart parts = start.Value;
+        return Serve(
+            parts.Configuration,
+            parts.State,
+            parts.Socket,
+            parts.Steps,
+            parts.Context,
+            parts.Clients);
     }
 
     private static int Serve(
         ApplianceConfiguration configuration,
         StateDirectory state,
         ControlSocket socket,
-        IPrivilegedSteps steps)
+        IPrivilegedSteps steps,
+        ConfigurationContext context,
+        IReadOnlyList<OwnedFd> clients)
     {
         Result<IReactor> made = Reactors.Create(null, new ReactorOptions());
         if (!made.IsOk)
@@ -112,9 +131,15 @@ public static class SuperviseVerb
         }
 
         using IReactor reactor = made.Value;
-        var supervisor = new Supervisor(reactor, configuration, state, socket, steps);
+        var supervisor = new Supervisor(
+            reactor, configuration, state, socket, steps,
+            () => ConfigurationSources.Load(
+                [.. configuration.Arguments], Environment.GetEnvironmentVariable, context));
         using PosixSignalRegistration term = StopOn(PosixSignal.SIGTERM, reactor, supervisor);
         using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, reactor, supervisor);
+        using PosixSignalRegistration hangUp = On(PosixSignal.SIGHUP, reactor, supervisor.Reload);
+        using PosixSignalRegistration next = On(
+            (PosixSignal)UserSignal2, reactor, supervisor.Upgrade);
         EventLog.Write(
             "supervisor.started",
             ("pid", Environment.ProcessId),
@@ -129,8 +154,19 @@ public static class SuperviseVerb
             ("cores", configuration.Cores),
             ("housekeeping", CoreList.Format(configuration.Cores.Housekeeping)));
         TellPrivilege(steps);
-        reactor.Post(supervisor.Start);
+        reactor.Post(() =>
+        {
+            supervisor.Start();
+            supervisor.Welcome(clients);
+        });
         reactor.Run();
+        if (supervisor.Next is { } inheritance)
+        {
+            // Returns only where it failed.
+            return Report(PrivilegeDrop.Execute(
+                ApplicationFiles.Current, configuration.Arguments, inheritance));
+        }
+
         EventLog.Write("supervisor.stopped");
         return supervisor.ExitCode;
     }
@@ -160,10 +196,14 @@ public static class SuperviseVerb
 
     private static PosixSignalRegistration StopOn(
         PosixSignal signal, IReactor reactor, Supervisor supervisor) =>
+        On(signal, reactor, () => supervisor.Stop(signal.ToString()));
+
+    private static PosixSignalRegistration On(
+        PosixSignal signal, IReactor reactor, Action action) =>
         PosixSignalRegistration.Create(signal, context =>
         {
-            context.Cancel = true; // We end by ourselves, in order.
-            reactor.Post(() => supervisor.Stop(signal.ToString()));
+            context.Cancel = true; // What it would do by default is not what we do.
+            reactor.Post(action);
         });
 
     private static int Report(Fault fault)

@@ -16,13 +16,13 @@ namespace Pangea.DataPlane.Supervisor;
 /// the appliance itself, forwards what is about objects, and keeps its worker alive. Touches no
 /// payload. All of it runs on the loop's thread.
 /// </summary>
-internal sealed class Supervisor : IRpcPeer
+internal sealed partial class Supervisor : IRpcPeer
 {
     private static readonly TimeSpan s_statusTimeMax = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly IReactor _reactor;
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly ControlSocket _socket;
     private readonly StorageWorker _worker;
@@ -40,8 +40,10 @@ internal sealed class Supervisor : IRpcPeer
         ApplianceConfiguration configuration,
         StateDirectory state,
         ControlSocket socket,
-        IPrivilegedSteps steps)
+        IPrivilegedSteps steps,
+        Func<Result<ApplianceConfiguration>> load)
     {
+        _load = load;
         _reactor = reactor;
         _configuration = configuration;
         _state = state;
@@ -82,17 +84,6 @@ internal sealed class Supervisor : IRpcPeer
         }
     }
 
-    /// <summary>
-    /// Ends in good order: no new clients, calls under way fail with a clear error, the worker
-    /// ends. A second time: at once.
-    /// </summary>
-    public void Stop(string reason)
-    {
-        EventLog.Write("supervisor.stopping", ("reason", reason));
-        _stopping.Cancel();
-        _worker.Stop();
-    }
-
     public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
     {
         if (message.Kind is RpcKind.Result or RpcKind.Error)
@@ -111,6 +102,14 @@ internal sealed class Supervisor : IRpcPeer
         else if (method!.Scope == RpcScope.Forwarded)
         {
             _worker.Calls.Forward(connection, message, descriptors);
+        }
+        else if (message.Kind == RpcKind.Request && method == LifeMethods.ConfigReload)
+        {
+            AnswerReload(connection, message);
+        }
+        else if (message.Kind == RpcKind.Request && method == LifeMethods.SystemUpgrade)
+        {
+            AnswerUpgrade(connection, message);
         }
         else if (message.Kind == RpcKind.Request)
         {
@@ -144,7 +143,7 @@ internal sealed class Supervisor : IRpcPeer
         {
             SysResult ready = await _reactor.PollAsync(
                 _socket.Listener.Fd, PollEvents.Readable, _stopping.Token);
-            if (_stopping.IsCancellationRequested)
+            if (_stopping.IsCancellationRequested || _isUpgrading)
             {
                 break;
             }
@@ -457,6 +456,7 @@ internal sealed class Supervisor : IRpcPeer
             Catalog = storage?.Catalog,
             Devices = devices,
             Workers = [_worker.Status()],
+            Privilege = DescribePrivilege(),
         };
     }
 
@@ -475,15 +475,5 @@ internal sealed class Supervisor : IRpcPeer
 
         bool well = storage is not null && devices.All(device => device.State == DeviceState.Ok);
         return well ? ApplianceState.Ready : ApplianceState.Degraded;
-    }
-
-    private void OnWorkerStopped()
-    {
-        foreach (RpcConnection client in _clients)
-        {
-            client.CloseAfterSending();
-        }
-
-        _reactor.Post(_reactor.Stop);
     }
 }

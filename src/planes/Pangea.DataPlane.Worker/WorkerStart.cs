@@ -56,6 +56,9 @@ internal sealed class WorkerStart : IDisposable
     public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
     {
         Result<WorkerStartParameters> read = ReadCall(call);
+        read = read.IsOk && DescriptorManifest.Check(read.Value.Manifest, descriptors) is { } unlike
+            ? unlike
+            : read;
         if (!read.IsOk)
         {
             return read.Fault;
@@ -283,7 +286,8 @@ internal sealed class WorkerStart : IDisposable
             return Fault.InvalidParameter("keys", $"one key file is needed, {files.Count} came");
         }
 
-        Result<OwnedFd> descriptor = descriptors.Take(files[0].Descriptor);
+        Result<OwnedFd> descriptor = DescriptorManifest.Take(
+            descriptors, files[0].Descriptor, "master key", DescriptorKind.File);
         if (!descriptor.IsOk)
         {
             return descriptor.Fault;

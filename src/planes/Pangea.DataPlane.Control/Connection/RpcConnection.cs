@@ -78,6 +78,23 @@ public sealed class RpcConnection : IDisposable
     /// </summary>
     public int ChunksPerTurn { get; init; } = 4;
 
+    /// <summary>
+    /// Nothing is under way: no call, no answer on its way, no half line. What comes next stays in
+    /// the socket while it is paused.
+    /// </summary>
+    public bool IsAtRest => CallsOpen == 0 && _queue.Count == 0 && _lines.IsAtLineStart
+        && !IsClosed && !_lingering && !_inputEnded;
+
+    /// <summary>The socket, for a program that is executed in this one's place.</summary>
+    public OwnedFd Descriptor => _socket.Fd;
+
+    /// <summary>
+    /// Whether to leave what comes in the socket, after the line that is under way.
+    /// </summary>
+    public bool IsPaused { get; set; }
+
+    private bool IsHeld => IsPaused && _lines.IsAtLineStart;
+
     /// <summary>Is told of calls and answers; null where nobody counts.</summary>
     public IRpcCallObserver? Observer { get; init; }
 
@@ -249,10 +266,14 @@ public sealed class RpcConnection : IDisposable
             {
                 await AfterInputEnded((PollEvents)ready.Value);
             }
+            else if (IsHeld)
+            {
+                await _reactor.DelayAsync(s_hangUpPause, _closing.Token);
+            }
             else
             {
                 int chunks = 0;
-                while (chunks < ChunksPerTurn && ReceiveChunk())
+                while (chunks < ChunksPerTurn && !IsHeld && ReceiveChunk())
                 {
                     chunks++;
                 }

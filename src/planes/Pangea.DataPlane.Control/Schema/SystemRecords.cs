@@ -157,6 +157,9 @@ public sealed record SystemStatusResult
     public required IReadOnlyList<DeviceStatus> Devices { get; init; }
 
     public required IReadOnlyList<WorkerStatus> Workers { get; init; }
+
+    /// <summary>What supervisor and warden keep of root.</summary>
+    public IReadOnlyList<ProcessPrivilege>? Privilege { get; init; }
 }
 
 /// <summary>Result of <c>key.list</c> and <c>key.rotate</c>.</summary>

@@ -27,6 +27,12 @@ public sealed record ApplianceConfiguration
     /// <summary>The configuration file, full path; null where there is none.</summary>
     public string? FilePath { get; init; }
 
+    /// <summary>The flags it was read from.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>What relative paths in flags and variables meant.</summary>
+    public string WorkingDirectory { get; init; } = "/";
+
     /// <summary>Full path.</summary>
     public required string StateDirectory { get; init; }
 

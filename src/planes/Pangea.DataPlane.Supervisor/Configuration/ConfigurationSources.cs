@@ -50,7 +50,12 @@ public static class ConfigurationSources
 
         Result<ApplianceConfiguration> complete = ApplianceConfiguration.Complete(values, context);
         return complete.IsOk
-            ? complete.Value with { FilePath = path }
+            ? complete.Value with
+            {
+                FilePath = path,
+                Arguments = [.. arguments],
+                WorkingDirectory = context.WorkingDirectory,
+            }
             : complete.Fault;
     }
 

@@ -30,6 +30,11 @@ internal sealed class DeviceChanges(
     private readonly Dictionary<int, string> _remarks = [];
     private bool _changing;
 
+    private ApplianceConfiguration _configuration = configuration;
+
+    /// <summary>From now on this configuration.</summary>
+    public void Use(ApplianceConfiguration next) => _configuration = next;
+
     /// <summary>True while a change is under way.</summary>
     public bool IsChanging => _changing;
 
@@ -322,9 +327,9 @@ internal sealed class DeviceChanges(
     {
         int remaining = devices.Table.Places.Count(
             known => known.Index != place.Index && !known.Draining);
-        int needed = configuration.Classes
+        int needed = _configuration.Classes
             .Select(kind => kind.Redundancy.DataShards + kind.Redundancy.ParityShards)
-            .Append(configuration.Redundancy.TotalShards)
+            .Append(_configuration.Redundancy.TotalShards)
             .Max();
         return remaining >= needed
             ? null

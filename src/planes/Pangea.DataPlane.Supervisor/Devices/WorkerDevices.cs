@@ -13,7 +13,7 @@ namespace Pangea.DataPlane.Supervisor.Devices;
 /// </summary>
 internal sealed class WorkerDevices : IDisposable
 {
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly SortedDictionary<int, OpenedDevice> _devices = [];
 
@@ -38,6 +38,13 @@ internal sealed class WorkerDevices : IDisposable
     public IReadOnlyCollection<OpenedDevice> All => _devices.Values;
 
     public OpenedDevice? At(int index) => _devices.GetValueOrDefault(index);
+
+    /// <summary>From now on this configuration; it opens with the next start.</summary>
+    public void Use(ApplianceConfiguration configuration)
+    {
+        _configuration = configuration;
+        Table.Follow(configuration);
+    }
 
     /// <summary>Opens every place of the table anew.</summary>
     public void OpenAll()

@@ -29,7 +29,9 @@ internal sealed class Inheritance
     private readonly List<InheritedFd> _descriptors = [];
     private readonly List<(string Name, string Text)> _texts = [];
 
-    public IReadOnlyList<InheritedFd> Descriptors => _descriptors;
+    /// <summary>Those that are open: a client may have left since it was added.</summary>
+    public IReadOnlyList<InheritedFd> Descriptors =>
+        [.. _descriptors.Where(each => !each.Fd.IsClosed)];
 
     public void Add(string name, DescriptorKind kind, DescriptorAccess access, OwnedFd fd) =>
         _descriptors.Add(new InheritedFd(name, kind, access, fd));
@@ -60,7 +62,7 @@ internal sealed class Inheritance
     public Result<OwnedFd> Write()
     {
         var lines = new List<byte>();
-        foreach (InheritedFd each in _descriptors)
+        foreach (InheritedFd each in Descriptors)
         {
             lines.AddRange(WardenWire.Line(
             [

@@ -15,6 +15,7 @@ namespace Pangea.DataPlane.Supervisor.Privilege;
 internal static class PrivilegeDrop
 {
     public const string UserText = "user";
+    public const string UserNameText = "userName";
     public const string StateText = "state";
     public const string SocketText = "socket";
     public const string WorkingDirectoryText = "workingDirectory";
@@ -24,6 +25,7 @@ internal static class PrivilegeDrop
     public const string Listener = "control socket";
     public const string SocketLock = "control socket lock";
     public const string Warden = "warden";
+    public const string Client = "client";
 
     private const string PrivateRoot = "/tmp";
 
@@ -59,20 +61,11 @@ internal static class PrivilegeDrop
             return warden.Fault;
         }
 
-        var inheritance = new Inheritance();
-        inheritance.Add(
-            StateDirectory, DescriptorKind.Directory, DescriptorAccess.Read, directory.Value);
-        inheritance.Add(StateLock, DescriptorKind.File, DescriptorAccess.ReadWrite, state.Lock);
-        inheritance.Add(
-            Listener, DescriptorKind.Listener, DescriptorAccess.ReadWrite, socket.Listener.Fd);
-        inheritance.Add(SocketLock, DescriptorKind.File, DescriptorAccess.ReadWrite, socket.Lock);
+        Inheritance inheritance = Gather(configuration, state, directory.Value, socket, null);
         inheritance.Add(
             Warden, DescriptorKind.Stream, DescriptorAccess.ReadWrite, warden.Value.Ours.Fd);
-        inheritance.Add(UserText, $"{user.Uid}:{user.Gid}");
-        inheritance.Add(StateText, configuration.StateDirectory);
-        inheritance.Add(SocketText, configuration.SocketPath);
-        inheritance.Add(WorkingDirectoryText, System.Environment.CurrentDirectory);
         inheritance.Add(WardenText, warden.Value.Pid.ToString(CultureInfo.InvariantCulture));
+        AddUser(inheritance, user);
 
         Result<ApplicationFiles> files = Reachable(ApplicationFiles.Current, user);
         return files.Fault
@@ -80,12 +73,56 @@ internal static class PrivilegeDrop
             ?? Execute(files.Value, arguments, inheritance);
     }
 
+    /// <summary>What every supervisor hands to the program after it.</summary>
+    /// <param name="configuration">Where things are.</param>
+    /// <param name="state">Its lock goes along.</param>
+    /// <param name="directory">The state's.</param>
+    /// <param name="socket">Listener and lock.</param>
+    /// <param name="steps">Its warden goes along, where it has one.</param>
+    public static Inheritance Gather(
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        OwnedFd directory,
+        ControlSocket socket,
+        IPrivilegedSteps? steps)
+    {
+        var inheritance = new Inheritance();
+        inheritance.Add(
+            StateDirectory, DescriptorKind.Directory, DescriptorAccess.Read, directory);
+        inheritance.Add(StateLock, DescriptorKind.File, DescriptorAccess.ReadWrite, state.Lock);
+        inheritance.Add(
+            Listener, DescriptorKind.Listener, DescriptorAccess.ReadWrite, socket.Listener.Fd);
+        inheritance.Add(SocketLock, DescriptorKind.File, DescriptorAccess.ReadWrite, socket.Lock);
+        inheritance.Add(StateText, configuration.StateDirectory);
+        inheritance.Add(SocketText, configuration.SocketPath);
+        inheritance.Add(WorkingDirectoryText, configuration.WorkingDirectory);
+        if (steps is WardenClient { WardenPid: { } pid } warden)
+        {
+            inheritance.Add(
+                Warden, DescriptorKind.Stream, DescriptorAccess.ReadWrite, warden.Channel.Fd);
+            inheritance.Add(WardenText, pid.ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (steps is not null && configuration.User is { } user)
+        {
+            AddUser(inheritance, user);
+        }
+
+        return inheritance;
+    }
+
+    private static void AddUser(Inheritance inheritance, UserAccount user)
+    {
+        inheritance.Add(UserText, $"{user.Uid}:{user.Gid}");
+        inheritance.Add(UserNameText, user.Name);
+    }
+
     /// <summary>
     /// Executes the supervisor's program in this process's place, with what is inherited. Returns
     /// only the reason why it did not work.
     /// </summary>
     public static Fault Execute(
-        ApplicationFiles files, string[] arguments, Inheritance inheritance)
+        ApplicationFiles files, IEnumerable<string> arguments, Inheritance inheritance)
     {
         Result<OwnedFd> manifest = inheritance.Write();
         if (!manifest.IsOk)
@@ -183,7 +220,7 @@ internal static class PrivilegeDrop
     }
 
     /// <summary>Our own, but for where the runtime lies.</summary>
-    private static List<string> Environment(ApplicationFiles files)
+    public static List<string> Environment(ApplicationFiles files)
     {
         const string runtime = "DOTNET_ROOT";
         List<string> variables =
