@@ -42,7 +42,7 @@ public sealed class DescriptorSet : IDisposable
 
     /// <summary>One that was not taken yet, to look at; null where there is none.</summary>
     public OwnedFd? Peek(int index) =>
-        (uint)index < (uint)_descriptors.Count ? _descriptors[index] : null;
+        (uint)index < (uint)Count ? _descriptors![index] : null;
 
     /// <summary>Moves all descriptors that were not taken to the caller, in their order.</summary>
     public OwnedFd[] TakeAll()
