@@ -128,7 +128,8 @@ public sealed class ScriptTests : IDisposable
     {
         WriteProgram("dotnet", """
             case "$*" in *CompileAhead=true*)
-                echo "a.csproj : error NU1101: Unable to find package ...crossgen2.linux-x64."; exit 1;;
+                echo "a.csproj : error NU1101: Unable to find package crossgen2.linux-x64."
+                exit 1;;
             esac
             """);
 
