@@ -15,7 +15,8 @@ internal sealed class StripeShares
     /// <summary>One being read, one being computed, one on its way to the devices.</summary>
     public const int Least = 3;
 
-    /// <summary>More bring nothing on one disk (experiment 0005).</summary>
+    /// <summary>Between eight and twelve, where little is gained any more (experiment 0011).
+    /// </summary>
     public const int Most = 10;
 
     private int _free = All;

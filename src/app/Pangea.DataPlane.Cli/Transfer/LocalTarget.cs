@@ -151,7 +151,7 @@ internal sealed class LocalTarget : IDisposable
 
     /// <summary>
     /// A new file, past the page cache where the file system can: it is durable before it gets its
-    /// name, so writing it to memory first would only take longer (experiment 0005).
+    /// name, so writing it to memory first would only take longer (experiment 0011).
     /// </summary>
     private static Result<OwnedFd> Create(DirectoryFd directory, string name)
     {
