@@ -308,6 +308,11 @@ internal sealed class PutTransfer
                 _service, _request, _writer.Commit, terms, _bytes, _table.Count,
                 ContentHash.Read(manifest.ContentHash.AsSpan()), _writer.FrameBytes)
             : committed.Fault!;
+        if (!committed.IsOk)
+        {
+            _service.Refusals.Note(_writer.Commit);
+        }
+
         _service.Commits.Leave(epoch);
         if (committed.IsOk)
         {

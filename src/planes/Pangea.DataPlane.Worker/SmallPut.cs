@@ -132,6 +132,10 @@ internal sealed class SmallPut(StorageService service)
                 outcome = ObjectPut.Publish(
                     service, _request, commit, _terms, Bytes, _stripes, _hash, 0);
             }
+            else
+            {
+                service.Refusals.Note(commit);
+            }
 
             service.InFlight.Remove(commit.Id);
             service.Commits.Leave(_epoch);

@@ -58,6 +58,7 @@ internal sealed class StorageService : IDisposable
         Checkpoints = new Checkpoints(this);
         Expiry = new Expiry(this);
         Tombstones = new Tombstones(this);
+        Refusals = new Refusals(this);
         Kept = new KeptObjects(parts.Catalog);
         Compaction = new Compaction(this);
         _idle = new IdleCollection(parts.Reactor, () => parts.Pool.Trim(all: false));
@@ -107,6 +108,8 @@ internal sealed class StorageService : IDisposable
     public Compaction Compaction { get; }
 
     public Tombstones Tombstones { get; }
+
+    public Refusals Refusals { get; }
 
     /// <summary>What is on the devices and cannot be read for want of a key.</summary>
     public KeptObjects Kept { get; }

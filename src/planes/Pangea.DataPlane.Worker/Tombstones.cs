@@ -58,6 +58,7 @@ internal sealed class Tombstones(StorageService service)
     /// <summary>Goes through all removals once.</summary>
     public async ValueTask RunOnceAsync()
     {
+        await service.Refusals.SettleAsync();
         string? after = null;
         while (service.Catalog.NeedsRebuild is null && !service.Catalog.IsFull)
         {

@@ -206,13 +206,12 @@ public sealed class ObjectCommit
     {
         for (int position = 0; position < Positions; position++)
         {
-            if (_mayHaveLanded[position] && _devices[position].Log is { } log)
+            if (_mayHaveLanded[position])
             {
-                _appends[position] = log.AppendVoidAsync(Id);
-            }
-            else
-            {
-                _mayHaveLanded[position] = false;
+                _appends[position] = _devices[position].Log is { } log
+                    ? log.AppendVoidAsync(Id)
+                    : ValueTask.FromResult<Result<LogAddress>>(
+                        new Fault(FaultCode.Unavailable, "the device has left"));
             }
         }
 
@@ -220,7 +219,7 @@ public sealed class ObjectCommit
         {
             if (_mayHaveLanded[position])
             {
-                _ = await _appends[position];
+                _mayHaveLanded[position] = !(await _appends[position]).IsOk;
                 _appends[position] = default;
                 if (!_entries[position].IsNone)
                 {
@@ -230,6 +229,12 @@ public sealed class ObjectCommit
             }
         }
     }
+
+    /// <summary>
+    /// After <see cref="VoidAsync"/>: the commit may have landed there, and the device could not be
+    /// told that it does not count.
+    /// </summary>
+    public bool IsUnsettled(int position) => _mayHaveLanded[position];
 
     /// <summary>Unavailable or NoSpace where too few devices still take part.</summary>
     public Result CheckQuorum()
