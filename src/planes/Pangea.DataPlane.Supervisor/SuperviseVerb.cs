@@ -17,8 +17,6 @@ public static class SuperviseVerb
 {
     private const int FailedExit = 1;
 
-    /// <summary>SIGUSR2 of signal(7), which the runtime has no name for.</summary>
-    private const int UserSignal2 = 12;
     private const int UsageExit = 2;
 
     /// <summary>For the command line's help: what to type, and what it does.</summary>
@@ -55,6 +53,19 @@ public static class SuperviseVerb
             return refusal is null ? 0 : Report(refusal);
         }
 
+        // Both are answered by what comes anyway: the program that goes on in this one's place reads
+        // the configuration anew.
+        using PosixSignalRegistration hangUp = Ignore(PosixSignal.SIGHUP);
+        using PosixSignalRegistration next = Ignore((PosixSignal)SignalFd.User2);
+        return Begin(arguments);
+    }
+
+    /// <summary>
+    /// Opens everything, then executes this very program, which begins with the signals blocked,
+    /// and without privilege where there is some to give up. Returns only where something failed.
+    /// </summary>
+    private static int Begin(string[] arguments)
+    {
         ConfigurationContext context = ConfigurationContext.Own;
         Result<ApplianceConfiguration> configuration = ConfigurationSources.Load(
             arguments, Environment.GetEnvironmentVariable, context);
@@ -86,13 +97,22 @@ public static class SuperviseVerb
         using ControlSocket listening = socket.Value;
         if (configuration.Value.User is { Uid: not 0 } user && UserAccount.IsRoot)
         {
-            // Returns only where it failed.
             return Report(PrivilegeDrop.Execute(
                 arguments, configuration.Value, user, held, listening));
         }
 
+        Result<OwnedFd> directory = held.OpenDirectory();
+        if (!directory.IsOk)
+        {
+            return Report(directory.Fault);
+        }
+
         using var steps = new OwnSteps(configuration.Value.User);
-        return Serve(configuration.Value, held, listening, steps, context, []);
+        return Report(PrivilegeDrop.Execute(
+            ApplicationFiles.Current,
+            arguments,
+            PrivilegeDrop.Gather(
+                configuration.Value, held, directory.Value, listening, steps)));
     }
 
     /// <summary>
@@ -131,15 +151,17 @@ public static class SuperviseVerb
         }
 
         using IReactor reactor = made.Value;
+        Result<SignalFd> taken = SignalFd.Create(PrivilegeDrop.Signals);
+        if (!taken.IsOk)
+        {
+            return Report(taken.Fault);
+        }
+
+        using SignalFd signals = taken.Value;
         var supervisor = new Supervisor(
             reactor, configuration, state, socket, steps,
             () => ConfigurationSources.Load(
                 [.. configuration.Arguments], Environment.GetEnvironmentVariable, context));
-        using PosixSignalRegistration term = StopOn(PosixSignal.SIGTERM, reactor, supervisor);
-        using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, reactor, supervisor);
-        using PosixSignalRegistration hangUp = On(PosixSignal.SIGHUP, reactor, supervisor.Reload);
-        using PosixSignalRegistration next = On(
-            (PosixSignal)UserSignal2, reactor, supervisor.Upgrade);
         EventLog.Write(
             "supervisor.started",
             ("pid", Environment.ProcessId),
@@ -158,6 +180,7 @@ public static class SuperviseVerb
         {
             supervisor.Start();
             supervisor.Welcome(clients);
+            Obey(signals, reactor, supervisor);
         });
         reactor.Run();
         if (supervisor.Next is { } inheritance)
@@ -194,17 +217,32 @@ public static class SuperviseVerb
         }
     }
 
-    private static PosixSignalRegistration StopOn(
-        PosixSignal signal, IReactor reactor, Supervisor supervisor) =>
-        On(signal, reactor, () => supervisor.Stop(signal.ToString()));
-
-    private static PosixSignalRegistration On(
-        PosixSignal signal, IReactor reactor, Action action) =>
-        PosixSignalRegistration.Create(signal, context =>
+    /// <summary>
+    /// On the loop, until it ends: what comes later waits for the next program of this process.
+    /// </summary>
+    private static async void Obey(SignalFd signals, IReactor reactor, Supervisor supervisor)
+    {
+        while ((await reactor.PollAsync(signals.Fd, PollEvents.Readable)).IsOk)
         {
-            context.Cancel = true; // What it would do by default is not what we do.
-            reactor.Post(action);
-        });
+            switch (signals.Read())
+            {
+                case SignalFd.HangUp:
+                    supervisor.Reload();
+                    break;
+                case SignalFd.User2:
+                    supervisor.Upgrade();
+                    break;
+                case { } signal:
+                    supervisor.Stop(signal == SignalFd.Terminate ? "SIGTERM" : "SIGINT");
+                    break;
+                case null:
+                    break; // Another reader of this descriptor there is none: nothing to do.
+            }
+        }
+    }
+
+    private static PosixSignalRegistration Ignore(PosixSignal signal) =>
+        PosixSignalRegistration.Create(signal, context => context.Cancel = true);
 
     private static int Report(Fault fault)
     {

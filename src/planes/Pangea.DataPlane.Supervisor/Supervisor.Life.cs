@@ -20,6 +20,7 @@ internal sealed partial class Supervisor
 
     private readonly Func<Result<ApplianceConfiguration>> _load;
     private bool _isReloading;
+    private bool _isReloadAwaited;
     private bool _isUpgrading;
     private bool _isEnding;
 
@@ -44,6 +45,13 @@ internal sealed partial class Supervisor
     public async void Stop(string reason)
     {
         EventLog.Write("supervisor.stopping", ("reason", reason));
+        if (Next is not null)
+        {
+            // The worker is on its way out already; the process ends with it after all.
+            Next = null;
+            return;
+        }
+
         if (_stopping.IsCancellationRequested)
         {
             End();
@@ -58,8 +66,18 @@ internal sealed partial class Supervisor
         End();
     }
 
-    /// <summary>For SIGHUP: what came of it is in the log.</summary>
-    public async void Reload() => await ReloadAsync();
+    /// <summary>
+    /// For SIGHUP: what came of it is in the log. Nobody repeats a signal, so one that comes while
+    /// the appliance is being changed is obeyed afterwards; the next program reads the file anyway.
+    /// </summary>
+    public async void Reload()
+    {
+        _isReloadAwaited = _isReloading || _isUpgrading;
+        if (!_isReloadAwaited)
+        {
+            await ReloadAsync();
+        }
+    }
 
     /// <summary>For SIGUSR2: what came of it is in the log.</summary>
     public async void Upgrade()
@@ -82,6 +100,7 @@ internal sealed partial class Supervisor
         _isReloading = true;
         Result<ConfigReloadResult> result = await ApplyAsync();
         _isReloading = false;
+        ReloadAwaited();
         if (!result.IsOk)
         {
             EventLog.Write("config.refused", result.Fault);
@@ -93,6 +112,14 @@ internal sealed partial class Supervisor
         }
 
         return result;
+    }
+
+    private void ReloadAwaited()
+    {
+        if (_isReloadAwaited)
+        {
+            _reactor.Post(Reload);
+        }
     }
 
     private async ValueTask<Result<ConfigReloadResult>> ApplyAsync()
@@ -186,6 +213,7 @@ internal sealed partial class Supervisor
             _isUpgrading = false;
             EventLog.Write("upgrade.refused", fault);
             AcceptLoop();
+            ReloadAwaited();
         }
 
         return fault;
@@ -209,8 +237,18 @@ internal sealed partial class Supervisor
             s_upgradeTimeMax,
             () => _clients.Sum(client => client.CallsOpen) <= callsLeft
                 && _worker.Calls.CallersUnderWay == 0);
+        if (_stopping.IsCancellationRequested)
+        {
+            return; // The end was asked for meanwhile, and is under way.
+        }
+
         answer?.Invoke(drained);
         await WaitAsync(s_flushTimeMax, () => _clients.All(client => client.IsAtRest));
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         Result<OwnedFd> directory = _state.OpenDirectory();
         if (!directory.IsOk)
         {

@@ -78,6 +78,13 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int waitid(int type, int id, siginfo_child* info, int options);
 
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int signalfd(int fd, sigset* signals, int flags);
+
+    // Returns the errno instead of setting it, as does the posix_spawn family.
+    [LibraryImport("libc")]
+    internal static partial int pthread_sigmask(int how, sigset* signals, sigset* before);
+
     // The posix_spawn family returns the errno instead of setting it; so does getpwnam_r.
     [LibraryImport("libc")]
     internal static partial int posix_spawn(

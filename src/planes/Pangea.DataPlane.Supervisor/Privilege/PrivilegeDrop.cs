@@ -29,6 +29,15 @@ internal static class PrivilegeDrop
 
     private const string PrivateRoot = "/tmp";
 
+    private static readonly int[] s_signals =
+        [SignalFd.HangUp, SignalFd.Interrupt, SignalFd.User2, SignalFd.Terminate];
+
+    /// <summary>
+    /// What a supervisor reads from a descriptor; blocked in all its threads, because they were in
+    /// the thread that executed it.
+    /// </summary>
+    public static ReadOnlySpan<int> Signals => s_signals;
+
     /// <summary>Must run on the main thread. Returns only the reason why it did not work.</summary>
     public static Fault Execute(
         string[] arguments,
@@ -137,6 +146,9 @@ internal static class PrivilegeDrop
             return fault;
         }
 
+        // From here on they wait for the next program: without handlers of its own yet, one would
+        // end it.
+        SignalFd.Block(Signals);
         fault = Jail.Execute(
             files.Program,
             [

@@ -238,6 +238,8 @@ internal sealed class Warden(
             return fault;
         }
 
+        // In the next program they mean nothing from its first instruction on.
+        SignalFd.Block(PrivilegeDrop.Signals);
         string[] own = [.. arguments.Where(each => each != WardenVerb.RenewedOption)];
         fault = Jail.Execute(
             files.Program,

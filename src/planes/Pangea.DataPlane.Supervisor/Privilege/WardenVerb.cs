@@ -47,6 +47,7 @@ public static class WardenVerb
         using PosixSignalRegistration term = Ignore(PosixSignal.SIGTERM);
         using PosixSignalRegistration interrupt = Ignore(PosixSignal.SIGINT);
         using PosixSignalRegistration hangUp = Ignore(PosixSignal.SIGHUP);
+        using PosixSignalRegistration next = Ignore((PosixSignal)SignalFd.User2);
         if ((Privileges.EndWithParent() ?? Privileges.ForbidInspection()) is { } fault)
         {
             EventLog.Write("warden.failed", fault);
