@@ -68,6 +68,29 @@ public partial class SourceTests
         findings.AssertNone();
     }
 
+    /// <summary>
+    /// An ordinary task that is awaited so resumes its awaiter on a thread of the runtime's pool
+    /// wherever a loop's context is set: the awaiter would go on beside its loop.
+    /// </summary>
+    [Fact]
+    public void Nobody_asks_to_leave_the_loop()
+    {
+        Findings findings = new("loop");
+        foreach (string file in Repository.Sources("src/"))
+        {
+            string[] lines = Repository.Lines(file);
+            for (int i = 0; i < lines.Length; i++)
+            {
+                if (lines[i].Contains(".ConfigureAwait(", StringComparison.Ordinal))
+                {
+                    findings.Add(file, i + 1, "use LoopMethodBuilder instead of ConfigureAwait");
+                }
+            }
+        }
+
+        findings.AssertNone();
+    }
+
     [Fact]
     public void Names_say_what_a_thing_is()
     {

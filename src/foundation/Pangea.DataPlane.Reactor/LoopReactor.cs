@@ -212,6 +212,7 @@ public abstract unsafe class LoopReactor : IReactor
 
     internal void Free(Operation operation)
     {
+        Invariant.Check(_threadId <= 0 || IsLoopThread, "results are read on the loop's thread");
         operation.State = OperationState.Free;
         operation.File = null;
         _free.Push(operation);
@@ -358,6 +359,8 @@ public abstract unsafe class LoopReactor : IReactor
             return false;
         }
 
+        // An awaiter that left the loop's thread would share all that is here with it.
+        Invariant.Check(_threadId <= 0 || IsLoopThread, "operations begin on the loop's thread");
         if (file is not null && file.IsClosed)
         {
             no = SysResult.Fail(Errno.EBADF);

@@ -101,7 +101,7 @@ internal sealed class CallerFile : IDisposable
     /// <summary>
     /// Reads until the slice is full or the file ends; the result is the bytes read.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public async ValueTask<SysResult> ReadFullyAsync(BufferSlice slice, TransferWatch watch)
     {
         int done = 0;
@@ -114,10 +114,11 @@ internal sealed class CallerFile : IDisposable
 
             long at = _seekable ? _offset : -1;
             BufferSlice part = Part(slice.Skip(done), _offset);
+            bool wasDirect = _isDirect;
             SysResult result = await _reactor.ReadAsync(_fd, part, at, watch.Token);
             if (!result.IsOk)
             {
-                if (result.Errno == Errno.EINVAL && _isDirect)
+                if (result.Errno == Errno.EINVAL && wasDirect)
                 {
                     LeaveDirect();
                     continue;
@@ -168,7 +169,7 @@ internal sealed class CallerFile : IDisposable
     /// <param name="slice">What.</param>
     /// <param name="watch">Who ends it.</param>
     /// <param name="total">Bytes that all calls together will write.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public async ValueTask<SysResult> WriteFullyAsync(
         BufferSlice slice, TransferWatch watch, long total)
     {
@@ -184,11 +185,14 @@ internal sealed class CallerFile : IDisposable
             }
 
             BufferSlice part = Part(slice.Skip(done), start + done);
+
+            // Of several that are under way the first that is refused turns direct I/O off.
+            bool wasDirect = _isDirect;
             SysResult result = await _reactor.WriteAsync(
                 _fd, part, _seekable ? start + done : -1, watch.Token);
             if (!result.IsOk)
             {
-                if (result.Errno == Errno.EINVAL && _isDirect)
+                if (result.Errno == Errno.EINVAL && wasDirect)
                 {
                     LeaveDirect();
                     continue;

@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Storage;
 
 namespace Pangea.DataPlane.Worker;
@@ -72,6 +74,7 @@ internal sealed class Checkpoints(StorageService service)
     /// Waits while more has changed than memory is meant for: the disk of the catalog is slower
     /// than the puts, or full.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder))]
     public async ValueTask WaitForRoomAsync()
     {
         while (service.Catalog.IsFull && service.Catalog.NeedsRebuild is null && !_stopping

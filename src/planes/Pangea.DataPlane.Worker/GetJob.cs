@@ -47,7 +47,7 @@ internal sealed class GetJob(StorageService service, Stack<GetJob> pool)
             if (!isSmall)
             {
                 await EndRead(await ObjectGet.RunLargeAsync(
-                    service, _entry, _range, _target, _watch).ConfigureAwait(false));
+                    service, _entry, _range, _target, _watch));
                 continue;
             }
 

@@ -4,6 +4,7 @@ using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Storage;
 using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 using ShardState = Pangea.DataPlane.Ces.ShardState;
@@ -59,6 +60,7 @@ internal sealed class GetTransfer
     }
 
     /// <summary>With a transfer permit in hand only.</summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public static async ValueTask<Result<GetFindings>> RunAsync(
         StorageService service, ObjectEntry entry, GetRange range, CallerFile target,
         TransferWatch watch)
@@ -109,6 +111,7 @@ internal sealed class GetTransfer
     /// Reads the commit entries of the other positions: where their frames are. As many at once as
     /// there are slabs to read through.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder))]
     private async ValueTask OpenPositionsAsync()
     {
         var opening = new ValueTask<Result<CommitRecord>>[_slots.Count];
@@ -127,6 +130,7 @@ internal sealed class GetTransfer
         }
     }
 
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> MoveStripesAsync()
     {
         int stripeBytes = _manifest.Geometry.StripeBytes;
@@ -180,7 +184,7 @@ internal sealed class GetTransfer
     }
 
     /// <summary>Waits until the stripe is with the caller, and its slot free.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> FinishWritingAsync(long stripe)
     {
         int turn = (int)(stripe % _slots.Count);
@@ -209,7 +213,7 @@ internal sealed class GetTransfer
     /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of
     /// them is forged so that only the authentication notices, all others are read too.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info)
     {
         await LoadAsync(slot, info, additional: false);
@@ -229,7 +233,7 @@ internal sealed class GetTransfer
     /// with
     /// <paramref name="additional"/> all that were not tried yet.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder))]
     private async ValueTask LoadAsync(StripeSlot slot, StripeInfo info, bool additional)
     {
         int needed = _manifest.Geometry.Redundancy.DataShards;
@@ -283,6 +287,7 @@ internal sealed class GetTransfer
     private int PositionOf(in StripeInfo info, int shard) =>
         Placement.PositionOf((long)info.StripeIndex, shard, _reader.Positions);
 
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder))]
     private async ValueTask DrainAsync()
     {
         for (int turn = 0; turn < _restoring.Length; turn++)

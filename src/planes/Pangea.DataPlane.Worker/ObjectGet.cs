@@ -1,6 +1,8 @@
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Storage;
 using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
@@ -32,6 +34,7 @@ internal static class ObjectGet
         return job.Start(call, target, watch);
     }
 
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public static async ValueTask<Result<GetFindings>> RunLargeAsync(
         StorageService service, ObjectEntry entry, GetRange range, CallerFile target,
         TransferWatch watch)

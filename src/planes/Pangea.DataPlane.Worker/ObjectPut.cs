@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Storage;
 using ObjectEntry = Pangea.DataPlane.Catalog.ObjectEntry;
 
@@ -41,6 +43,7 @@ internal static class ObjectPut
     /// <param name="watch">Who ends it.</param>
     /// <param name="slot">Holds the first bytes, where some were read already; is returned.</param>
     /// <param name="prefixBytes">How many they are.</param>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public static async ValueTask<Result<PutOutcome>> RunLargeAsync(
         StorageService service, PutRequest request, CallerFile source, TransferWatch watch,
         SmallSlot? slot, int prefixBytes)

@@ -36,13 +36,13 @@ internal sealed class PutJob(StorageService service, Stack<PutJob> pool)
             Fault? fault = Check();
             if (fault is null && service.Catalog.IsFull)
             {
-                await service.Checkpoints.WaitForRoomAsync().ConfigureAwait(false);
+                await service.Checkpoints.WaitForRoomAsync();
             }
 
             if (fault is null && (_call.Bytes ?? _source.BytesLeft) > _request.Kind.SmallBytes)
             {
                 await End(await ObjectPut.RunLargeAsync(
-                    service, _request, _source, _watch, null, 0).ConfigureAwait(false));
+                    service, _request, _source, _watch, null, 0));
                 continue;
             }
 
@@ -73,8 +73,7 @@ internal sealed class PutJob(StorageService service, Stack<PutJob> pool)
             if (put.IsTooLong)
             {
                 await End(await ObjectPut.RunLargeAsync(
-                    service, _request, _source, _watch, put.Slot, put.Bytes)
-                    .ConfigureAwait(false));
+                    service, _request, _source, _watch, put.Slot, put.Bytes));
                 continue;
             }
 
@@ -90,7 +89,7 @@ internal sealed class PutJob(StorageService service, Stack<PutJob> pool)
 
             if (put.IsCommitting && !commit.CheckQuorum().IsOk)
             {
-                await commit.VoidAsync().ConfigureAwait(false);
+                await commit.VoidAsync();
             }
 
             Result<PutOutcome> outcome = put.End();

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Storage;
 
 namespace Pangea.DataPlane.Worker;
@@ -85,6 +86,7 @@ internal sealed class PutTransfer
     /// <summary>
     /// Stores what the source holds and gives everything back. With a fault nothing was stored.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public async ValueTask<Result<PutOutcome>> RunAsync()
     {
         ObjectId id = _writer.Commit.Id;
@@ -111,6 +113,7 @@ internal sealed class PutTransfer
     /// <summary>
     /// Reads one stripe ahead, because a stripe must know whether it is the last when it is sealed.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> MoveStripesAsync()
     {
         Result read = await FillAsync(0);
@@ -154,7 +157,7 @@ internal sealed class PutTransfer
         return Result.Ok;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> FillAsync(long stripe)
     {
         StripeSlot slot = _slots[stripe];
@@ -192,7 +195,7 @@ internal sealed class PutTransfer
     /// has been computed longest is waited for first, once as many are under way as there are
     /// threads.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> SealAsync(long stripe, bool isLast)
     {
         StripeSlot slot = _slots[stripe];
@@ -210,7 +213,7 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Starts writing the oldest stripe that is being computed.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> WriteNextAsync()
     {
         long stripe = _written++;
@@ -248,7 +251,7 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> WaitForSlotAsync(long stripe)
     {
         Invariant.Check(
@@ -264,6 +267,7 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Ends all that is under way, whatever came before.</summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> DrainAsync(Result outcome)
     {
         while (_written < _sealed)
@@ -293,6 +297,7 @@ internal sealed class PutTransfer
         return outcome;
     }
 
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result<PutOutcome>> CommitAsync()
     {
         using NameClaim claim = _service.Versions.Claim(_request.Name);

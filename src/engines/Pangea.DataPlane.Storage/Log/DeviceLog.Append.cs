@@ -118,7 +118,7 @@ public sealed partial class DeviceLog
         ObjectId id, string name, long expiresMs) =>
         AppendNamedAsync(LogEntryKind.Touch, id, name, expiresMs);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result<LogAddress>> AppendNamedAsync(
         LogEntryKind kind, ObjectId id, string name, long timeMs)
     {
@@ -150,7 +150,7 @@ public sealed partial class DeviceLog
         return await waiter.Task;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result<LogAddress>> AppendCommitLaterAsync(
         CommitEntry entry,
         ReadOnlyMemory<byte> manifest,

@@ -77,9 +77,7 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>
-    /// One job for the log's life, so that a batch costs no state machine. It awaits without the
-    /// loop's context, which would send every step through the loop once more; all that completes
-    /// here completes on the loop's thread anyway.
+    /// One job for the log's life, so that a batch costs no state machine.
     /// </summary>
     private async Task RunFlusherAsync()
     {
@@ -97,7 +95,7 @@ public sealed partial class DeviceLog
                 if (batch.Count > 0)
                 {
                     await _journalTurn.EnterAsync();
-                    if (await TryBeginAsync(batch).ConfigureAwait(false) is { } place)
+                    if (await TryBeginAsync(batch) is { } place)
                     {
                         SysResult written = await _reactor.WriteAndSyncAsync(
                             place.File.Fd, batch.Lease.Slice(0, batch.FrameBytes),
@@ -129,17 +127,17 @@ public sealed partial class DeviceLog
             ? new ValueTask<BatchPlace?>(Take(batch))
             : BeginSlowlyAsync(batch);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<BatchPlace?> BeginSlowlyAsync(JournalBatch batch)
     {
         if (batch.NeedsShards)
         {
             // Before the batch, not with it: a commit on the disk must prove that its shards are.
-            await FlushShardsAsync().ConfigureAwait(false);
+            await FlushShardsAsync();
             RefuseBroken(batch);
         }
 
-        Result placed = await PlaceAsync(batch.FrameBytes, batch.IsEssential).ConfigureAwait(false);
+        Result placed = await PlaceAsync(batch.FrameBytes, batch.IsEssential);
         if (!placed.IsOk)
         {
             Fail(batch, placed.Fault);
@@ -188,7 +186,7 @@ public sealed partial class DeviceLog
         _zeroingEnd > cursor && _zeroingStart < cursor + bytes;
 
     /// <summary>Sees to it that the journal has room for a frame.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> PlaceAsync(long bytes, bool essential)
     {
         while (_journal?.HasRoomFor(bytes) != true)
@@ -209,7 +207,7 @@ public sealed partial class DeviceLog
         return Result.Ok;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<int> FlushShardsAsync()
     {
         int flushed = 0;

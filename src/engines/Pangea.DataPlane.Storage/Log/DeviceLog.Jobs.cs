@@ -35,8 +35,7 @@ public sealed partial class DeviceLog
                 {
                     Result rolled = log._isClosed
                         ? log.Closed()
-                        : await log.RollAsync(SegmentKind.Shards, bytes, essential: false)
-                            .ConfigureAwait(false);
+                        : await log.RollAsync(SegmentKind.Shards, bytes, essential: false);
                     fault = rolled.Fault;
                 }
 
@@ -54,8 +53,7 @@ public sealed partial class DeviceLog
                 if (written.IsOk && written.Value < bytes)
                 {
                     written = await log.WriteRestAsync(
-                        file, Header, Payload, address.Offset, (int)written.Value)
-                        .ConfigureAwait(false);
+                        file, Header, Payload, address.Offset, (int)written.Value);
                 }
 
                 await Finish(log.EndShardWrite(segment, address, written));
@@ -90,8 +88,7 @@ public sealed partial class DeviceLog
                 if (read.IsOk && read.Value < Header.Bytes + Payload.Bytes)
                 {
                     read = await log.ReadRestAsync(
-                        file, Header, Payload, Address.Offset, (int)read.Value)
-                        .ConfigureAwait(false);
+                        file, Header, Payload, Address.Offset, (int)read.Value);
                 }
 
                 log.Leave(segment);
@@ -126,8 +123,7 @@ public sealed partial class DeviceLog
                 if (read.IsOk && read.Value < Blocks.Bytes)
                 {
                     read = await log.ReadRestAsync(
-                        file, Blocks, Blocks with { Bytes = 0 }, start, (int)read.Value)
-                        .ConfigureAwait(false);
+                        file, Blocks, Blocks with { Bytes = 0 }, start, (int)read.Value);
                 }
 
                 log.Leave(segment);

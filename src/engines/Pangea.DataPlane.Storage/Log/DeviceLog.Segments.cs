@@ -19,7 +19,7 @@ public sealed partial class DeviceLog
     /// <param name="kind">Which of the two.</param>
     /// <param name="bytes">Length of the frame that needs room.</param>
     /// <param name="essential">May use the room kept back for a full device.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> RollAsync(SegmentKind kind, long bytes, bool essential)
     {
         _background++;
@@ -141,6 +141,7 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>One at a time, behind <c>_creating</c>: the header's block is shared.</summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result<LogSegment>> CreateAsync(
         SegmentKind kind, long frameBytes, bool essential)
     {
@@ -195,6 +196,7 @@ public sealed partial class DeviceLog
 
     private Span<byte> HeaderBlock => _pool.Span(_scratch)[..LogFormat.BlockBytes];
 
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<Result> BeginSegmentAsync(LogSegment segment)
     {
         var header = new SegmentHeader(
@@ -299,6 +301,7 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>Writes all of both slices, in pieces where the kernel takes less.</summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<SysResult> WriteFullyAsync(
         SegmentFile file, BufferSlice first, BufferSlice second, long offset)
     {
@@ -310,6 +313,7 @@ public sealed partial class DeviceLog
     }
 
     /// <summary>Finishes a short write; rare (a full disk, a signal).</summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<SysResult> WriteRestAsync(
         SegmentFile file, BufferSlice first, BufferSlice second, long offset, int done)
     {
@@ -336,6 +340,7 @@ public sealed partial class DeviceLog
     /// Finishes a short read. Direct I/O hands back whole blocks, so the rest starts on a block
     /// again.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     private async ValueTask<SysResult> ReadRestAsync(
         SegmentFile file, BufferSlice first, BufferSlice second, long offset, int done)
     {

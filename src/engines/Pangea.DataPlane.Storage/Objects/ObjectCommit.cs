@@ -1,6 +1,7 @@
 // HOT PATH: used again for every small put; nothing here allocates after the first.
 using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -112,7 +113,7 @@ public sealed class ObjectCommit
     /// a fault too few are: the version was not stored, and the devices are told so.
     /// </summary>
     /// <inheritdoc cref="BeginCommit"/>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public async ValueTask<Result> CommitAsync(
         CommitTerms terms,
         ReadOnlyMemory<byte> manifest,
@@ -202,6 +203,7 @@ public sealed class ObjectCommit
     /// Says on every device where the commit may have landed that it does not count; best effort,
     /// because a device that just failed will hardly take it.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder))]
     public async ValueTask VoidAsync()
     {
         for (int position = 0; position < Positions; position++)

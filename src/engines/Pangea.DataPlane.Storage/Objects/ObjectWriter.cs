@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -78,7 +79,7 @@ public sealed class ObjectWriter
     /// Appends one stripe: shard i of the image goes to its position's device. Calls may overlap;
     /// the image's slab must stay untouched until completion.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public async ValueTask<Result> WriteStripeAsync(
         long stripe, StripeImage image, ValueTask<Result<LogAddress>>[] scratch)
     {
@@ -127,6 +128,7 @@ public sealed class ObjectWriter
     /// Makes the version durable, see <see cref="ObjectCommit.CommitAsync"/>. All stripes must have
     /// been written. On a fault the frames are garbage already.
     /// </summary>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
     public async ValueTask<Result> CommitAsync(CommitTerms terms, ReadOnlyMemory<byte> manifest)
     {
         var extents = new Extent[_runs.Length][];
