@@ -51,6 +51,20 @@ public sealed class ProcessTests
             Assert.Contains(status["Cpus_allowed_list"], allowed);
         }
 
+        string none = new('0', 16);
+        Assert.All(
+            (string?[])[
+                worker.CapabilitiesPermitted, worker.CapabilitiesEffective,
+                worker.CapabilitiesInheritable, worker.CapabilitiesAmbient,
+            ],
+            set => Assert.Equal(none, set));
+        Assert.Equal(
+            CoreList.Format(tasks.SelectMany(task => CoreList.Parse(
+                StatusOf(Path.Combine(task, "status"))["Cpus_allowed_list"])).Distinct().Order()),
+            worker.Cores);
+        Assert.Equal(worker.Descriptors!.Sum(each => each.Count), worker.OpenDescriptors);
+        Assert.InRange(worker.OpenDescriptors!.Value, LinksOf(worker.Pid!.Value).Length - 3,
+            LinksOf(worker.Pid!.Value).Length + 3);
         Assert.Equal((61183, 61182), (worker.Uid, worker.Gid));
         Assert.Equal(("filter", true), (worker.Seccomp, worker.NoNewPrivileges));
         Assert.Equal((new string('0', 16), new string('0', 16)),

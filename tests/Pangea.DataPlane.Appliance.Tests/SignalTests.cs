@@ -99,8 +99,9 @@ public sealed class SignalTests
 
     private static List<ulong> Masks(int pid) =>
     [
-        .. Directory.GetDirectories($"/proc/{pid}/task").Select(task => Convert.ToUInt64(
-            Field(Path.Combine(task, "status"), Blocked), 16)),
+        .. Directory.GetDirectories($"/proc/{pid}/task")
+            .Select(task => Field(Path.Combine(task, "status"), Blocked))
+            .Select(digits => Convert.ToUInt64(digits, 16)),
     ];
 
     private static int ParentOf(int pid) => int.Parse(Field($"/proc/{pid}/status", "PPid"));

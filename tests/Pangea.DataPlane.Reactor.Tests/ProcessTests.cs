@@ -30,7 +30,7 @@ public sealed class ProcessTests
         string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(6, lines.Length);
         Assert.Contains(
-            "only buffers up to 4 KiB are registered: memlock is 1024 KiB",
+            "only buffers up to 4 KiB are registered: memlock is 1024 KiB, ",
             lines[3],
             StringComparison.Ordinal);
         Assert.Equal(["read 4096", "read 1048576"], lines[4..]);

@@ -83,6 +83,12 @@ public static class Limits
     /// </summary>
     public const int SmallTransfersMax = 64;
 
+    /// <summary>
+    /// Buffers that one worker registers with its ring at most: locked memory, resident from the
+    /// start.
+    /// </summary>
+    public const long RegisteredBytesMax = 8L * 1024 * 1024;
+
     /// <summary>A transfer whose other end moves no byte for this long is ended.</summary>
     public const int TransferIdleSecondsMax = 300;
 }

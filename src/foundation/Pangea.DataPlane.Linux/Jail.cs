@@ -52,8 +52,8 @@ public static class Jail
             waived.Add("not root: the worker runs as the caller");
         }
 
-        // 5. Nothing stays permitted or inheritable, even when the user did not change. Then an
-        // exec may never add privilege, not even of a set-user-id program.
+        // 5. Nothing stays permitted or inheritable, even when the user did not change. Then no
+        // exec adds privilege, not even of a set-user-id program.
         if ((ClearCapabilities() ?? Control(Process.PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs"))
             is { } kept)
         {
@@ -63,13 +63,14 @@ public static class Jail
         // 6. Landlock after no_new_privs, which it asks for of those without privilege, and after
         // the mounts, which it forbids from here on. The exec keeps it, and so every thread of the
         // worker has it: taken on later, it would hold for one thread only.
-        if (JailPlaces.Enforce(options, hasPrivateRoot) is { } open)
+        if ((options.WithoutLandlock ?? JailPlaces.Enforce(options, hasPrivateRoot)?.Message)
+            is { } open)
         {
-            waived.Add($"no Landlock: {open.Message}");
+            waived.Add($"no Landlock: {open}");
         }
 
-        // 7. Die with the supervisor. Only here: changing the user clears it (prctl(2)). If the
-        // supervisor died before this line, the worker meets the end of its channel instead.
+        // 7. Die with the supervisor. Only here: changing the user clears it (prctl(2)). Where it
+        // has died already, the worker meets the end of its channel.
         if (Control(Process.PR_SET_PDEATHSIG, ChildProcess.SigKill, "set the parent-death signal")
             is { } deaf)
         {
@@ -77,10 +78,9 @@ public static class Jail
         }
 
         // 8. Affinity before the exec, so that every thread of the runtime inherits it.
-        Result pinned = CoreAffinity.Set([.. options.Cores]);
-        if (!pinned.IsOk)
+        if (CoreAffinity.Set([.. options.Cores]) is { IsOk: false } unpinned)
         {
-            waived.Add($"not pinned: {pinned.Fault.Message}");
+            waived.Add($"not pinned: {unpinned.Fault.Message}");
         }
 
         // 9. Memory of its own node, likewise inherited: heap, ring and buffers alike.

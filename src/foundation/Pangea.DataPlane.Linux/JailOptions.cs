@@ -32,6 +32,11 @@ public sealed record JailOptions
     public IReadOnlyList<int> Places { get; init; } = [];
 
     /// <summary>
+    /// Why Landlock is left out although the kernel may have it; null where it is not.
+    /// </summary>
+    public string? WithoutLandlock { get; init; }
+
+    /// <summary>
     /// Directories that the program needs, bound read-only under <see cref="PrivateRoot"/>; key:
     /// name there, value: real path. Needed because the user may have no way to the real path.
     /// </summary>

@@ -8,6 +8,8 @@ namespace Pangea.DataPlane.Linux;
 /// </summary>
 public static class MemoryLock
 {
+    private const long MebiByte = 1024 * 1024;
+
     /// <summary>The soft limit in bytes; null for unlimited or unknown.</summary>
     public static long? Bytes
     {
@@ -39,4 +41,21 @@ public static class MemoryLock
     /// <summary>"8192 KiB" or "unlimited".</summary>
     public static string Describe() =>
         Bytes is long bytes ? $"{bytes / 1024} KiB" : "unlimited";
+
+    /// <summary>What was found, what is needed, and the very lines that raise it.</summary>
+    /// <param name="neededBytes">The limit counts all processes of a user together; this is
+    /// ours.</param>
+    public static string Shortage(long neededBytes) =>
+        $"memlock is {Describe()}, {(neededBytes + 1023) / 1024} KiB are needed; "
+            + HintFor(neededBytes);
+
+    /// <summary>The lines alone.</summary>
+    public static string HintFor(long neededBytes)
+    {
+        // Room for other processes of the user, the supervisor's ring among them.
+        const long spareBytes = 2 * MebiByte;
+        long mebibytes = (neededBytes + spareBytes + MebiByte - 1) / MebiByte;
+        return $"set LimitMEMLOCK={mebibytes}M in the [Service] section of its unit, or "
+            + $"ulimit -l {mebibytes * 1024} in the shell that starts it";
+    }
 }

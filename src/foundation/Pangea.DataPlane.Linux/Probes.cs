@@ -67,17 +67,16 @@ public static class Probes
 
     private static Capability MemoryLockLimit()
     {
-        // What a default storage worker registers is below this; more is the deployment's choice.
-        const long usualBytes = 64 * 1024 * 1024;
         const string name = "locked memory";
         long? bytes = MemoryLock.Bytes;
-        return bytes is null or >= usualBytes
+        return bytes is null or >= Limits.RegisteredBytesMax
             ? new Capability(name, true, MemoryLock.Describe())
             : new Capability(
                 name,
                 false,
-                $"{MemoryLock.Describe()}: buffers may not be registered without privilege",
-                "set LimitMEMLOCK= in the service, or ulimit -l");
+                $"{MemoryLock.Describe()}, a worker registers up to "
+                    + $"{Limits.RegisteredBytesMax / 1024} KiB of buffers; the others are slower",
+                MemoryLock.HintFor(Limits.RegisteredBytesMax));
     }
 
     private static Capability HugePages()

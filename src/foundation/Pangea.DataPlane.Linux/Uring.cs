@@ -109,6 +109,14 @@ public sealed unsafe class Uring : IDisposable
     public uint Overflows => Volatile.Read(ref *_cqOverflow);
 
     /// <summary>
+    /// Memory of such a ring, a page for heads and tails included; most kernels count it as locked.
+    /// </summary>
+    public static unsafe long LockedBytes(int queueDepth, int completionDepth) =>
+        Environment.SystemPageSize
+            + ((long)queueDepth * (sizeof(io_uring_sqe) + sizeof(uint)))
+            + ((long)completionDepth * sizeof(io_uring_cqe));
+
+    /// <summary>
     /// Makes a ring. Unsupported with a reason for people where the kernel, its settings or a
     /// seccomp filter forbid it.
     /// </summary>
@@ -117,8 +125,12 @@ public sealed unsafe class Uring : IDisposable
     /// <param name="allowDeferred">
     /// False leaves out what Linux 6.1 brought, to test the way without.
     /// </param>
+    /// <param name="lockedBytesLater">What will be registered, for the message.</param>
     public static Result<Uring> Create(
-        int queueDepth, int completionDepth, bool allowDeferred = true)
+        int queueDepth,
+        int completionDepth,
+        bool allowDeferred = true,
+        long lockedBytesLater = 0)
     {
         const uint usual = IoUring.IORING_SETUP_CQSIZE | IoUring.IORING_SETUP_CLAMP;
 
@@ -148,7 +160,8 @@ public sealed unsafe class Uring : IDisposable
 
         if (!result.IsOk)
         {
-            return UringProbe.Explain(result.Errno);
+            return UringProbe.Explain(
+                result.Errno, LockedBytes(queueDepth, completionDepth) + lockedBytesLater);
         }
 
         var fd = new OwnedFd((int)result.Value);

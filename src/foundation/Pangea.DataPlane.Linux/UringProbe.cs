@@ -23,7 +23,10 @@ public static class UringProbe
     }
 
     /// <summary>The reason behind an errno of io_uring_setup(2).</summary>
-    internal static Fault Explain(Errno errno)
+    /// <param name="errno">Its answer.</param>
+    /// <param name="ringBytes">Memory that the ring takes; some kernels count it as
+    /// locked.</param>
+    internal static Fault Explain(Errno errno, long ringBytes)
     {
         if (errno == Errno.EPERM)
         {
@@ -53,8 +56,8 @@ public static class UringProbe
         return errno == Errno.ENOMEM
             ? new Fault(
                 FaultCode.Unsupported,
-                $"io_uring_setup lacks memory (ENOMEM; memlock is {MemoryLock.Describe()})",
-                "set LimitMEMLOCK= in the service, or ulimit -l",
+                $"io_uring_setup lacks memory (ENOMEM): {MemoryLock.Shortage(ringBytes)}",
+                "where the limit is high enough, it is the control group's memory.max",
                 Errno: errno.Value)
             : errno.ToFault("set up io_uring") with { Code = FaultCode.Unsupported };
     }

@@ -59,6 +59,8 @@ public sealed class FaultInjectingReactor(IReactor inner, Func<ReactorCall, Inje
 
     public string Reason => $"{inner.Reason}; with injected faults";
 
+    public string? Shortage => inner.Shortage;
+
     public bool IsLoopThread => inner.IsLoopThread;
 
     /// <summary>Calls made or failed so far.</summary>

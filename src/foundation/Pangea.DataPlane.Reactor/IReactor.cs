@@ -26,6 +26,11 @@ public interface IReactor : IDisposable
     string Reason { get; }
 
     /// <summary>
+    /// What the machine did not let it have, and what would; null where nothing is missing.
+    /// </summary>
+    string? Shortage => null;
+
+    /// <summary>
     /// Reads into the slice. May read less than asked; 0 is end of file.
     /// </summary>
     /// <param name="file">Stays open until completion.</param>

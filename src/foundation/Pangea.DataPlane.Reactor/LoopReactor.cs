@@ -54,6 +54,8 @@ public abstract unsafe class LoopReactor : IReactor
 
     public abstract string Reason { get; }
 
+    public abstract string? Shortage { get; }
+
     public bool IsLoopThread => _threadId == Environment.CurrentManagedThreadId;
 
     /// <summary>Operations that have begun and have no result yet.</summary>

@@ -40,6 +40,8 @@ internal sealed class PlainReactor : LoopReactor
 
     public override string Reason { get; }
 
+    public override string? Shortage => $"no io_uring: {Reason}";
+
     internal static Result<IReactor> Create(
         BufferPool? pool, ReactorOptions options, string reason)
     {

@@ -64,7 +64,7 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
         ReactorOptions options,
         int rangesRegistered,
         int fileSlots,
-        string reason)
+        string? shortage)
         : base(pool, options)
     {
         _ring = ring;
@@ -74,12 +74,16 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
         _submitsEarly = options.SubmitBatch > 0;
         _freeSlots = new Stack<int>(Enumerable.Range(0, fileSlots).Reverse());
         _waiting = new Queue<(Operation, uint, bool)>(2 * options.OperationsMax);
-        Reason = reason;
+        Shortage = shortage;
     }
 
     public override string Kind => "io_uring";
 
-    public override string Reason { get; }
+    public override string Reason => Shortage is null
+        ? "io_uring is available"
+        : $"io_uring is available; {Shortage}";
+
+    public override string? Shortage { get; }
 
     internal static Result<IReactor> Create(BufferPool? pool, ReactorOptions options)
     {
@@ -90,10 +94,14 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
             ? options.CompletionDepth
             : (int)BitOperations.RoundUpToPowerOf2(
                 (uint)Math.Min(completionsMax, 2 * options.OperationsMax));
+        completions = Math.Max(completions, options.QueueDepth);
+        List<IoVector> buffers = BuffersToRegister(pool, options);
+        long bufferBytes = buffers.Sum(each => (long)each.Bytes);
         Result<Uring> ring = Uring.Create(
             options.QueueDepth,
-            Math.Max(completions, options.QueueDepth),
-            allowDeferred: options.DeferTaskWork && !options.IsOldKernel);
+            completions,
+            allowDeferred: options.DeferTaskWork && !options.IsOldKernel,
+            lockedBytesLater: bufferBytes);
         if (!ring.IsOk)
         {
             return ring.Fault;
@@ -106,28 +114,32 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
             return wake.Fault;
         }
 
-        string reason = ring.Value.IsDeferred
-            ? "io_uring is available"
-            : "io_uring is available without deferred task work (Linux 6.1 has it)";
-        int ranges = 0;
-        if (pool is not null && options.RegisterBuffers)
+        string? shortage = ring.Value.IsDeferred
+            ? null
+            : "without deferred task work (Linux 6.1 has it)";
+        int ranges = pool is null ? 0 : RegisterBuffers(ring.Value, pool, buffers);
+        if (ranges < buffers.Count)
         {
-            ranges = RegisterBuffers(ring.Value, pool, options.RegisterBytesMax, ref reason);
+            string what = ranges == 0
+                ? "buffers are not registered"
+                : $"only buffers up to {pool!.Ranges[ranges - 1].SlabBytes / 1024} KiB are "
+                    + "registered";
+            string small = $"{what}: " + MemoryLock.Shortage(
+                bufferBytes + Uring.LockedBytes(options.QueueDepth, completions));
+            shortage = shortage is null ? small : $"{shortage}; {small}";
         }
 
         _ = ring.Value.SetFileWorkers(options.SyncsMax);
         int slots = RegisterFiles(ring.Value, pool is null ? 0 : options.FileSlots);
-        return new UringReactor(ring.Value, wake.Value, pool, options, ranges, slots, reason);
+        return new UringReactor(ring.Value, wake.Value, pool, options, ranges, slots, shortage);
     }
 
-    /// <summary>
-    /// Registers as many ranges as may be locked, shortest slabs first: a small read gains most.
-    /// </summary>
-    private static int RegisterBuffers(
-        Uring ring, BufferPool pool, long bytesMax, ref string reason)
+    /// <summary>Shortest slabs first: a small read gains most.</summary>
+    private static List<IoVector> BuffersToRegister(BufferPool? pool, ReactorOptions options)
     {
+        long bytesMax = options.RegisterBytesMax;
         var vectors = new List<IoVector>();
-        foreach (BufferRange range in pool.Ranges)
+        foreach (BufferRange range in options.RegisterBuffers ? pool?.Ranges ?? [] : [])
         {
             bytesMax -= range.Bytes;
             if (bytesMax >= 0)
@@ -136,21 +148,17 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
             }
         }
 
-        int count = vectors.Count;
-        ReadOnlySpan<IoVector> all = CollectionsMarshal.AsSpan(vectors);
+        return vectors;
+    }
+
+    /// <summary>Registers as many of them as may be locked; how many.</summary>
+    private static int RegisterBuffers(Uring ring, BufferPool pool, List<IoVector> buffers)
+    {
+        int count = buffers.Count;
+        ReadOnlySpan<IoVector> all = CollectionsMarshal.AsSpan(buffers);
         while (count > 0 && !ring.RegisterBuffers(all[..count]).IsOk)
         {
             count--;
-        }
-
-        if (count < vectors.Count)
-        {
-            string what = count == 0
-                ? "buffers are not registered"
-                : $"only buffers up to {pool.Ranges[count - 1].SlabBytes / 1024} KiB are "
-                    + "registered";
-            reason += $"; {what}: memlock is {MemoryLock.Describe()}, the pool needs "
-                + $"{pool.Bytes / 1024} KiB: set LimitMEMLOCK=";
         }
 
         pool.MarkRegistered(count);

@@ -15,6 +15,11 @@ public static class JailVerb
     private const int UsageExit = 2;
     private const int FailedExit = 1;
     private const string PrivateRoot = "/tmp";
+
+    /// <summary>
+    /// <c>off</c> leaves Landlock out, as on a kernel without it.
+    /// </summary>
+    private const string LandlockVariable = "PANGEA_LANDLOCK";
     private const string ApplicationName = "pangea";
     private const string RuntimeName = "dotnet";
 
@@ -129,6 +134,9 @@ public static class JailVerb
             User = user,
             Cores = cores,
             MemoryNode = node,
+            WithoutLandlock = Environment.GetEnvironmentVariable(LandlockVariable) == "off"
+                ? $"{LandlockVariable}=off"
+                : null,
             Places = [.. Enumerable.Range(WorkerVerb.FirstPlaceFd, Math.Max(places, 0))],
         };
         return (options, arguments[(end + 1)..]);

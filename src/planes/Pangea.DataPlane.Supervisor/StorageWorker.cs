@@ -182,6 +182,8 @@ internal sealed partial class StorageWorker : IRpcPeer
     {
         ProcessFacts? facts = _child is null ? null : ProcessFacts.Read(_child.Pid);
         bool ready = State == WorkerState.Ready;
+        IReadOnlyList<DescriptorCount>? descriptors =
+            _child is null ? null : ProcessFacts.Descriptors(_child.Pid);
         return new WorkerStatus
         {
             Index = Index,
@@ -200,15 +202,21 @@ internal sealed partial class StorageWorker : IRpcPeer
             ErasureKernel = ready ? _ready?.ErasureKernel : null,
             ErasureKernelReason = ready ? _ready?.ErasureKernelReason : null,
             Isolation = facts?.Isolation(_steps.StartedByRoot),
+            Missing = ready ? _ready?.Missing : null,
             Gid = facts?.Gid,
             Threads = facts?.Threads,
-            Capabilities = facts?.Capabilities.ToString("x16", CultureInfo.InvariantCulture),
-            CapabilitiesBounding = facts?.BoundingSet.ToString("x16", CultureInfo.InvariantCulture),
+            Capabilities = ProcessFacts.Text(facts?.Capabilities),
+            CapabilitiesPermitted = ProcessFacts.Text(facts?.Permitted),
+            CapabilitiesEffective = ProcessFacts.Text(facts?.Effective),
+            CapabilitiesInheritable = ProcessFacts.Text(facts?.Inheritable),
+            CapabilitiesAmbient = ProcessFacts.Text(facts?.Ambient),
+            CapabilitiesBounding = ProcessFacts.Text(facts?.BoundingSet),
             NoNewPrivileges = facts?.NoNewPrivileges,
             Seccomp = facts?.SeccompName,
             Landlock = ready ? _ready?.Landlock : null,
             Cores = facts?.Cores,
-            Descriptors = _child is null ? null : ProcessFacts.Descriptors(_child.Pid),
+            OpenDescriptors = descriptors?.Sum(each => each.Count),
+            Descriptors = descriptors,
         };
     }
 

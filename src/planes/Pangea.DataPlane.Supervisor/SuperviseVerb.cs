@@ -53,8 +53,8 @@ public static class SuperviseVerb
             return refusal is null ? 0 : Report(refusal);
         }
 
-        // Both are answered by what comes anyway: the program that goes on in this one's place reads
-        // the configuration anew.
+        // Both are answered by what comes anyway: the program that goes on in this one's place
+        // reads the configuration anew.
         using PosixSignalRegistration hangUp = Ignore(PosixSignal.SIGHUP);
         using PosixSignalRegistration next = Ignore((PosixSignal)SignalFd.User2);
         return Begin(arguments);
@@ -175,6 +175,11 @@ public static class SuperviseVerb
             ("ring", reactor.Kind),
             ("cores", configuration.Cores),
             ("housekeeping", CoreList.Format(configuration.Cores.Housekeeping)));
+        if (reactor.Shortage is { } shortage)
+        {
+            EventLog.Write("supervisor.remark", ("text", shortage));
+        }
+
         TellPrivilege(steps);
         reactor.Post(() =>
         {

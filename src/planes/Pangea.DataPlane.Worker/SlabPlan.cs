@@ -25,7 +25,7 @@ internal readonly record struct SlabPlan(
     /// slabs, where it saves most; not those of logs and stripes, which an idle worker does not
     /// touch.
     /// </summary>
-    public const long RegisteredBytesMax = 8L * 1024 * 1024;
+    public const long RegisteredBytesMax = Limits.RegisteredBytesMax;
 
     /// <summary>Reading an entry goes through windows of this length.</summary>
     public const int EntrySlabBytes = 64 * 1024;

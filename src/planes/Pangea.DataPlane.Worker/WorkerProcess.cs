@@ -73,8 +73,12 @@ public static class WorkerProcess
 
         parts.Service.StartBackground();
         parts.Healing.Start();
-        IReadOnlyList<string> remarks =
-            [.. recovered.Value.Remarks, .. WorkerIsolation.Enter()];
+        IReadOnlyList<string> missing = WorkerIsolation.Enter();
+        if (parts.Reactor.Shortage is { } shortage)
+        {
+            missing = [shortage, .. missing];
+        }
+
         var calls = new WorkerCalls(
             parts.Service, new HealingCalls(parts.Healing, parts.Changes));
         var connection = new RpcConnection(
@@ -87,7 +91,10 @@ public static class WorkerProcess
         };
         parts.Telemetry?.Ready();
         connection.Send(
-            RpcWriter.Result(call.Id.Span, WorkerMethods.Start, parts.Describe(remarks)));
+            RpcWriter.Result(
+            call.Id.Span,
+            WorkerMethods.Start,
+            parts.Describe(recovered.Value.Remarks, missing)));
         connection.Start();
     }
 

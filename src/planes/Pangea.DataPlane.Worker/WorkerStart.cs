@@ -178,7 +178,8 @@ internal sealed class WorkerStart : IDisposable
         return ObjectCatalog.Open($"/proc/self/fd/{kept.Number}");
     }
 
-    public WorkerStartResult Describe(IReadOnlyList<string> remarks) => new()
+    public WorkerStartResult Describe(
+        IReadOnlyList<string> remarks, IReadOnlyList<string> missing) => new()
     {
         Pid = Environment.ProcessId,
         Ring = Reactor.Kind,
@@ -188,7 +189,8 @@ internal sealed class WorkerStart : IDisposable
         ErasureKernelReason = ErasureKernels.ActiveReason,
         DevicesInUse =
             [.. Service.Devices.All.Where(device => device.IsOpen).Select(device => device.Path)],
-        Remarks = remarks,
+        Remarks = [.. remarks, .. missing],
+        Missing = missing,
         Landlock = Isolation.WorkerIsolation.IsBehindLandlock(),
     };
 

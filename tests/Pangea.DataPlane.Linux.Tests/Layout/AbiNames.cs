@@ -14,7 +14,8 @@ internal static class AbiNames
     [
         "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "poll.h", "pwd.h", "sched.h",
         "signal.h", "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
-        "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h",
+        "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h",
+        "sys/socket.h", "sys/stat.h",
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
         "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/mempolicy.h",

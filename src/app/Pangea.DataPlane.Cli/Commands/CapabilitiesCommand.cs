@@ -94,9 +94,17 @@ internal static class CapabilitiesCommand
                 probe.Hint is null ? probe.Detail : $"{probe.Detail}; {probe.Hint}");
         }
 
-        if (Environment.GetEnvironmentVariable("PANGEA_RING") is { Length: > 0 } forced)
+        (string What, string Variable)[] forcing =
+        [
+            ("ring forced", "PANGEA_RING"), ("system call filter forced", "PANGEA_SECCOMP"),
+            ("Landlock forced", "PANGEA_LANDLOCK"),
+        ];
+        foreach ((string what, string variable) in forcing)
         {
-            yield return new("machine", "ring forced", forced, "PANGEA_RING of this shell");
+            if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } forced)
+            {
+                yield return new("machine", what, forced, $"{variable} of this shell");
+            }
         }
     }
 
@@ -107,6 +115,10 @@ internal static class CapabilitiesCommand
         yield return new(
             where, "erasure kernel", worker.ErasureKernel ?? "-", worker.ErasureKernelReason);
         yield return new(where, "isolation", worker.Isolation ?? "-", null);
+        foreach (string missing in worker.Missing ?? [])
+        {
+            yield return new(where, "lacks", "", missing);
+        }
     }
 
     private static IEnumerable<string> Vectors()

@@ -82,6 +82,10 @@ internal static class WorkerCommands
             PrintReason(output, worker.Index, "ring", worker.RingReason);
             PrintReason(output, worker.Index, "buffers", worker.Buffers);
             PrintReason(output, worker.Index, "isolation", worker.Isolation);
+            foreach (string missing in worker.Missing ?? [])
+            {
+                PrintReason(output, worker.Index, "lacks", missing);
+            }
         }
     }
 
@@ -98,8 +102,9 @@ internal static class WorkerCommands
     {
         output.WriteLine();
         Table table = Tables.Make(
-            ">WORKER", ">PID", ">UID", ">GID", ">THREADS", "CAPABILITIES", "BOUNDING",
-            "NO_NEW_PRIVS", "SECCOMP", "LANDLOCK", ">CORE", ">NODE", "CORES", "DESCRIPTORS");
+            ">WORKER", ">PID", ">UID", ">GID", ">THREADS", "PERMITTED", "EFFECTIVE",
+            "INHERITABLE", "AMBIENT", "BOUNDING", "NO_NEW_PRIVS", "SECCOMP", "LANDLOCK", ">CORE",
+            ">NODE", "CORES", ">OPEN", "DESCRIPTORS");
         foreach (WorkerStatus worker in workers)
         {
             table.Add(
@@ -108,14 +113,18 @@ internal static class WorkerCommands
                 Text(worker.Uid),
                 Text(worker.Gid),
                 Text(worker.Threads),
-                worker.Capabilities,
-                worker.CapabilitiesBounding,
+                Set(worker.CapabilitiesPermitted),
+                Set(worker.CapabilitiesEffective),
+                Set(worker.CapabilitiesInheritable),
+                Set(worker.CapabilitiesAmbient),
+                Set(worker.CapabilitiesBounding),
                 YesNo(worker.NoNewPrivileges),
                 worker.Seccomp,
                 YesNo(worker.Landlock),
                 Text(worker.Core),
                 Text(worker.Node),
                 worker.Cores,
+                Text(worker.OpenDescriptors),
                 worker.Descriptors is { } descriptors
                     ? string.Join(' ', descriptors.Select(each => $"{each.Kind}:{each.Count}"))
                     : null);
@@ -125,6 +134,10 @@ internal static class WorkerCommands
     }
 
     private static string? Text(long? number) => number?.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Hexadecimal without leading zeros: an empty set is "0".</summary>
+    private static string? Set(string? digits) =>
+        digits?.TrimStart('0') is { } set ? set.Length == 0 ? "0" : set : null;
 
     private static string? YesNo(bool? value) =>
         value switch { true => "yes", false => "no", null => null };

@@ -17,15 +17,9 @@ internal static class JailProbes
     public static Capability SystemCallFilter()
     {
         const string name = "system call filter";
-        Result<string> library = Seccomp.Version();
-        if (!library.IsOk)
-        {
-            return new Capability(name, false, library.Fault.Message, library.Fault.Hint);
-        }
-
-        return File.Exists("/proc/sys/kernel/seccomp/actions_avail")
+        Result<string> library = Seccomp.Probe();
+        return library.IsOk
             ? new Capability(name, true, $"libseccomp {library.Value}")
-            : new Capability(
-                name, false, "the kernel has no seccomp", "CONFIG_SECCOMP_FILTER switches it on");
+            : new Capability(name, false, library.Fault.Message, library.Fault.Hint);
     }
 }

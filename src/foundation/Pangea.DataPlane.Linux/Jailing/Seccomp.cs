@@ -45,6 +45,21 @@ public static unsafe partial class Seccomp
         }
     }
 
+    /// <summary>The library's version, or why neither it nor the kernel has a filter.</summary>
+    public static Result<string> Probe()
+    {
+        Result<string> version = Version();
+
+        // Level 2: seccomp(2) with TSYNC, which the library finds out by trying.
+        const uint threadsAtOnce = 2;
+        return version.IsOk && seccomp_api_get() < threadsAtOnce
+            ? new Fault(
+                FaultCode.Unsupported,
+                "the kernel has no seccomp(2), or a filter hides it",
+                "Linux 3.17 with CONFIG_SECCOMP_FILTER has it")
+            : version;
+    }
+
     /// <summary>
     /// Puts every thread of this process, and every later one, behind the rules, for ever. What no
     /// rule names fails with EPERM; calls of another architecture's table end the process.
@@ -52,10 +67,10 @@ public static unsafe partial class Seccomp
     /// <returns>Null, or why there is no filter; then nothing is restricted.</returns>
     public static Fault? Install(IEnumerable<SystemCallRule> rules)
     {
-        Result<string> version = Version();
-        if (!version.IsOk)
+        Result<string> probed = Probe();
+        if (!probed.IsOk)
         {
-            return version.Fault;
+            return probed.Fault;
         }
 
         nint filter = seccomp_init(ActionOf(CallVerdict.Refuse));
@@ -156,6 +171,9 @@ public static unsafe partial class Seccomp
 
     [LibraryImport(Library)]
     private static partial scmp_version* seccomp_version();
+
+    [LibraryImport(Library)]
+    private static partial uint seccomp_api_get();
 
     [LibraryImport(Library)]
     private static partial nint seccomp_init(uint defaultAction);

@@ -95,11 +95,16 @@ internal static class RpcFields
         Number("gid", "group it runs as").Optional(),
         Number("threads", "threads it has").Optional(),
         new RpcField("capabilities", Text, "effective and permitted, hexadecimal").Optional(),
+        new RpcField("capabilitiesPermitted", Text, "those it could make effective").Optional(),
+        new RpcField("capabilitiesEffective", Text, "those that hold").Optional(),
+        new RpcField("capabilitiesInheritable", Text, "those for an exec").Optional(),
+        new RpcField("capabilitiesAmbient", Text, "those that every exec keeps").Optional(),
         new RpcField("capabilitiesBounding", Text, "those an exec could gain").Optional(),
         new RpcField("noNewPrivileges", Flag, "whether an exec can gain none").Optional(),
         Choice("seccomp", "filter of system calls", "none", "strict", "filter").Optional(),
         new RpcField("landlock", Flag, "whether the file system is closed to it").Optional(),
         new RpcField("cores", Text, "cores its threads may run on, as `0-1,4`").Optional(),
+        Number("openDescriptors", "open descriptors of all kinds").Optional(),
         new RpcField("descriptors", RecordList, "open descriptors by kind").Optional() with
         {
             Fields =
@@ -129,6 +134,7 @@ internal static class RpcFields
         new RpcField("erasureKernel", Text, "Reed-Solomon kernel in use").Optional(),
         new RpcField("erasureKernelReason", Text, "why that one").Optional(),
         new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
+        new RpcField("missing", TextList, "what this machine lacks, and what helps").Optional(),
         .. WorkerFactFields,
     ];
 

@@ -98,12 +98,26 @@ public sealed record WorkerStatus
     /// <summary>How its privileges were dropped, or why they were not.</summary>
     public string? Isolation { get; init; }
 
+    /// <summary>
+    /// What this machine lacks, one phrase each, with what would help; empty where nothing.
+    /// </summary>
+    public IReadOnlyList<string>? Missing { get; init; }
+
     public long? Gid { get; init; }
 
     public int? Threads { get; init; }
 
     /// <summary>Effective and permitted set of any thread, hexadecimal.</summary>
     public string? Capabilities { get; init; }
+
+    /// <summary>Permitted set of any thread, hexadecimal; the others likewise.</summary>
+    public string? CapabilitiesPermitted { get; init; }
+
+    public string? CapabilitiesEffective { get; init; }
+
+    public string? CapabilitiesInheritable { get; init; }
+
+    public string? CapabilitiesAmbient { get; init; }
 
     /// <summary>Bounding set of any thread, hexadecimal.</summary>
     public string? CapabilitiesBounding { get; init; }
@@ -119,6 +133,9 @@ public sealed record WorkerStatus
 
     /// <summary>Cores that any thread may run on, as the kernel writes them: "0-1,4".</summary>
     public string? Cores { get; init; }
+
+    /// <summary>All of them; <see cref="Descriptors"/> has the kinds.</summary>
+    public int? OpenDescriptors { get; init; }
 
     public IReadOnlyList<DescriptorCount>? Descriptors { get; init; }
 }

@@ -120,6 +120,7 @@ public static class WorkerMethods
             new RpcField("erasureKernelReason", Text, "why that one").Optional(),
             new("devicesInUse", TextList, "paths of the devices taken into use"),
             new RpcField("remarks", TextList, "remarks for the log").Optional(),
+            new RpcField("missing", TextList, "what this machine lacks").Optional(),
             new RpcField("landlock", Flag, "whether the file system is closed to it").Optional(),
         ],
         Errors = [FaultCode.BadState, FaultCode.BadDescriptor, FaultCode.Unavailable],

@@ -180,6 +180,11 @@ public sealed record WorkerStartResult
     public IReadOnlyList<string>? Remarks { get; init; }
 
     /// <summary>
+    /// What this machine lacks, one phrase each, with what would help; empty where nothing.
+    /// </summary>
+    public IReadOnlyList<string>? Missing { get; init; }
+
+    /// <summary>
     /// Whether the kernel closes the file system to it, as far as the worker could find out.
     /// </summary>
     public bool? Landlock { get; init; }

@@ -22,7 +22,16 @@ internal sealed record ProcessFacts
     public required int Threads { get; init; }
 
     /// <summary>Effective and permitted sets of all threads together; 0 is none.</summary>
-    public required ulong Capabilities { get; init; }
+    public ulong Capabilities => Effective | Permitted;
+
+    /// <summary>Of all threads together, as the other sets.</summary>
+    public required ulong Effective { get; init; }
+
+    public required ulong Permitted { get; init; }
+
+    public required ulong Inheritable { get; init; }
+
+    public required ulong Ambient { get; init; }
 
     /// <summary>Bounding sets of all threads together.</summary>
     public required ulong BoundingSet { get; init; }
@@ -62,6 +71,9 @@ internal sealed record ProcessFacts
 
         return all is null ? null : all with { Cores = CoreList.Format(cores) };
     }
+
+    /// <summary>A set as the kernel writes it: 16 hexadecimal digits.</summary>
+    public static string? Text(ulong? set) => set?.ToString("x16", CultureInfo.InvariantCulture);
 
     /// <summary>One phrase for people.</summary>
     public string Isolation(bool startedByRoot)
@@ -148,7 +160,10 @@ internal sealed record ProcessFacts
             Gid = Second(values.GetValueOrDefault("Gid", "0 0")),
             RssBytes = First(values.GetValueOrDefault("VmRSS", "0")) * 1024,
             Threads = 1,
-            Capabilities = Hex(values, "CapEff") | Hex(values, "CapPrm"),
+            Effective = Hex(values, "CapEff"),
+            Permitted = Hex(values, "CapPrm"),
+            Inheritable = Hex(values, "CapInh"),
+            Ambient = Hex(values, "CapAmb"),
             BoundingSet = Hex(values, "CapBnd"),
             NoNewPrivileges = values.GetValueOrDefault("NoNewPrivs") == "1",
             SeccompMode = (int)First(values.GetValueOrDefault("Seccomp", "0")),
@@ -162,7 +177,10 @@ internal sealed record ProcessFacts
         Uid = Math.Min(Uid, thread.Uid),
         Gid = Math.Min(Gid, thread.Gid),
         Threads = Threads + 1,
-        Capabilities = Capabilities | thread.Capabilities,
+        Effective = Effective | thread.Effective,
+        Permitted = Permitted | thread.Permitted,
+        Inheritable = Inheritable | thread.Inheritable,
+        Ambient = Ambient | thread.Ambient,
         BoundingSet = BoundingSet | thread.BoundingSet,
         NoNewPrivileges = NoNewPrivileges && thread.NoNewPrivileges,
         SeccompMode = Math.Min(SeccompMode, thread.SeccompMode),

@@ -30,7 +30,7 @@ internal static class WorkerIsolation
         List<string> missing = [];
         if (!IsBehindLandlock())
         {
-            missing.Add("not behind Landlock: the worker may open what its user may");
+            missing.Add("no Landlock: the worker may open what its user may");
         }
 
         if (Environment.GetEnvironmentVariable(Variable) == "off")
