@@ -7,8 +7,8 @@ namespace Pangea.DataPlane.Reactor;
 /// <summary>
 /// Builds an asynchronous method of the loop, named in an <see cref="AsyncMethodBuilderAttribute"/>
 /// on a method that returns a <see cref="ValueTask{TResult}"/>. Its state is used again however
-/// many calls are under way at once, and whoever awaits it resumes at once, on the thread that ended
-/// it: the loop's.
+/// many calls are under way at once, and whoever awaits it resumes at once, on the thread that
+/// ended it: the loop's.
 /// </summary>
 /// <remarks>
 /// The runtime's pooling builder keeps two per method and sends each awaiter through the loop's

@@ -98,16 +98,18 @@ internal sealed class GarbageQueue(StorageService service)
         }
 
         DeviceLog log = source.Device!.Log!;
-        Result<CommitRecord> record = await log.ReadCommitAsync(source.Commit, lease, service.Pool);
-        Result<Manifest> manifest = record.IsOk
-            ? ManifestCodec.DecodeUnauthenticated(record.Value.Manifest)
-            : record.Fault;
-        if (!manifest.IsOk)
+        Result<Manifest> manifest = default;
+        Result<CommitEntry> entry = await log.ReadCommitAsync(
+            source.Commit, lease, service.Pool,
+            (in CommitEntry _, ReadOnlySpan<byte> encoded, ReadOnlySpan<byte> _) =>
+                manifest = ManifestCodec.DecodeUnauthenticated(encoded));
+        if (!entry.IsOk || !manifest.IsOk)
         {
             return; // Counted when compaction meets it.
         }
 
-        foreach (Extent extent in record.Value.Entry.Extents.Span)
+        using StripeTable stripes = manifest.Value.Stripes;
+        foreach (Extent extent in entry.Value.Extents.Span)
         {
             log.Release(new LogAddress(
                 extent.Segment, extent.Offset, FrameBytesOf(manifest.Value, extent)));

@@ -72,6 +72,7 @@ internal sealed class GetTransfer
         }
 
         Manifest manifest = opened.Value.Manifest;
+        using StripeTable stripes = manifest.Stripes;
         Result<MasterKey> key = service.Keys.Find(manifest.KeyId);
         Result possible = key.IsOk ? CheckSlabs(service, manifest) : key.Fault;
         if (!possible.IsOk)
@@ -114,7 +115,7 @@ internal sealed class GetTransfer
     [AsyncMethodBuilder(typeof(LoopMethodBuilder))]
     private async ValueTask OpenPositionsAsync()
     {
-        var opening = new ValueTask<Result<CommitRecord>>[_slots.Count];
+        var opening = new ValueTask<Result>[_slots.Count];
         for (int first = 0; first < _reader.Positions; first += opening.Length)
         {
             int count = Math.Min(opening.Length, _reader.Positions - first);

@@ -46,10 +46,12 @@ internal static class ObjectLocator
                 continue;
             }
 
-            Result<CommitRecord> record = await reader.OpenAsync(position, lease, service.Pool);
-            Result<Manifest> decoded = record.IsOk
-                ? ManifestCodec.Decode(record.Value.Manifest, service.Keys)
-                : record.Fault;
+            Result<Manifest> decoded = default;
+            Result opened = await reader.OpenAsync(
+                position, lease, service.Pool,
+                (in CommitEntry _, ReadOnlySpan<byte> encoded, ReadOnlySpan<byte> _) =>
+                    decoded = ManifestCodec.Decode(encoded, service.Keys));
+            decoded = opened.IsOk ? decoded : opened.Fault;
             fault ??= decoded.Fault;
             manifest = decoded.IsOk && decoded.Value.ObjectId == entry.Id ? decoded.Value : null;
         }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Pangea.DataPlane.Ces;
@@ -18,6 +19,12 @@ namespace Pangea.DataPlane.Worker;
 /// </remarks>
 internal sealed class PutTransfer
 {
+    /// <summary>
+    /// Of a stream nobody knows the length: 64 GiB at the default stripe size, in 256 KiB of which
+    /// only what is used takes memory. Beyond it the table doubles.
+    /// </summary>
+    private const int StripesOfStream = 64 * 1024;
+
     private readonly StorageService _service;
     private readonly PutRequest _request;
     private readonly CallerFile _source;
@@ -27,7 +34,7 @@ internal sealed class PutTransfer
     private readonly CompressionMode _compression;
     private readonly CompressionGovernor? _governor;
     private readonly ObjectWriter _writer;
-    private readonly StripeTable _table = new();
+    private readonly StripeTable _table;
     private readonly ValueTask<Result>[] _writes;
     private readonly bool[] _writing;
     private readonly ValueTask<Result>[] _sealing;
@@ -36,6 +43,7 @@ internal sealed class PutTransfer
     private CompressionLevel _level;
     private readonly long? _announced;
     private long _read;
+    private byte[]? _preloaded;
     private ReadOnlyMemory<byte> _prefix;
     private long _bytes;
     private long _sealed;
@@ -53,6 +61,7 @@ internal sealed class PutTransfer
         _compression = request.Kind.Compression;
         _governor = _compression == CompressionMode.Adaptive ? new CompressionGovernor() : null;
         _announced = request.Call.Bytes;
+        _table = new StripeTable(StripesExpected(request.Call.Bytes ?? source.BytesLeft));
         _slots = slots;
         _writer = writer;
         _writes = new ValueTask<Result>[slots.Count];
@@ -81,7 +90,17 @@ internal sealed class PutTransfer
     /// <summary>
     /// The first bytes of the content, where they were read already; may be more than a stripe.
     /// </summary>
-    public void Preload(ReadOnlySpan<byte> bytes) => _prefix = bytes.ToArray();
+    public void Preload(ReadOnlySpan<byte> bytes)
+    {
+        _preloaded = ArrayPool<byte>.Shared.Rent(bytes.Length);
+        bytes.CopyTo(_preloaded);
+        _prefix = _preloaded.AsMemory(0, bytes.Length);
+    }
+
+    /// <summary>Room for the stripe table: no larger one is needed in the middle.</summary>
+    private int StripesExpected(long? bytes) => bytes is { } known
+        ? (int)Math.Min(Limits.StripesPerObjectMax, (known / _geometry.StripeBytes) + 1)
+        : StripesOfStream;
 
     /// <summary>
     /// Stores what the source holds and gives everything back. With a fault nothing was stored.
@@ -94,6 +113,7 @@ internal sealed class PutTransfer
         _service.Writers.Add(_writer);
         using StripeSlots slots = _slots;
         using IncrementalHash hash = _hash;
+        using StripeTable table = _table;
         Result moved = await MoveStripesAsync();
         Result drained = await DrainAsync(moved);
         Result outcome = drained.IsOk
@@ -103,6 +123,11 @@ internal sealed class PutTransfer
         if (!outcome.IsOk)
         {
             _writer.Abort();
+        }
+
+        if (_preloaded is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_preloaded);
         }
 
         _service.InFlight.Remove(id);
@@ -306,8 +331,10 @@ internal sealed class PutTransfer
             claim.CreatedMs, _bytes, _hash.GetHashAndReset(), _fileType);
         CommitTerms terms = ObjectPut.TermsOf(_request, _writer.Commit, claim.CreatedMs);
         long epoch = _service.Commits.Enter();
-        Result committed = await _writer.CommitAsync(
-            terms, ManifestCodec.Encode(manifest, _request.Key));
+        byte[] encoded = ArrayPool<byte>.Shared.Rent(ManifestCodec.EncodedBytes(manifest));
+        int encodedBytes = ManifestCodec.Write(manifest, _request.Key, encoded);
+        Result committed = await _writer.CommitAsync(terms, encoded.AsMemory(0, encodedBytes));
+        ArrayPool<byte>.Shared.Return(encoded);
         Result<PutOutcome> result = committed.IsOk
             ? ObjectPut.Publish(
                 _service, _request, _writer.Commit, terms, _bytes, _table.Count,

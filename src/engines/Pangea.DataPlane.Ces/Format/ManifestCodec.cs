@@ -63,8 +63,24 @@ public static partial class ManifestCodec
     /// names.</summary>
     public static byte[] Encode(Manifest manifest, MasterKey key)
     {
+        ManifestParts parts = PartsOf(manifest);
+        byte[] encoded = new byte[EncodedBytes(parts)];
+        _ = Write(manifest, key, encoded);
+        return encoded;
+    }
+
+    /// <inheritdoc cref="EncodedBytes(in ManifestParts)"/>
+    public static int EncodedBytes(Manifest manifest) => EncodedBytes(PartsOf(manifest));
+
+    /// <inheritdoc cref="Write(in ManifestParts, MasterKey, Span{byte})"/>
+    public static int Write(Manifest manifest, MasterKey key, Span<byte> destination)
+    {
         Invariant.Check(key.Id == manifest.KeyId);
-        var parts = new ManifestParts
+        return Write(PartsOf(manifest), key, destination);
+    }
+
+    private static ManifestParts PartsOf(Manifest manifest) =>
+        new()
         {
             Name = manifest.Name,
             ObjectId = manifest.ObjectId,
@@ -77,10 +93,6 @@ public static partial class ManifestCodec
             Stripes = manifest.Stripes,
             Devices = manifest.Devices.AsSpan(),
         };
-        byte[] encoded = new byte[EncodedBytes(parts)];
-        _ = Write(parts, key, encoded);
-        return encoded;
-    }
 
     /// <summary>Writes and authenticates the manifest of an object that the key seals.</summary>
     /// <param name="parts">What it says.</param>
@@ -290,8 +302,7 @@ public static partial class ManifestCodec
     private static Result<StripeTable> ReadStripes(
         ReadOnlySpan<byte> source, int count, in StripeGeometry geometry, long bytes)
     {
-        var entries = new List<uint>(count);
-        var table = new StripeTable(entries);
+        var table = new StripeTable(count);
         for (int i = 0; i < count; i++)
         {
             uint entry = BinaryPrimitives.ReadUInt32LittleEndian(source[(i * sizeof(uint))..]);

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Buffers;
 
 using Pangea.DataPlane.Core;
 
@@ -9,31 +9,37 @@ namespace Pangea.DataPlane.Ces;
 /// bytes, the highest bit says zstd. With the geometry and the object's size it tells all about
 /// every stripe.
 /// </summary>
-public sealed class StripeTable
+/// <remarks>
+/// Its memory comes from the shared pool of arrays and goes back there when it is disposed; one
+/// that is not disposed is left to the collector.
+/// </remarks>
+public sealed class StripeTable : IDisposable
 {
     internal const uint ZstdBit = 1u << 31;
 
-    private readonly List<uint> _entries;
+    private uint[] _entries;
 
     public StripeTable()
-        : this([])
+        : this(0)
     {
     }
 
-    internal StripeTable(List<uint> entries) => _entries = entries;
+    /// <param name="stripes">Room for so many, as far as is known; it grows beyond.</param>
+    public StripeTable(int stripes) =>
+        _entries = stripes == 0 ? [] : ArrayPool<uint>.Shared.Rent(stripes);
 
-    public int Count => _entries.Count;
+    public int Count { get; private set; }
 
     /// <summary>Sum of the stored bytes of all stripes, padding and parity not counted.</summary>
     public long StoredBytes { get; private set; }
 
-    internal ReadOnlySpan<uint> Entries => CollectionsMarshal.AsSpan(_entries);
+    internal ReadOnlySpan<uint> Entries => _entries.AsSpan(0, Count);
 
     /// <summary>Appends the next stripe as <see cref="StripeCodec.Encode"/> made it.</summary>
     public Result Add(in StripeInfo stripe)
     {
-        Invariant.Check(stripe.StripeIndex == (ulong)_entries.Count);
-        if (_entries.Count >= Limits.StripesPerObjectMax)
+        Invariant.Check(stripe.StripeIndex == (ulong)Count);
+        if (Count >= Limits.StripesPerObjectMax)
         {
             return new Fault(
                 FaultCode.TooLarge,
@@ -44,6 +50,8 @@ public sealed class StripeTable
         AddEntry(EntryOf(stripe));
         return Result.Ok;
     }
+
+    public void Dispose() => Replace([]);
 
     internal static uint EntryOf(in StripeInfo stripe) =>
         (uint)stripe.StoredBytes | (stripe.Compression == StripeCompression.Zstd ? ZstdBit : 0);
@@ -63,7 +71,27 @@ public sealed class StripeTable
 
     internal void AddEntry(uint entry)
     {
-        _entries.Add(entry);
+        if (Count == _entries.Length)
+        {
+            uint[] larger = ArrayPool<uint>.Shared.Rent(Math.Max(16, 2 * Count));
+            Entries.CopyTo(larger);
+            int count = Count;
+            Replace(larger);
+            Count = count;
+        }
+
+        _entries[Count++] = entry;
         StoredBytes += entry & ~ZstdBit;
+    }
+
+    private void Replace(uint[] entries)
+    {
+        if (_entries.Length > 0)
+        {
+            ArrayPool<uint>.Shared.Return(_entries);
+        }
+
+        _entries = entries;
+        Count = 0;
     }
 }

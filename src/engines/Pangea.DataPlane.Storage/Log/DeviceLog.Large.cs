@@ -1,3 +1,4 @@
+using System.Buffers;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
@@ -28,8 +29,11 @@ public sealed partial class DeviceLog
                 FaultCode.TooLarge, $"a commit of {entryBytes} bytes is beyond any segment");
         }
 
-        var frame = new byte[LogFormat.RoundUpToBlock(LogFormat.FrameHeaderBytes + entryBytes)];
-        Memory<byte> body = frame.AsMemory(LogFormat.FrameHeaderBytes, (int)entryBytes);
+        int frameBytes = (int)LogFormat.RoundUpToBlock(LogFormat.FrameHeaderBytes + entryBytes);
+        byte[] rented = ArrayPool<byte>.Shared.Rent(frameBytes);
+        Memory<byte> frame = rented.AsMemory(0, frameBytes);
+        frame.Span.Clear();
+        Memory<byte> body = frame.Slice(LogFormat.FrameHeaderBytes, (int)entryBytes);
         LogEntryWriter.WriteCommit(body.Span, entry, manifest.Span, inlineShard.Span);
         _background++;
         await _journalTurn.EnterAsync();
@@ -39,13 +43,14 @@ public sealed partial class DeviceLog
         }
         finally
         {
+            ArrayPool<byte>.Shared.Return(rented);
             _journalTurn.Leave();
             _background--;
         }
     }
 
     private async ValueTask<Result<LogAddress>> CommitLargeAsync(
-        byte[] frame, ReadOnlyMemory<byte> body, CommitEntry entry)
+        Memory<byte> frame, ReadOnlyMemory<byte> body, CommitEntry entry)
     {
         await FlushShardsAsync();
         if (Refusal(entry.Extents.Span) is { } refused)
@@ -65,7 +70,7 @@ public sealed partial class DeviceLog
         segment.Users++;
         new FrameHeader(
             FrameKind.Batch, Device, segment.Sequence, offset, (uint)frame.Length, default, 1,
-            (uint)body.Length, LogFormat.Checksum(body.Span)).Write(frame);
+            (uint)body.Length, LogFormat.Checksum(body.Span)).Write(frame.Span);
         SegmentFile file = segment.File!.Value;
         SysResult written = await WriteThroughWindowAsync(file, frame, offset);
         written = written.IsOk ? await _reactor.SyncAsync(file.Fd, dataOnly: true) : written;

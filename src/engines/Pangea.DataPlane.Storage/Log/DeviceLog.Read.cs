@@ -1,8 +1,11 @@
 // HOT PATH: reading a shard or a packed object is one read into the caller's slab.
 
+using System.Buffers;
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -12,6 +15,13 @@ namespace Pangea.DataPlane.Storage;
 /// <param name="InlineShard">Shard header and payload of a packed object, else empty; not
 /// judged.</param>
 public sealed record CommitRecord(CommitEntry Entry, byte[] Manifest, byte[] InlineShard);
+
+/// <summary>Looks at a commit entry while its bytes are there.</summary>
+/// <param name="entry">Position, times, extents.</param>
+/// <param name="manifest">As it was appended; valid during the call.</param>
+/// <param name="inlineShard">As in <see cref="CommitRecord"/>; valid during the call.</param>
+public delegate void CommitLook(
+    in CommitEntry entry, ReadOnlySpan<byte> manifest, ReadOnlySpan<byte> inlineShard);
 
 /// <summary>Where in the slice of a read the parts of a packed object's commit entry lie.</summary>
 /// <param name="ManifestStart">From the slice's beginning.</param>
@@ -103,38 +113,89 @@ public sealed partial class DeviceLog
     public async ValueTask<Result<CommitRecord>> ReadCommitAsync(
         LogAddress address, BufferLease scratch, BufferPool pool)
     {
-        Invariant.Check(pool == _pool);
-        Result<byte[]> raw = await ReadRawAsync(address, scratch.Slice(0, scratch.Bytes));
-        if (!raw.IsOk)
-        {
-            return raw.Fault;
-        }
-
-        return LogEntryView.TryRead(
-            raw.Value, address.Segment, address.Offset, out LogEntryView entry)
-            && entry.Kind == LogEntryKind.Commit
-            ? new CommitRecord(
-                entry.ToCommit(), entry.Manifest.ToArray(), entry.InlineShard.ToArray())
-            : NoEntry(address);
+        CommitRecord? record = null;
+        Result<CommitEntry> read = await ReadCommitAsync(
+            address, scratch, pool, (in CommitEntry entry, ReadOnlySpan<byte> manifest,
+                ReadOnlySpan<byte> inlineShard) =>
+                    record = new CommitRecord(entry, manifest.ToArray(), inlineShard.ToArray()));
+        return read.IsOk ? record! : read.Fault;
     }
 
-    /// <summary>The bytes at an address, through a window.</summary>
-    private async ValueTask<Result<byte[]>> ReadRawAsync(LogAddress address, BufferSlice window)
+    /// <summary>As above; the manifest is shown and not kept.</summary>
+    /// <param name="address">Of the entry.</param>
+    /// <param name="scratch">A slab of the pool to read through.</param>
+    /// <param name="pool">The pool.</param>
+    /// <param name="look">Takes what it needs; null where the entry's own fields are all.</param>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
+    public async ValueTask<Result<CommitEntry>> ReadCommitAsync(
+        LogAddress address, BufferLease scratch, BufferPool pool, CommitLook? look)
     {
-        Result<LogSegment> used = Use(address.Segment);
+        Invariant.Check(pool == _pool);
+        Result<LogSegment> used = UseAround(address);
         if (!used.IsOk)
         {
             return used.Fault;
         }
 
-        LogSegment segment = used.Value;
-        if ((long)address.Offset + address.Bytes > segment.Bytes)
+        byte[] raw = ArrayPool<byte>.Shared.Rent((int)address.Bytes);
+        SysResult read = await ReadIntoAsync(
+            used.Value, address, scratch.Slice(0, scratch.Bytes), raw);
+        Leave(used.Value);
+        Result<CommitEntry> found = read.IsOk
+            ? Parse(address, raw.AsSpan(0, (int)address.Bytes), look)
+            : Describe(read, "read");
+        ArrayPool<byte>.Shared.Return(raw);
+        return found;
+    }
+
+    private Result<CommitEntry> Parse(
+        LogAddress address, ReadOnlySpan<byte> raw, CommitLook? look)
+    {
+        if (!LogEntryView.TryRead(raw, address.Segment, address.Offset, out LogEntryView entry)
+            || entry.Kind != LogEntryKind.Commit)
         {
-            Leave(segment);
             return NoEntry(address);
         }
 
+        CommitEntry commit = entry.ToCommit();
+        look?.Invoke(commit, entry.Manifest, entry.InlineShard);
+        return commit;
+    }
+
+    /// <summary>The bytes at an address, through a window.</summary>
+    private async ValueTask<Result<byte[]>> ReadRawAsync(LogAddress address, BufferSlice window)
+    {
+        Result<LogSegment> used = UseAround(address);
+        if (!used.IsOk)
+        {
+            return used.Fault;
+        }
+
         var bytes = new byte[address.Bytes];
+        SysResult read = await ReadIntoAsync(used.Value, address, window, bytes);
+        Leave(used.Value);
+        return read.IsOk ? bytes : Describe(read, "read");
+    }
+
+    /// <summary>
+    /// The segment, to be left; a fault where the address, which may be a lie, leads out of it.
+    /// </summary>
+    private Result<LogSegment> UseAround(LogAddress address)
+    {
+        Result<LogSegment> used = Use(address.Segment);
+        if (used.IsOk && (long)address.Offset + address.Bytes > used.Value.Bytes)
+        {
+            Leave(used.Value);
+            return NoEntry(address);
+        }
+
+        return used;
+    }
+
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
+    private async ValueTask<SysResult> ReadIntoAsync(
+        LogSegment segment, LogAddress address, BufferSlice window, byte[] bytes)
+    {
         int windowBytes = window.Bytes & ~(LogFormat.BlockBytes - 1);
         long start = address.Offset & ~(LogFormat.BlockBytes - 1L);
         long end = (long)address.Offset + address.Bytes;
@@ -152,8 +213,7 @@ public sealed partial class DeviceLog
             }
         }
 
-        Leave(segment);
-        return read.IsOk ? bytes : Describe(read, "read");
+        return read;
     }
 
     private Fault NoEntry(LogAddress address) => new(

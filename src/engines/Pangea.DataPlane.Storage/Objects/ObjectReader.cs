@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -28,7 +29,7 @@ public sealed class ObjectReader
 {
     private readonly PositionSource[] _sources;
     private readonly Func<long, int> _shardBytesOf;
-    private readonly CommitRecord?[] _records;
+    private readonly CommitEntry?[] _entries;
     private readonly Cursor[] _cursors;
 
     /// <param name="sources">One for each position.</param>
@@ -37,7 +38,7 @@ public sealed class ObjectReader
     {
         _sources = sources;
         _shardBytesOf = shardBytesOf;
-        _records = new CommitRecord?[sources.Length];
+        _entries = new CommitEntry?[sources.Length];
         _cursors = new Cursor[sources.Length];
     }
 
@@ -60,12 +61,14 @@ public sealed class ObjectReader
     /// <param name="position">A position that is here.</param>
     /// <param name="scratch">A slab to read through.</param>
     /// <param name="pool">Where the slab is from.</param>
-    public async ValueTask<Result<CommitRecord>> OpenAsync(
-        int position, BufferLease scratch, BufferPool pool)
+    /// <param name="look">Is shown the entry, if it is read and whole.</param>
+    [AsyncMethodBuilder(typeof(LoopMethodBuilder<>))]
+    public async ValueTask<Result> OpenAsync(
+        int position, BufferLease scratch, BufferPool pool, CommitLook? look = null)
     {
-        if (_records[position] is { } known)
+        if (_entries[position] is not null)
         {
-            return known;
+            return Result.Ok;
         }
 
         PositionSource source = _sources[position];
@@ -74,16 +77,17 @@ public sealed class ObjectReader
             return new Fault(FaultCode.NotFound, $"position {position} is not here");
         }
 
-        Result<CommitRecord> record = await log.ReadCommitAsync(source.Commit, scratch, pool);
-        if (!record.IsOk)
+        Result<CommitEntry> entry = await log.ReadCommitAsync(
+            source.Commit, scratch, pool, look);
+        if (!entry.IsOk)
         {
             _sources[position] = default;
-            source.Device.Report(record.Fault);
-            return record.Fault;
+            source.Device.Report(entry.Fault);
+            return entry.Fault;
         }
 
-        _records[position] = record.Value;
-        return record;
+        _entries[position] = entry.Value;
+        return Result.Ok;
     }
 
     /// <summary>
@@ -102,12 +106,12 @@ public sealed class ObjectReader
     /// <summary>Where a position's frame of a stripe is; none where it has none.</summary>
     public LogAddress AddressOf(int position, long stripe)
     {
-        if (_records[position] is not { } record)
+        if (_entries[position] is not { } entry)
         {
             return default;
         }
 
-        ReadOnlySpan<Extent> extents = record.Entry.Extents.Span;
+        ReadOnlySpan<Extent> extents = entry.Extents.Span;
         ref Cursor cursor = ref _cursors[position];
         if (stripe < cursor.Stripe)
         {
