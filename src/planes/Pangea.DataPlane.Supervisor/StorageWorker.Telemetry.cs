@@ -54,6 +54,7 @@ internal sealed partial class StorageWorker
         if (_segment is not null && !_stopping.IsCancellationRequested && !_isRestarting)
         {
             _ended?.Segment.Dispose();
+            _segment.CloseFile();
             _ended = new EndedProcess(_segment, _child!.Pid, status.ToString(), DateTime.UtcNow);
             _segment = null;
         }

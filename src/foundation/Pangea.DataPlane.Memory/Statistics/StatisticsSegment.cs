@@ -19,7 +19,7 @@ public sealed unsafe class StatisticsSegment : IDisposable
         _region = region;
     }
 
-    /// <summary>Owned by the segment.</summary>
+    /// <summary>Owned by the segment; closed after <see cref="CloseFile"/>.</summary>
     public OwnedFd File { get; }
 
     /// <summary>Turns of the writer's loop that it reported.</summary>
@@ -80,6 +80,11 @@ public sealed unsafe class StatisticsSegment : IDisposable
 
         return values;
     }
+
+    /// <summary>
+    /// The writer has ended and nobody else will be given it: what is mapped stays readable.
+    /// </summary>
+    public void CloseFile() => File.Dispose();
 
     public void Dispose()
     {
