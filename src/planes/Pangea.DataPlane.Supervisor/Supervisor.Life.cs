@@ -140,6 +140,7 @@ internal sealed partial class Supervisor
         }
 
         Use(next);
+        ReservedRoles.Tell(next);
         if (changes.Any(each => each.Effect == ConfigurationDiff.Worker))
         {
             Result<WorkerRestartResult> restarted =
