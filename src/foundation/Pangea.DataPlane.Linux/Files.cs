@@ -220,6 +220,14 @@ public static unsafe class Files
     public static SysResult SetPosition(OwnedFd file, long offset) =>
         Call.Of(LibC.lseek(file.Number, offset, Fcntl.SEEK_SET));
 
+    /// <summary>
+    /// The first byte at or after an offset that may have been written (lseek(2), SEEK_DATA); ENXIO
+    /// where there is none, EINVAL where the file system cannot say. Room that was reserved and
+    /// never written does not count. Moves the current position.
+    /// </summary>
+    public static SysResult NextData(OwnedFd file, long offset) =>
+        Call.Of(LibC.lseek(file.Number, offset, Fcntl.SEEK_DATA));
+
     /// <summary>flock(2) without waiting; EAGAIN when another open file holds it.</summary>
     public static SysResult TryLock(OwnedFd file, bool exclusive) =>
         Call.Of(LibC.flock(

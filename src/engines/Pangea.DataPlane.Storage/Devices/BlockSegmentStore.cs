@@ -136,6 +136,8 @@ public sealed class BlockSegmentStore : ISegmentStore
     // No call on a block device waits for another process's writes.
     public bool WaitForWrites(SegmentFile file) => false;
 
+    public long NextWritten(SegmentFile file, long offset) => offset;
+
     public SysResult Remove(uint sequence, SegmentKind kind, Span<byte> scratch)
     {
         if (!_taken.Remove(sequence, out int slot))

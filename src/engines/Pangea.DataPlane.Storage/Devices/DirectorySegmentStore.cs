@@ -56,11 +56,17 @@ public sealed class DirectorySegmentStore : ISegmentStore
             return made.Errno.ToFault($"make {SegmentsName}/");
         }
 
-        root.Sync();
         Result<DirectoryFd> segments = root.OpenDirectory(SegmentsName);
         if (!segments.IsOk)
         {
             return segments.Fault;
+        }
+
+        // Before the first segment is made. Where there is one, that was done: a start after a
+        // crash does not wait for it once for every device.
+        if (made.IsOk || segments.Value.List() is not { IsOk: true, Value.Count: > 0 })
+        {
+            root.Sync();
         }
 
         Result<FileSystemSpace> space = root.Space();
@@ -154,6 +160,14 @@ public sealed class DirectorySegmentStore : ISegmentStore
     // is reserved already changes nothing.
     public bool WaitForWrites(SegmentFile file) =>
         Files.Reserve(file.Fd, 0, file.Bytes, keepLength: true).IsOk;
+
+    public long NextWritten(SegmentFile file, long offset)
+    {
+        SysResult next = Files.NextData(file.Fd, offset);
+        return next.IsOk ? Math.Min(next.Value, file.Bytes)
+            : next.Errno == Errno.ENXIO ? file.Bytes
+            : offset;
+    }
 
     public SysResult Remove(uint sequence, SegmentKind kind, Span<byte> scratch) =>
         _segments.RemoveFile(NameOf(sequence, kind));

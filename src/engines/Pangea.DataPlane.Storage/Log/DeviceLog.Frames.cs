@@ -15,7 +15,8 @@ public sealed partial class DeviceLog
     /// unfinished write) block by block to the next. Reads headers only. Fails where a block cannot
     /// be read.
     /// </summary>
-    private async ValueTask<Result<List<FoundFrame>>> FindShardsAsync(LogSegment segment)
+    private async ValueTask<Result<List<FoundFrame>>> FindShardsAsync(
+        LogSegment segment, long from = LogFormat.FirstFrameOffset)
     {
         Result<LogSegment> used = Use(segment.Sequence);
         if (!used.IsOk)
@@ -26,7 +27,7 @@ public sealed partial class DeviceLog
         var frames = new List<FoundFrame>();
         await _copying.EnterAsync();
         SysResult read = default;
-        long at = LogFormat.FirstFrameOffset;
+        long at = from;
         bool inHole = false;
         while (at + LogFormat.BlockBytes <= segment.Bytes)
         {
@@ -41,13 +42,21 @@ public sealed partial class DeviceLog
 
             long next = Collect(_pool.Span(window), segment, at, frames);
             inHole = next <= at + bytes;
-            at = next;
+            at = inHole ? AfterUnwritten(segment, next) : next;
         }
 
         _copying.Leave();
         Leave(segment);
         return read.IsOk ? frames : Describe(read, "read a segment of");
     }
+
+    /// <summary>The first block at or after an offset that may hold anything.</summary>
+    private long AfterUnwritten(LogSegment segment, long at) =>
+        at >= segment.Bytes
+            ? at
+            : Math.Max(
+                at,
+                _store.NextWritten(segment.File!.Value, at) & ~(LogFormat.BlockBytes - 1L));
 
     /// <summary>Takes the frames that begin in the window; returns where to go on.</summary>
     private long Collect(

@@ -157,7 +157,7 @@ public sealed partial class DeviceLog
             frame = BatchAt(segment, at, scan);
             if (frame is null)
             {
-                at += LogFormat.BlockBytes;
+                at = AfterUnwritten(segment, at + LogFormat.BlockBytes);
                 continue;
             }
 
@@ -266,7 +266,7 @@ public sealed partial class DeviceLog
         return raw.IsOk && VisitEntries(raw.Value, segment, at, frame, scan);
     }
 
-    private static bool VisitEntries(
+    private bool VisitEntries(
         ReadOnlySpan<byte> bytes, LogSegment segment, long at, FrameHeader frame,
         JournalScan scan)
     {
@@ -288,6 +288,7 @@ public sealed partial class DeviceLog
 
             if (entry.Kind != LogEntryKind.Void || entry.Id != default)
             {
+                NoteShards(entry);
                 scan.Visitor(entry);
                 scan.Entries++;
             }
@@ -297,6 +298,28 @@ public sealed partial class DeviceLog
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Where a commit says that a frame begins, the search for the last one can: what lies before
+    /// was appended before.
+    /// </summary>
+    private void NoteShards(in LogEntryView entry)
+    {
+        if (entry.Kind != LogEntryKind.Commit)
+        {
+            return;
+        }
+
+        for (int i = 0; i < entry.ExtentCount; i++)
+        {
+            Extent extent = entry.ExtentAt(i);
+            if (_segments.TryGetValue(extent.Segment, out LogSegment? segment)
+                && segment.Kind == SegmentKind.Shards && extent.Offset < segment.Bytes)
+            {
+                segment.ShardFrom = Math.Max(segment.ShardFrom, extent.Offset);
+            }
+        }
     }
 
     /// <summary>
@@ -331,7 +354,15 @@ public sealed partial class DeviceLog
         LogSegment? empty = null;
         foreach (LogSegment segment in Sorted(SegmentKind.Shards).TakeLast(2))
         {
-            Result<List<FoundFrame>> frames = await FindShardsAsync(segment);
+            Result<List<FoundFrame>> frames = await FindShardsAsync(
+                segment, segment.ShardFrom);
+            if (frames is { IsOk: true, Value.Count: 0 })
+            {
+                // The frame that a commit named is rotten: those before it must not be taken for
+                // nothing.
+                frames = await FindShardsAsync(segment);
+            }
+
             if (!frames.IsOk || !await HasHeaderAsync(segment))
             {
                 return;

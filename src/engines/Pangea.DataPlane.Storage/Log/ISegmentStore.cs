@@ -54,6 +54,12 @@ public interface ISegmentStore : IDisposable
     bool WaitForWrites(SegmentFile file);
 
     /// <summary>
+    /// Where after an offset of the segment something may have been written, so that what was only
+    /// reserved is not read; the offset itself where nobody knows, the length where nothing was.
+    /// </summary>
+    long NextWritten(SegmentFile file, long offset);
+
+    /// <summary>
     /// Gives the segment's room back; durable after <see cref="SyncNamesAsync"/>.
     /// </summary>
     /// <param name="sequence">Which one.</param>

@@ -28,6 +28,9 @@ internal sealed class LogSegment(uint sequence, SegmentKind kind, long bytes)
     /// <summary>Where the next frame goes; everything before is taken.</summary>
     internal long Cursor { get; set; } = LogFormat.FirstFrameOffset;
 
+    /// <summary>A frame begins here, or none was met; set by a replay.</summary>
+    internal long ShardFrom { get; set; } = LogFormat.FirstFrameOffset;
+
     internal long LiveBytes { get; set; }
 
     internal bool IsSealed { get; set; }

@@ -50,6 +50,7 @@ internal static class Fcntl
 
     internal const int SEEK_SET = 0;
     internal const int SEEK_CUR = 1;
+    internal const int SEEK_DATA = 3;
     internal const int FALLOC_FL_KEEP_SIZE = 1;
     internal const int RWF_NOWAIT = 8;
 
