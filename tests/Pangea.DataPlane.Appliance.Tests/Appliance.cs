@@ -101,7 +101,7 @@ public sealed class Appliance : IDisposable
         [
             .. Wrapper, SupervisorProgram,
             "supervise", "--state", StatePath, "--socket", SocketPath,
-            "--device-places", Directory, "--deaths-per-minute", "10000", .. _arguments, .. more,
+            "--deaths-per-minute", "10000", .. _arguments, .. more,
         ];
         Process process = NewProcess(command[0], command[1..]);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
@@ -117,6 +117,11 @@ public sealed class Appliance : IDisposable
     public void WaitUntilReady() => WaitFor(
         "a ready worker",
         () => Workers() is [{ State: WorkerState.Ready }]);
+
+    /// <summary>Waits until a process waits to take the worker's place.</summary>
+    public void WaitUntilStandby() => WaitFor(
+        "a standby that waits",
+        () => Workers() is [{ Standby.State: StandbyState.Ready }]);
 
     /// <summary>Waits for something to become true; fails with the log.</summary>
     public void WaitFor(string what, Func<bool> condition)

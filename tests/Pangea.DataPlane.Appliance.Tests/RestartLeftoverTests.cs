@@ -77,6 +77,7 @@ public sealed class RestartLeftoverTests
         internal static Leftovers Of(Appliance appliance)
         {
             int supervisor = appliance.SupervisorPid;
+            appliance.WaitUntilStandby();
 
             return new Leftovers(
                 string.Join("\n\n", Family(supervisor).Select(Settled)),
@@ -87,10 +88,23 @@ public sealed class RestartLeftoverTests
                     .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2]) * 1024);
         }
 
+        /// <summary>Empty where the thread has ended meanwhile.</summary>
+        private static string ChildrenOf(string task)
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(task, "children"));
+            }
+            catch (IOException)
+            {
+                return "";
+            }
+        }
+
         /// <summary>A process, its children and theirs.</summary>
         private static IEnumerable<int> Family(int pid) =>
             Directory.GetDirectories($"/proc/{pid}/task")
-                .SelectMany(task => File.ReadAllText(Path.Combine(task, "children"))
+                .SelectMany(task => ChildrenOf(task)
                     .Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 .SelectMany(child => Family(int.Parse(child)))
                 .Prepend(pid);

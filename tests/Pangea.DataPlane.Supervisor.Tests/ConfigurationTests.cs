@@ -131,7 +131,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("state:", "state needs a text")]
     [InlineData("- a", "the configuration is a mapping")]
     [InlineData("storage:\n  devices: /one", ":2:12: devices is a list")]
-    [InlineData("storage:\n  devices: [/a, /b, /a]", ":2:21: /a is named twice in devices")]
+    [InlineData("storage:\n  devices: [/a, /b, /a]", ":2:21: device /a is named twice")]
     [InlineData(
         "storage:\n  stripeBytes: 4096\n  stripeMiB: 1", ":3:14: stripeBytes and stripeMiB")]
     [InlineData("state: a\nstate: b", "uplicate key")]
@@ -172,6 +172,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("--durability", "most", "durability")]
     [InlineData("--threads", "17", "threads")]
     [InlineData("--threads", "-1", "threads")]
+    [InlineData("--standby", "maybe", "standby")]
     [InlineData("--user", "12:x", "user")]
     [InlineData("--state", "", "--state")]
     public void A_wrong_flag_is_refused_with_its_name(string name, string value, string field)

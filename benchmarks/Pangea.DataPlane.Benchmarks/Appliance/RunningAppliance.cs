@@ -24,11 +24,7 @@ public sealed partial class RunningAppliance : IDisposable
         _socket = socket;
         StateDirectory = state;
         ProcessStartInfo start = new(
-            executable,
-            [
-                "supervise", "--state", state, "--socket", socket,
-                "--device-places", Path.GetDirectoryName(Path.GetFullPath(state))!,
-            ])
+            executable, ["supervise", "--state", state, "--socket", socket])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -15,6 +15,7 @@ internal sealed class RestartCases(BenchOptions options, string folder)
     private const int Objects = 64;
     private const int ObjectBytes = 256 * 1024;
     private const int LoadClients = 3;
+    private static readonly TimeSpan s_standbyTimeMax = TimeSpan.FromSeconds(12);
 
     private readonly byte[][] _contents =
         [.. Enumerable.Range(0, Objects).Select(_ => RandomNumberGenerator.GetBytes(ObjectBytes))];
@@ -41,7 +42,7 @@ internal sealed class RestartCases(BenchOptions options, string folder)
         Must(client.TryCall(CallClient.Line("worker.restart", """{"index":0}""")), client);
         int rounds = options.Quick ? 10 : 50;
         (int Descriptors, double Mebibytes, int Processes) before = Weigh(appliance, client);
-        List<double> times = KillUnderLoad(appliance, client, rounds);
+        List<double> times = KillUnderLoad(appliance, client, rounds, LoadClients, isReady: true);
         int damaged = Enumerable.Range(0, Objects).Count(i => !IsIntact(client, i));
         yield return BenchRow.Alone(
             $"{KillName}, median of {rounds}",
@@ -49,6 +50,12 @@ internal sealed class RestartCases(BenchOptions options, string folder)
             KillGoalMilliseconds, higherIsBetter: false,
             $"{times.Min():F0} to {times.Max():F0}; {damaged} of {Objects} objects damaged; "
                 + $"{LoadClients} clients");
+        yield return Row(
+            "the same without load", KillUnderLoad(appliance, client, 10, 0, isReady: true));
+        yield return Row(
+            "the same under load, again after 0.25 s: the next standby is not ready",
+            KillUnderLoad(appliance, client, 10, LoadClients, isReady: false));
+        rounds += 20;
         int restarts = options.Quick ? 20 : 100;
         for (int i = 0; i < restarts; i++)
         {
@@ -68,14 +75,24 @@ internal sealed class RestartCases(BenchOptions options, string folder)
             higherIsBetter: false, $"{after.Mebibytes:F0} MiB in all; {note}");
     }
 
+    private static BenchRow Row(string name, List<double> times) => BenchRow.Alone(
+        name, PairedRun.Median(times), "ms", null, higherIsBetter: false,
+        $"{times.Min():F0} to {times.Max():F0}, median of {times.Count}");
+
     /// <summary>Milliseconds from the kill to the end of the first call that succeeds.</summary>
+    /// <param name="appliance">Whose worker.</param>
+    /// <param name="client">For the calls that are timed.</param>
+    /// <param name="rounds">Kills that count; one comes before.</param>
+    /// <param name="clients">That put and get all the while.</param>
+    /// <param name="isReady">Whether a standby waits at each kill. A worker that dies five times in
+    /// a minute is given up, so 12 s is what lies between deaths that go on.</param>
     private List<double> KillUnderLoad(
-        StartedAppliance appliance, CallClient client, int rounds)
+        StartedAppliance appliance, CallClient client, int rounds, int clients, bool isReady)
     {
         bool isOver = false;
         Thread[] load =
         [
-            .. Enumerable.Range(0, LoadClients)
+            .. Enumerable.Range(0, clients)
                 .Select(i => new Thread(() => Load(appliance, i, () => Volatile.Read(ref isOver)))),
         ];
         Array.ForEach(load, thread => thread.Start());
@@ -83,6 +100,7 @@ internal sealed class RestartCases(BenchOptions options, string folder)
         for (int round = -1; round < rounds; round++)
         {
             Thread.Sleep(250);
+            WaitForStandby(client, isReady ? s_standbyTimeMax : TimeSpan.Zero);
             int worker = WorkerPid(client);
             long started = Stopwatch.GetTimestamp();
             Signals.Send(worker, Signals.Kill);
@@ -100,6 +118,24 @@ internal sealed class RestartCases(BenchOptions options, string folder)
         Volatile.Write(ref isOver, true);
         Array.ForEach(load, thread => thread.Join());
         return times;
+    }
+
+    /// <summary>Until one waits, or the time is over: then it is as ready as it is.</summary>
+    private static void WaitForStandby(CallClient client, TimeSpan timeMax)
+    {
+        long deadline = Environment.TickCount64 + (long)timeMax.TotalMilliseconds;
+        while (Environment.TickCount64 < deadline)
+        {
+            Must(client.TryCall(CallClient.Line("worker.list", "{}")), client);
+            if (client.Result().GetProperty("workers")[0].TryGetProperty("standby", out var standby)
+                && standby.ValueKind == System.Text.Json.JsonValueKind.Object
+                && standby.GetProperty("state").GetString() == "ready")
+            {
+                return;
+            }
+
+            Thread.Sleep(50);
+        }
     }
 
     /// <summary>Gets and puts until it is over; what a killed worker leaves is an error.</summary>

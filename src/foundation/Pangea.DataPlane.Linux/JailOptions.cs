@@ -16,6 +16,13 @@ public sealed record JailOptions
     /// </summary>
     public int? MemoryNode { get; init; }
 
+    /// <summary>
+    /// How far its threads give way to others, 1 to 19, until somebody of its user ends that; 0
+    /// where they are like any other's. Only root can arrange for that end, so without root it
+    /// stays at 0.
+    /// </summary>
+    public int Niceness { get; init; }
+
     /// <summary>Open files allowed; as many of them as the hard limit lets us have.</summary>
     public ulong OpenFilesMax { get; init; } = 16 * 1024;
 

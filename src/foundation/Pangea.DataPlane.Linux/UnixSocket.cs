@@ -262,6 +262,17 @@ public sealed class UnixSocket : IDisposable
         }
     }
 
+    /// <summary>Whether a receive would return at once: bytes are there, or the end.</summary>
+    public bool HasInput
+    {
+        get
+        {
+            using var poll = new PollSet(1);
+            poll.Add(Fd.Number, Abi.pollfd.POLLIN);
+            return poll.Wait(0) is { IsOk: true, Value: > 0 };
+        }
+    }
+
     public void Dispose() => Fd.Dispose();
 
     public override string ToString() => $"unix socket {Fd}";

@@ -4,7 +4,7 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// <c>pangea jail --user U --cores LIST --node N --places P -- worker ...</c>: gives up
+/// <c>pangea jail --user U --cores LIST --node N --places P --nice N -- worker ...</c>: gives up
 /// privilege, then executes this very program again with what follows the two dashes. Started by
 /// the supervisor only, with P descriptors of places that the worker may use.
 /// </summary>
@@ -94,6 +94,7 @@ public static class JailVerb
         IReadOnlyList<int> cores = [];
         int? node = null;
         int places = 0;
+        int niceness = 0;
         for (int i = 0; i + 1 < end; i += 2)
         {
             string value = arguments[i + 1];
@@ -113,6 +114,10 @@ public static class JailVerb
                     break;
                 case WorkerVerb.NodeOption when int.TryParse(value, out int number):
                     node = number;
+                    break;
+                case WorkerVerb.NicenessOption
+                    when int.TryParse(value, out int number) && number is >= 0 and <= 19:
+                    niceness = number;
                     break;
                 case WorkerVerb.PlacesOption when int.TryParse(value, out int number):
                     places = number;
@@ -137,6 +142,7 @@ public static class JailVerb
             WithoutLandlock = Environment.GetEnvironmentVariable(LandlockVariable) == "off"
                 ? $"{LandlockVariable}=off"
                 : null,
+            Niceness = niceness,
             Places = [.. Enumerable.Range(WorkerVerb.FirstPlaceFd, Math.Max(places, 0))],
         };
         return (options, arguments[(end + 1)..]);

@@ -81,12 +81,14 @@ internal sealed partial class StorageWorker
     /// <summary>Where the worker may open files: its devices and its catalog.</summary>
     private List<OwnedFd> Places(OwnedFd catalog)
     {
-        OpenedPath[] devices =
-            [.. Devices.All.Select(device => device.Opened).OfType<OpenedPath>(), .. _joining];
+        IReadOnlyList<OpenedPath> devices = OpenPlaces();
         _reachable.Clear();
         _reachable.UnionWith(devices.Select(device => device.Identity));
         return [.. devices.Select(device => device.Fd), catalog];
     }
+
+    private IReadOnlyList<OpenedPath> OpenPlaces() =>
+        [.. Devices.All.Select(device => device.Opened).OfType<OpenedPath>(), .. _joining];
 
     /// <summary>What <c>worker.start</c> brings, in its order.</summary>
     private List<DescriptorClaim> Manifest()

@@ -40,6 +40,7 @@ internal sealed partial class StorageWorker : IRpcPeer
     private readonly IPrivilegedSteps _steps;
     private readonly CancellationTokenSource _stopping = new();
     private readonly DeviceWatch _watch;
+    private readonly Standby _standby;
     private ChildProcess? _child;
     private RpcConnection? _channel;
     private WorkerStartResult? _ready;
@@ -63,6 +64,8 @@ internal sealed partial class StorageWorker : IRpcPeer
         Changes = new DeviceChanges(
             reactor, configuration, state, Devices, Calls, () => State == WorkerState.Ready,
             MakeReachableAsync);
+        _standby = new Standby(
+            reactor, state, steps, this, () => State == WorkerState.Ready, OpenPlaces);
         _watch = new DeviceWatch(reactor, Devices, Changes, Calls);
     }
 
@@ -133,6 +136,7 @@ internal sealed partial class StorageWorker : IRpcPeer
 
         State = WorkerState.Stopped;
         NotifyReady(new Fault(FaultCode.BadState, "the appliance is stopping"));
+        await _standby.EndAsync();
         Devices.Dispose();
         onStopped();
     }
@@ -175,6 +179,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         _breaker.DeathsMax = configuration.DeathsPerMinuteMax;
         Devices.Use(configuration);
         Changes.Use(configuration);
+        _standby.Keep(configuration);
     }
 
     /// <summary>What is known about the worker now.</summary>
@@ -217,6 +222,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             Cores = facts?.Cores,
             OpenDescriptors = descriptors?.Sum(each => each.Count),
             Descriptors = descriptors,
+            Standby = _standby.Status(),
         };
     }
 
@@ -224,6 +230,7 @@ internal sealed partial class StorageWorker : IRpcPeer
     {
         if (!ReferenceEquals(connection, _channel))
         {
+            _standby.OnMessage(connection, message);
             return;
         }
 
@@ -281,21 +288,42 @@ internal sealed partial class StorageWorker : IRpcPeer
 
         RenewSegment();
         Devices.OpenAll();
-        Result<(ChildProcess Child, UnixSocket Channel)> launched =
-            WorkerLaunch.Start(_steps, _configuration, Places(catalog.Value));
-        if (!launched.IsOk)
+        Result process = TakeProcess(catalog.Value);
+        if (!process.IsOk)
         {
             key.Value.Dispose();
             catalog.Value.Dispose();
-            return launched.Fault;
+            return process;
         }
 
         _ready = null;
+        Calls.Attach(_channel!);
+        SendStart(key.Value, catalog.Value);
+        return Result.Ok;
+    }
+
+    /// <summary>The standby where there is one that fits, a new process elsewhere.</summary>
+    private Result TakeProcess(OwnedFd catalog)
+    {
+        List<OwnedFd> places = Places(catalog);
+        if (_standby.Take(_configuration, catalog) is { } standby)
+        {
+            _reachable.UnionWith(standby.Places);
+            _child = standby.Child;
+            _channel = standby.Channel;
+            return Result.Ok;
+        }
+
+        Result<(ChildProcess Child, UnixSocket Channel)> launched =
+            WorkerLaunch.Start(_steps, _configuration, places);
+        if (!launched.IsOk)
+        {
+            return launched.Fault;
+        }
+
         _child = launched.Value.Child;
         _channel = new RpcConnection(_reactor, launched.Value.Channel, this, callsMax: 0);
         _channel.Start();
-        Calls.Attach(_channel);
-        SendStart(key.Value, catalog.Value);
         return Result.Ok;
     }
 
@@ -420,6 +448,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         Watch(child);
         WatchHeartbeat(child);
         Changes.OnWorkerReady();
+        _standby.Keep(_configuration);
         _watch.Run(
             () => ReferenceEquals(child, _child) && State == WorkerState.Ready, _stopping.Token);
     }
@@ -438,6 +467,8 @@ internal sealed partial class StorageWorker : IRpcPeer
                 return;
             }
 
+            // What devices there are may have changed, and with them the jail of the next one.
+            _standby.Keep(_configuration);
             Calls.Call(WorkerMethods.Ping, new Nothing(), null, s_pingTimeMax, result =>
             {
                 if (result.Fault?.Code == FaultCode.TimedOut && ReferenceEquals(child, _child))

@@ -26,7 +26,6 @@ public static class SuperviseVerb
         ("--state DIR", "state directory (PANGEA_STATE; default ./var)"),
         ("--socket PATH", "control socket (PANGEA_SOCKET; default /run/pangea/control.sock)"),
         ("--user NAME|UID:GID", "whom workers run as under root (PANGEA_USER; default pangea)"),
-        ("--device-places LIST", "directories below which devices may be added"),
         ("--redundancy K+M", "data and parity shards (default 8+4)"),
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
         ("--compression MODE", "none, balanced (default), archive or adaptive"),
@@ -35,6 +34,7 @@ public static class SuperviseVerb
         ("--stall-seconds N", "a worker whose loop stands so long is killed (default 10)"),
         ("--cores LIST", "cores of the storage worker, such as 2-3,6 (default auto)"),
         ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
+        ("--standby true|false", "keep a process ready to take a worker's place (default true)"),
     ];
 
     /// <summary>Runs on the calling thread, which must be the process's main one.</summary>
@@ -181,7 +181,6 @@ public static class SuperviseVerb
             EventLog.Write("supervisor.remark", ("text", shortage));
         }
 
-        ReservedRoles.Tell(configuration);
         TellPrivilege(steps);
         reactor.Post(() =>
         {

@@ -140,7 +140,6 @@ internal sealed partial class Supervisor
         }
 
         Use(next);
-        ReservedRoles.Tell(next);
         if (changes.Any(each => each.Effect == ConfigurationDiff.Worker))
         {
             Result<WorkerRestartResult> restarted =

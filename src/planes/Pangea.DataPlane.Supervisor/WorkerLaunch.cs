@@ -10,6 +10,13 @@ namespace Pangea.DataPlane.Supervisor;
 internal static class WorkerLaunch
 {
     /// <summary>
+    /// A tenth of the time that a thread of the worker gets on the same core: a standby is ready
+    /// within seconds on a busy machine too, and nobody waits for it.
+    /// </summary>
+    public const int StandbyNiceness = 10;
+
+
+    /// <summary>
     /// Starts a worker through the jail. Call on the loop's thread: the worker dies with the thread
     /// that started it.
     /// </summary>
@@ -17,10 +24,12 @@ internal static class WorkerLaunch
     /// <param name="configuration">Core, user.</param>
     /// <param name="places">Directories and block devices in which the worker may open files; the
     /// rest of the file system is closed to it. Stay the caller's.</param>
+    /// <param name="niceness">0, or how far it gives way to others until that is ended.</param>
     public static Result<(ChildProcess Child, UnixSocket Channel)> Start(
         IPrivilegedSteps steps,
         ApplianceConfiguration configuration,
-        IReadOnlyList<OwnedFd> places)
+        IReadOnlyList<OwnedFd> places,
+        int niceness = 0)
     {
         Result<(UnixSocket First, UnixSocket Second)> pair = UnixSocket.Pair();
         if (!pair.IsOk)
@@ -32,7 +41,7 @@ internal static class WorkerLaunch
         using (theirs)
         {
             Result<ChildProcess> child = steps.Launch(
-                Arguments(configuration, places.Count), theirs, places);
+                Arguments(configuration, places.Count, niceness), theirs, places);
             if (!child.IsOk)
             {
                 ours.Dispose();
@@ -43,13 +52,12 @@ internal static class WorkerLaunch
         }
     }
 
-    private static List<string> Arguments(ApplianceConfiguration configuration, int places)
+    /// <summary>What of the configuration a jail is made from, as options.</summary>
+    public static IReadOnlyList<string> Options(ApplianceConfiguration configuration)
     {
         List<string> arguments =
         [
-            JailVerb.Verb,
             WorkerVerb.CoresOption, CoreList.Format(configuration.Cores.MaskOf(WorkerRole.Storage)),
-            WorkerVerb.PlacesOption, places.ToString(CultureInfo.InvariantCulture),
         ];
         if (configuration.Cores.NodeOf(WorkerRole.Storage) is { } node)
         {
@@ -63,8 +71,17 @@ internal static class WorkerLaunch
             arguments.AddRange([JailVerb.UserOption, $"{user.Uid}:{user.Gid}"]);
         }
 
-        arguments.Add("--");
-        arguments.AddRange(WorkerVerb.Command);
         return arguments;
     }
+
+    private static List<string> Arguments(
+        ApplianceConfiguration configuration, int places, int niceness) =>
+    [
+        JailVerb.Verb,
+        .. Options(configuration),
+        WorkerVerb.PlacesOption, places.ToString(CultureInfo.InvariantCulture),
+        WorkerVerb.NicenessOption, niceness.ToString(CultureInfo.InvariantCulture),
+        "--",
+        .. WorkerVerb.Command,
+    ];
 }

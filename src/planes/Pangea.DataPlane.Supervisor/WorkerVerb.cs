@@ -25,6 +25,9 @@ public static class WorkerVerb
     /// <summary>How many there are, for the jail.</summary>
     internal const string PlacesOption = "--places";
 
+    /// <summary>How far its threads give way to others, for the jail.</summary>
+    internal const string NicenessOption = "--nice";
+
     /// <summary>Cores that its threads may use, for the jail.</summary>
     internal const string CoresOption = "--cores";
 

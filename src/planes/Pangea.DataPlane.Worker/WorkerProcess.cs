@@ -30,36 +30,62 @@ public static class WorkerProcess
         }
 
         UnixSocket channel = UnixSocket.Adopt(new OwnedFd(channelFd));
-        Result<ReceivedLine> first = ReceiveFirstLine(channel);
-        if (!first.IsOk)
+        using var lines = new LineAssembler();
+        if (ReceiveCall(channel, lines) is not { } first)
         {
-            Console.Error.WriteLine($"worker.refused reason=\"{first.Fault.Message}\"");
             return 1;
         }
 
-        if (!RpcParser.TryParse(first.Value.Bytes, out RpcMessage? call, out RpcRefusal? refusal))
+        if (first.Call.Method == WorkerMethods.Prepare.Name)
         {
-            Refuse(channel, refusal.Id, refusal.Fault);
-            return 1;
+            using DescriptorSet rehearsal = first.Descriptors;
+            Answer(channel, first.Call, rehearsal);
+            if (ReceiveCall(channel, lines, mayEnd: true) is not { } next)
+            {
+                return 0;
+            }
+
+            first = next;
         }
 
-        using DescriptorSet descriptors = first.Value.Descriptors;
+        return RunWorker(channel, first.Call, first.Descriptors, WorkerIsolation.Enter) is null
+            ? 0
+            : 1;
+    }
+
+    /// <summary>A worker from its start to its end, on the calling thread.</summary>
+    /// <param name="channel">Where the start came from; owned.</param>
+    /// <param name="call">The start.</param>
+    /// <param name="came">With the start; owned.</param>
+    /// <param name="enterIsolation">The last step of the jail, which cannot be undone.</param>
+    /// <returns>Why it did not start; null after an orderly end.</returns>
+    internal static Fault? RunWorker(
+        UnixSocket channel,
+        RpcMessage call,
+        DescriptorSet came,
+        Func<IReadOnlyList<string>> enterIsolation)
+    {
+        using DescriptorSet descriptors = came;
         Result<WorkerStart> start = WorkerStart.Prepare(call, descriptors);
         if (!start.IsOk)
         {
             Refuse(channel, call.Id, start.Fault);
-            return 1;
+            return start.Fault;
         }
 
         using WorkerStart parts = start.Value;
-        Serve(parts, call, channel);
+        Serve(parts, call, channel, enterIsolation);
         parts.Reactor.Run();
         parts.Telemetry?.Stopping();
-        return 0;
+        return null;
     }
 
     /// <summary>Brings the state up on the loop, then answers the start and takes calls.</summary>
-    private static async void Serve(WorkerStart parts, RpcMessage call, UnixSocket channel)
+    private static async void Serve(
+        WorkerStart parts,
+        RpcMessage call,
+        UnixSocket channel,
+        Func<IReadOnlyList<string>> enterIsolation)
     {
         await parts.Reactor.DelayAsync(TimeSpan.Zero); // From here on, the loop's thread.
         parts.Telemetry?.Run(parts.Reactor, parts.Service);
@@ -73,7 +99,7 @@ public static class WorkerProcess
 
         parts.Service.StartBackground();
         parts.Healing.Start();
-        IReadOnlyList<string> missing = WorkerIsolation.Enter();
+        IReadOnlyList<string> missing = enterIsolation();
         if (parts.Reactor.Shortage is { } shortage)
         {
             missing = [shortage, .. missing];
@@ -98,9 +124,65 @@ public static class WorkerProcess
         connection.Start();
     }
 
-    private static Result<ReceivedLine> ReceiveFirstLine(UnixSocket channel)
+    /// <summary>
+    /// For one that is to wait for its start: the code of a worker's first second has run before
+    /// that comes, and comes as soon as the start does.
+    /// </summary>
+    private static void Answer(UnixSocket channel, RpcMessage call, DescriptorSet descriptors)
     {
-        var lines = new LineAssembler();
+        Result<WorkerPrepareParameters> read = RpcParameters.Read(WorkerMethods.Prepare, call);
+        Fault? fault = read.IsOk
+            ? DescriptorManifest.Check(read.Value.Manifest, descriptors)
+            : read.Fault;
+        if (fault is null && read.Value.Rehearsal is { } index)
+        {
+            Result<OwnedFd> directory = descriptors.Take(index);
+            fault = directory.IsOk
+                ? Rehearsal.Run(directory.Value, () => channel.HasInput)
+                : directory.Fault;
+        }
+
+        channel.Send(
+            RpcWriter.Result(call.Id.Span, WorkerMethods.Prepare, new WorkerPrepareResult
+            {
+                Rehearsed = fault is null && read.Value.Rehearsal is not null,
+                Reason = fault?.Message,
+                Landlock = WorkerIsolation.IsBehindLandlock(),
+            }),
+            [],
+            wait: true);
+    }
+
+    /// <summary>
+    /// The next call, or null where there is none.
+    /// </summary>
+    internal static (RpcMessage Call, DescriptorSet Descriptors)? ReceiveCall(
+        UnixSocket channel, LineAssembler lines, bool mayEnd = false)
+    {
+        Result<ReceivedLine> line = ReceiveLine(channel, lines);
+        if (!line.IsOk && mayEnd && line.Fault.Code == FaultCode.WorkerLost)
+        {
+            return null;
+        }
+
+        if (!line.IsOk)
+        {
+            Console.Error.WriteLine($"worker.refused reason=\"{line.Fault.Message}\"");
+            return null;
+        }
+
+        if (RpcParser.TryParse(line.Value.Bytes, out RpcMessage? call, out RpcRefusal? refusal))
+        {
+            return (call, line.Value.Descriptors);
+        }
+
+        line.Value.Descriptors.Dispose();
+        Refuse(channel, refusal.Id, refusal.Fault);
+        return null;
+    }
+
+    private static Result<ReceivedLine> ReceiveLine(UnixSocket channel, LineAssembler lines)
+    {
         var chunk = new byte[64 * 1024];
         var received = new List<OwnedFd>();
         ReceivedLine line;
@@ -119,7 +201,7 @@ public static class WorkerProcess
 
             if (!lines.Append(chunk.AsSpan(0, (int)result.Value), received))
             {
-                return new Fault(FaultCode.TooLarge, "the supervisor's first line is too long");
+                return new Fault(FaultCode.TooLarge, "the supervisor's line is too long");
             }
         }
 

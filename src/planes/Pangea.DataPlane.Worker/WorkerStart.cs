@@ -26,8 +26,6 @@ internal sealed class WorkerStart : IDisposable
     /// <summary>For measurements of what pinning brings.</summary>
     private const string PinningVariable = "PANGEA_PINNING";
 
-    private static OwnedFd? s_catalogDirectory;
-
     private WorkerStart(
         BufferPool pool, IReactor reactor, StorageService service, WorkerStartParameters start)
     {
@@ -52,6 +50,9 @@ internal sealed class WorkerStart : IDisposable
 
     /// <summary>Null where the supervisor wants to know nothing.</summary>
     public WorkerTelemetry? Telemetry { get; private init; }
+
+    /// <summary>What the catalog's path leads through, for as long as it is open.</summary>
+    private OwnedFd? CatalogDirectory { get; init; }
 
     public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
     {
@@ -94,7 +95,8 @@ internal sealed class WorkerStart : IDisposable
             return reactor.Fault;
         }
 
-        Result<ObjectCatalog> catalog = OpenCatalog(start, descriptors);
+        Result<(ObjectCatalog Catalog, OwnedFd Directory)> catalog =
+            OpenCatalog(start, descriptors);
         if (!catalog.IsOk)
         {
             return catalog.Fault;
@@ -106,7 +108,7 @@ internal sealed class WorkerStart : IDisposable
             Reactor = reactor.Value,
             Pool = pool.Value,
             Devices = OpenDevices(start, descriptors, reactor.Value, pool.Value),
-            Catalog = catalog.Value,
+            Catalog = catalog.Value.Catalog,
             Keys = keys.Value,
             Threads = threads.Value,
             Classes = classes.Value,
@@ -121,6 +123,7 @@ internal sealed class WorkerStart : IDisposable
         return new WorkerStart(pool.Value, reactor.Value, service, start)
         {
             Telemetry = WorkerTelemetry.Open(start.Stats, descriptors),
+            CatalogDirectory = catalog.Value.Directory,
         };
     }
 
@@ -158,7 +161,7 @@ internal sealed class WorkerStart : IDisposable
     private static int LogSlabs(int devices) =>
         DeviceLog.SlabsPerDevice * Math.Min(devices + DevicesAddedMax, Limits.DevicesMax);
 
-    private static Result<ObjectCatalog> OpenCatalog(
+    private static Result<(ObjectCatalog Catalog, OwnedFd Directory)> OpenCatalog(
         WorkerStartParameters start, DescriptorSet descriptors)
     {
         if (start.Catalog is not { } given)
@@ -174,8 +177,15 @@ internal sealed class WorkerStart : IDisposable
 
         // The library opens files by path; this one leads to the descriptor and nowhere else. It is
         // opened again after some faults, so the descriptor stays for the life of the process.
-        OwnedFd kept = s_catalogDirectory = directory.Value;
-        return ObjectCatalog.Open($"/proc/self/fd/{kept.Number}");
+        Result<ObjectCatalog> catalog = ObjectCatalog.Open(
+            $"/proc/self/fd/{directory.Value.Number}");
+        if (!catalog.IsOk)
+        {
+            directory.Value.Dispose();
+            return catalog.Fault;
+        }
+
+        return (catalog.Value, directory.Value);
     }
 
     public WorkerStartResult Describe(
@@ -197,6 +207,7 @@ internal sealed class WorkerStart : IDisposable
     public void Dispose()
     {
         Service.Dispose();
+        CatalogDirectory?.Dispose();
         Reactor.Dispose();
         Pool.Dispose();
     }

@@ -73,6 +73,21 @@ internal static class WorkerCommands
                 Quantities.Size(worker.RssBytes),
                 worker.Ring,
                 worker.ErasureKernel);
+            if (worker.Standby is { } standby)
+            {
+                table.Add(
+                    worker.Index.ToString(),
+                    worker.Role,
+                    standby.State == StandbyState.Ready ? "standby" : "standby, starting",
+                    Text(standby.Pid),
+                    null,
+                    Text(standby.Uid),
+                    null,
+                    null,
+                    Quantities.Size(standby.RssBytes),
+                    null,
+                    null);
+            }
         }
 
         Tables.Print(table, output);
@@ -86,6 +101,7 @@ internal static class WorkerCommands
             {
                 PrintReason(output, worker.Index, "lacks", missing);
             }
+            PrintReason(output, worker.Index, "standby isolation", worker.Standby?.Isolation);
         }
     }
 
@@ -125,9 +141,29 @@ internal static class WorkerCommands
                 Text(worker.Node),
                 worker.Cores,
                 Text(worker.OpenDescriptors),
-                worker.Descriptors is { } descriptors
-                    ? string.Join(' ', descriptors.Select(each => $"{each.Kind}:{each.Count}"))
-                    : null);
+                Text(worker.Descriptors));
+            if (worker.Standby is { } standby)
+            {
+                table.Add(
+                    Text(worker.Index),
+                    Text(standby.Pid),
+                    Text(standby.Uid),
+                    Text(standby.Gid),
+                    Text(standby.Threads),
+                    Set(standby.CapabilitiesPermitted),
+                    Set(standby.CapabilitiesEffective),
+                    Set(standby.CapabilitiesInheritable),
+                    Set(standby.CapabilitiesAmbient),
+                    Set(standby.CapabilitiesBounding),
+                    YesNo(standby.NoNewPrivileges),
+                    standby.Seccomp,
+                    YesNo(standby.Landlock),
+                    null,
+                    null,
+                    standby.Cores,
+                    Text(standby.OpenDescriptors),
+                    Text(standby.Descriptors));
+            }
         }
 
         Tables.Print(table, output);
@@ -138,6 +174,11 @@ internal static class WorkerCommands
     /// <summary>Hexadecimal without leading zeros: an empty set is "0".</summary>
     private static string? Set(string? digits) =>
         digits?.TrimStart('0') is { } set ? set.Length == 0 ? "0" : set : null;
+
+    private static string? Text(IReadOnlyList<DescriptorCount>? descriptors) =>
+        descriptors is null
+            ? null
+            : string.Join(' ', descriptors.Select(each => $"{each.Kind}:{each.Count}"));
 
     private static string? YesNo(bool? value) =>
         value switch { true => "yes", false => "no", null => null };

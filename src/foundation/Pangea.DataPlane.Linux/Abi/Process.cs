@@ -42,6 +42,9 @@ internal static class Process
     internal const int RLIMIT_NOFILE = 7;
     internal const int RLIMIT_MEMLOCK = 8;
     internal const int RLIMIT_MSGQUEUE = 12;
+    internal const int RLIMIT_NICE = 13;
+
+    internal const int PRIO_PROCESS = 0;
 
     internal const uint CLOSE_RANGE_CLOEXEC = 4;
 

@@ -14,6 +14,9 @@ internal static class JailLimits
     // 64 threads. A worker that starts programs is stopped by other means.
     private const ulong ProcessesMax = 4096;
 
+    /// <summary>Niceness 0 as getrlimit(2) counts it, from 20 down.</summary>
+    private const ulong NicenessNone = 20;
+
     /// <summary>Sets them all; raising a hard limit needs root.</summary>
     public static void Set(JailOptions options)
     {
@@ -29,6 +32,13 @@ internal static class JailLimits
         {
             // Not for the caller's own user: their other processes count too.
             Set(Process.RLIMIT_NPROC, ProcessesMax, ProcessesMax);
+        }
+
+        // Behind others only where it can be brought back: to 0, never before others. The limit is
+        // the same for those that are behind nobody.
+        if (Set(Process.RLIMIT_NICE, NicenessNone, NicenessNone) && options.Niceness > 0)
+        {
+            _ = LibC.setpriority(Process.PRIO_PROCESS, 0, options.Niceness);
         }
     }
 

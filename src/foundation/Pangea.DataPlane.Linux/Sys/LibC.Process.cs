@@ -73,6 +73,9 @@ internal static unsafe partial class LibC
     internal static partial int sched_getaffinity(int pid, nuint bytes, cpu_set* mask);
 
     [LibraryImport("libc", SetLastError = true)]
+    internal static partial int setpriority(int which, uint who, int priority);
+
+    [LibraryImport("libc", SetLastError = true)]
     internal static partial int execve(byte* path, byte** argv, byte** envp);
 
     [LibraryImport("libc", SetLastError = true)]

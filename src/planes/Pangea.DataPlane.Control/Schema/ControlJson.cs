@@ -28,6 +28,8 @@ namespace Pangea.DataPlane.Control.Schema;
 [JsonSerializable(typeof(WorkerListResult))]
 [JsonSerializable(typeof(WorkerStartParameters))]
 [JsonSerializable(typeof(WorkerStartResult))]
+[JsonSerializable(typeof(WorkerPrepareParameters))]
+[JsonSerializable(typeof(WorkerPrepareResult))]
 [JsonSerializable(typeof(WorkerPingResult))]
 [JsonSerializable(typeof(StorageStatusResult))]
 [JsonSerializable(typeof(CallCancelParameters))]

@@ -115,6 +115,16 @@ internal static class RpcFields
         },
     ];
 
+    private static RpcField[] StandbyFields =>
+    [
+        Choice("state", "`starting`: it can take over, only slower", "starting", "ready"),
+        Number("pid", "process id"),
+        Number("uid", "user it runs as").Optional(),
+        Number("rssBytes", "resident memory").Optional(),
+        new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
+        .. WorkerFactFields,
+    ];
+
     public static readonly RpcField[] WorkerStatusFields =
     [
         Number("index", "number of the worker"),
@@ -136,6 +146,8 @@ internal static class RpcFields
         new RpcField("isolation", Text, "how its privileges were dropped, or why not").Optional(),
         new RpcField("missing", TextList, "what this machine lacks, and what helps").Optional(),
         .. WorkerFactFields,
+        new RpcField("standby", Record, "the process that waits to take its place").Optional()
+            with { Fields = StandbyFields },
     ];
 
     public static readonly RpcField[] ObjectEntryFields =

@@ -138,6 +138,9 @@ public sealed record WorkerStatus
     public int? OpenDescriptors { get; init; }
 
     public IReadOnlyList<DescriptorCount>? Descriptors { get; init; }
+
+    /// <summary>Null where none waits to take its place.</summary>
+    public StandbyStatus? Standby { get; init; }
 }
 
 /// <summary>Result of <c>system.status</c>.</summary>

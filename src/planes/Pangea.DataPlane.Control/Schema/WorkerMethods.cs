@@ -139,6 +139,37 @@ public static class WorkerMethods
             """,
     };
 
+    /// <summary>Comes before <see cref="Start"/>, or not at all.</summary>
+    public static readonly RpcMethod<WorkerPrepareParameters, WorkerPrepareResult> Prepare = new()
+    {
+        Name = "worker.prepare",
+        Summary = "Has a process that will be a worker rehearse; the reply says that it waits.",
+        Scope = RpcScope.Worker,
+        Parameters =
+        [
+            Number("rehearsal", "index of the descriptor of an empty directory",
+                0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
+            s_manifest,
+        ],
+        Descriptors = -1,
+        DescriptorDoc = "an empty directory to rehearse in",
+        Result =
+        [
+            new("rehearsed", Flag, "whether it went through a start and calls to the end"),
+            new RpcField("reason", Text, "why it did not").Optional(),
+            new RpcField("landlock", Flag, "whether the file system is closed to it").Optional(),
+        ],
+        Errors = [FaultCode.BadState, FaultCode.BadDescriptor],
+        TimeoutSeconds = 120,
+        ParametersCode = () => ControlJson.Default.WorkerPrepareParameters,
+        ResultCode = () => ControlJson.Default.WorkerPrepareResult,
+        Example =
+            """
+            {"rehearsal":0,"manifest":[
+                {"name":"rehearsal","kind":"directory","access":"read"}]}
+            """,
+    };
+
     public static readonly RpcMethod<Nothing, WorkerPingResult> Ping = new()
     {
         Name = "worker.ping",
@@ -214,7 +245,7 @@ public static class WorkerMethods
     /// <summary>The methods of a worker's channel that are not public.</summary>
     public static readonly IReadOnlyList<RpcMethod> Private =
     [
-        Start, Ping, StorageStatus, Keys,
+        Start, Prepare, Ping, StorageStatus, Keys,
         WorkerDeviceMethods.Add, WorkerDeviceMethods.Replace, WorkerDeviceMethods.Remove, Cancel,
     ];
 

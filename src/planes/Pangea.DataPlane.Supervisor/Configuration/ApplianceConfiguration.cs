@@ -48,11 +48,6 @@ public sealed record ApplianceConfiguration
     public required IReadOnlyList<string> Devices { get; init; }
 
     /// <summary>
-    /// Full paths below which devices may be added at run time, beside the usual ones.
-    /// </summary>
-    public IReadOnlyList<string> DevicePlaces { get; init; } = [];
-
-    /// <summary>
     /// True for the embedded default below the state directory, whose directories are made where
     /// they are missing. Configured ones never are: a disk that is not mounted must not become a
     /// directory.
@@ -87,6 +82,9 @@ public sealed record ApplianceConfiguration
 
     /// <summary>Seconds without a turn of its loop after which a worker is killed.</summary>
     public required int StallSecondsMax { get; init; }
+
+    /// <summary>Whether a process waits to take the storage worker's place.</summary>
+    public required bool StorageStandby { get; init; }
 
     /// <summary>Fills what no source said, and checks what only the whole can tell.</summary>
     public static Result<ApplianceConfiguration> Complete(
@@ -149,7 +147,6 @@ public sealed record ApplianceConfiguration
             SocketPath = context.FullPath(values.SocketPath ?? ControlAddress.Default),
             User = user.Value,
             Devices = devices,
-            DevicePlaces = [.. (values.DevicePlaces ?? []).Select(context.FullPath)],
             CreatesDevices = values.Devices is null,
             Redundancy = redundancy,
             StripeBytes = values.StripeBytes ?? Limits.StripeBytesDefault,
@@ -161,6 +158,7 @@ public sealed record ApplianceConfiguration
                 ?? ThreadsFor(cores.Value.MaskOf(WorkerRole.Storage).Count),
             DeathsPerMinuteMax = values.DeathsPerMinuteMax ?? DeathsPerMinuteDefault,
             StallSecondsMax = values.StallSecondsMax ?? StallSecondsDefault,
+            StorageStandby = values.StorageStandby ?? true,
         };
     }
 

@@ -197,10 +197,7 @@ public sealed partial class ConfigurationFile
         switch (key)
         {
             case "devices":
-                ReadPaths(value, key, paths => _values = _values with { Devices = paths });
-                return true;
-            case "devicePlaces":
-                ReadPaths(value, key, paths => _values = _values with { DevicePlaces = paths });
+                ReadDevices(value);
                 return true;
             case "redundancy":
                 ReadParsed(value, key, ConfigurationValues.ParseRedundancy, parsed =>
@@ -309,6 +306,10 @@ public sealed partial class ConfigurationFile
                     ReadParsed(node, inner, ConfigurationValues.ParseThreads, parsed =>
                         _values = _values with { StorageThreads = parsed });
                     return true;
+                case "standby":
+                    ReadParsed(node, inner, ConfigurationValues.ParseStandby, parsed =>
+                        _values = _values with { StorageStandby = parsed });
+                    return true;
                 default:
                     return false;
             }
@@ -329,31 +330,31 @@ public sealed partial class ConfigurationFile
             return true;
         });
 
-    private void ReadPaths(YamlNode node, string key, Action<IReadOnlyList<string>> take)
+    private void ReadDevices(YamlNode node)
     {
         if (node is not YamlSequenceNode { Children: { } children }
             || children.Count is 0 or > Limits.DevicesMax)
         {
-            Error(node, $"{key} is a list of 1 to {Limits.DevicesMax} paths");
+            Error(node, $"devices is a list of 1 to {Limits.DevicesMax} paths");
             return;
         }
 
         var paths = new List<string>();
         foreach (YamlNode child in children)
         {
-            ReadText(child, key, text =>
+            ReadText(child, "devices", text =>
             {
                 string path = FullPath(text);
                 if (paths.Contains(path))
                 {
-                    Error(child, $"{path} is named twice in {key}");
+                    Error(child, $"device {path} is named twice");
                 }
 
                 paths.Add(path);
             });
         }
 
-        take(paths);
+        _values = _values with { Devices = paths };
     }
 
     private void ReadMapping(YamlNode node, string what, Func<string, YamlNode, bool> read)

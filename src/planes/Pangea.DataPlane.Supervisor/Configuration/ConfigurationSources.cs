@@ -132,8 +132,6 @@ public static class ConfigurationSources
                         },
                     }
                     : durability.Fault;
-            case "--device-places":
-                return values with { DevicePlaces = value.Split(',') };
             case "--cores":
                 Result<CoreRequest> cores = CoreRequest.Parse(value, name);
                 return cores.IsOk ? values with { StorageCores = cores.Value } : cores.Fault;
@@ -150,6 +148,11 @@ public static class ConfigurationSources
                 return threads.IsOk
                     ? values with { StorageThreads = threads.Value }
                     : threads.Fault;
+            case "--standby":
+                Result<bool> standby = ConfigurationValues.ParseStandby(value);
+                return standby.IsOk
+                    ? values with { StorageStandby = standby.Value }
+                    : standby.Fault;
             default:
                 return Fault.InvalidParameter(
                     name, $"unknown option {name}", "see pangea supervise --help");

@@ -20,9 +20,6 @@ public sealed record ConfigurationValues
 
     public IReadOnlyList<string>? Devices { get; init; }
 
-    /// <summary>Directories below which devices may be added at run time.</summary>
-    public IReadOnlyList<string>? DevicePlaces { get; init; }
-
     public Redundancy? Redundancy { get; init; }
 
     public int? StripeBytes { get; init; }
@@ -51,6 +48,9 @@ public sealed record ConfigurationValues
     /// <summary>Seconds without a turn of its loop after which a worker is killed.</summary>
     public int? StallSecondsMax { get; init; }
 
+    /// <summary>Whether a process waits to take the storage worker's place.</summary>
+    public bool? StorageStandby { get; init; }
+
     /// <summary>This source where it says something, the other one elsewhere.</summary>
     public ConfigurationValues Over(ConfigurationValues other) => new()
     {
@@ -58,7 +58,6 @@ public sealed record ConfigurationValues
         SocketPath = SocketPath ?? other.SocketPath,
         User = User ?? other.User,
         Devices = Devices ?? other.Devices,
-        DevicePlaces = DevicePlaces ?? other.DevicePlaces,
         Redundancy = Redundancy ?? other.Redundancy,
         StripeBytes = StripeBytes ?? other.StripeBytes,
         Compression = Compression ?? other.Compression,
@@ -72,6 +71,7 @@ public sealed record ConfigurationValues
         StorageThreads = StorageThreads ?? other.StorageThreads,
         DeathsPerMinuteMax = DeathsPerMinuteMax ?? other.DeathsPerMinuteMax,
         StallSecondsMax = StallSecondsMax ?? other.StallSecondsMax,
+        StorageStandby = StorageStandby ?? other.StorageStandby,
     };
 
     /// <summary>Reads "8+4".</summary>
@@ -120,6 +120,13 @@ public sealed record ConfigurationValues
             ? seconds
             : Fault.InvalidParameter(
                 "stallSeconds", $"\"{text}\" is no number of seconds from 1 to 3600");
+
+    public static Result<bool> ParseStandby(string text) => text switch
+    {
+        "true" => true,
+        "false" => false,
+        _ => Fault.InvalidParameter("standby", $"\"{text}\" is neither true nor false"),
+    };
 
     public static Result<int> ParseThreads(string text) =>
         TryNumber(text, out int threads) && threads <= Limits.ComputeThreadsMax

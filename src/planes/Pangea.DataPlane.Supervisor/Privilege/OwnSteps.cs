@@ -7,9 +7,7 @@ namespace Pangea.DataPlane.Supervisor.Privilege;
 
 /// <summary>The steps taken by this process: as an ordinary user, or in the warden.</summary>
 /// <param name="user">Whom workers run as, where that is somebody else.</param>
-/// <param name="places">Where devices may lie; null where whoever asks may do the same by
-/// itself.</param>
-internal sealed class OwnSteps(UserAccount? user, AllowedPlaces? places = null) : IPrivilegedSteps
+internal sealed class OwnSteps(UserAccount? user) : IPrivilegedSteps
 {
     public bool StartedByRoot => UserAccount.IsRoot;
 
@@ -45,8 +43,7 @@ internal sealed class OwnSteps(UserAccount? user, AllowedPlaces? places = null) 
     public Fault? InspectDevice(string path, string stateId) =>
         DeviceInspection.Check(path, stateId);
 
-    public Result<OpenedPath> OpenDevice(string path) =>
-        DeviceOpener.Open(path, user, places);
+    public Result<OpenedPath> OpenDevice(string path) => DeviceOpener.Open(path, user);
 
     public Result<string> ReadConfiguration(string path) => ConfigurationFile.ReadText(path);
 
