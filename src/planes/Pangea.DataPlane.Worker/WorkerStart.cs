@@ -95,8 +95,7 @@ internal sealed class WorkerStart : IDisposable
             return reactor.Fault;
         }
 
-        Result<(ObjectCatalog Catalog, OwnedFd Directory)> catalog =
-            OpenCatalog(start, descriptors);
+        Result<(ObjectCatalog Catalog, OwnedFd Root)> catalog = OpenCatalog(start, descriptors);
         if (!catalog.IsOk)
         {
             return catalog.Fault;
@@ -123,7 +122,7 @@ internal sealed class WorkerStart : IDisposable
         return new WorkerStart(pool.Value, reactor.Value, service, start)
         {
             Telemetry = WorkerTelemetry.Open(start.Stats, descriptors),
-            CatalogDirectory = catalog.Value.Directory,
+            CatalogDirectory = catalog.Value.Root,
         };
     }
 
@@ -161,7 +160,7 @@ internal sealed class WorkerStart : IDisposable
     private static int LogSlabs(int devices) =>
         DeviceLog.SlabsPerDevice * Math.Min(devices + DevicesAddedMax, Limits.DevicesMax);
 
-    private static Result<(ObjectCatalog Catalog, OwnedFd Directory)> OpenCatalog(
+    private static Result<(ObjectCatalog Catalog, OwnedFd Root)> OpenCatalog(
         WorkerStartParameters start, DescriptorSet descriptors)
     {
         if (start.Catalog is not { } given)
