@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Limits: the generic cell rate algorithm of policy.h, for a rule as a whole or for each source, and
+ * what follows for those who break them too often.
+ */
+#ifndef PANGEA_RATES_H
+#define PANGEA_RATES_H
+
+#include "bans.h"
+#include "filter.h"
+#include "parse.h"
+
+#define RATE_WAYS 4
+#define RATE_ATTEMPTS 4
+
+/*
+ * The state of one source under one limit. The tag is a keyed hash of source, slot and family: two
+ * sources with one tag would share a bucket, which at 2^-64 does not happen and could not be brought
+ * about without the key. 0: free.
+ */
+struct rate_way {
+    __u64 tag;
+    __u64 packets_tat_ns;
+    __u64 bytes_tat_ns;
+    __u64 reserved;
+};
+
+/* Two neighbouring cache lines. The source that has been idle for longest gives way to a new one. */
+struct rate_set {
+    struct rate_way ways[RATE_WAYS];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct rate_set);
+} source_rates SEC(".maps");
+
+/* By slot, as many as the geometry's slot_mask says. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct rate_state);
+} rule_rates SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct rate_key);
+    __type(value, struct violation_state);
+} violations SEC(".maps");
+
+INLINE void prefix_key(
+    struct packet *packet, __u32 slot, __u32 bits4, __u32 bits6, struct rate_key *key)
+{
+    key->slot = slot;
+    key->family = packet->family;
+    key->high = 0;
+    key->low = 0;
+    if (packet->family == PACKET_FAMILY_IPV4) {
+        key->low = packet->source_low & (0xffffffffull << (32 - (bits4 & 63)) & 0xffffffffull);
+    } else if (packet->family == PACKET_FAMILY_IPV6) {
+        if (bits6 > 64) {
+            key->high = packet->source_high;
+            key->low = packet->source_low & (~0ull << ((128 - bits6) & 63));
+        } else if (bits6 == 0) {
+            key->high = 0;
+        } else {
+            key->high = packet->source_high & (~0ull << ((64 - bits6) & 63));
+        }
+    }
+}
+
+/* What the new arrival time would be, or 0 where the packet is over. */
+INLINE __u64 gcra(__u64 tat, __u64 now, __u64 cost, __u64 burst)
+{
+    __u64 base = tat < now || tat - now > burst ? now : tat;
+
+    return base + cost - now > burst ? 0 : base + cost;
+}
+
+/* Charges one packet; 1 where it is over. The exchange fails only against another CPU. */
+INLINE int charge(struct rate_state *rate, struct policy_limit *limit, __u64 now, __u32 bytes)
+{
+    __u64 packet_cost = limit->packet_cost_ns;
+    __u64 byte_cost = (bytes * limit->byte_cost_q20) >> 20;
+    int i;
+
+    for (i = 0; i < RATE_ATTEMPTS; i++) {
+        __u64 packets_tat = rate->packets_tat_ns;
+        __u64 bytes_tat = rate->bytes_tat_ns;
+        __u64 packets_next = 0;
+        __u64 bytes_next = 0;
+
+        if (packet_cost) {
+            packets_next = gcra(packets_tat, now, packet_cost, limit->packet_burst_ns);
+            if (!packets_next)
+                return 1;
+        }
+        if (limit->byte_cost_q20) {
+            bytes_next = gcra(bytes_tat, now, byte_cost, limit->byte_burst_ns);
+            if (!bytes_next)
+                return 1;
+        }
+        if (packet_cost && __sync_val_compare_and_swap(
+                &rate->packets_tat_ns, packets_tat, packets_next) != packets_tat)
+            continue;
+        if (limit->byte_cost_q20 && __sync_val_compare_and_swap(
+                &rate->bytes_tat_ns, bytes_tat, bytes_next) != bytes_tat && !packet_cost)
+            continue;
+        return 0;
+    }
+    return 0;
+}
+
+/* The state of a source; a new one starts with a full bucket. */
+INLINE struct rate_state *source_rate(struct rate_key *key, __u64 now)
+{
+    __u64 tag = mix(mix(mix(config.seed ^ key->high) ^ key->low) ^
+                    ((__u64)key->family << 32 | key->slot)) | 1;
+    __u32 index = (__u32)(tag >> 32) & config.rate_mask;
+    struct rate_set *set = bpf_map_lookup_elem(&source_rates, &index);
+    __u64 oldest = ~0ull;
+    __u32 chosen = 0;
+    int i;
+
+    if (!set)
+        return 0;
+#pragma unroll
+    for (i = 0; i < RATE_WAYS; i++) {
+        struct rate_way *way = &set->ways[i];
+        __u64 last;
+
+        if (way->tag == tag)
+            return (struct rate_state *)&way->packets_tat_ns;
+        last = way->packets_tat_ns > way->bytes_tat_ns ? way->packets_tat_ns : way->bytes_tat_ns;
+        if (last < oldest) {
+            oldest = last;
+            chosen = i;
+        }
+    }
+    {
+        struct rate_way *way = &set->ways[chosen & (RATE_WAYS - 1)];
+
+        /* Two CPUs may choose the same place; one of their sources then starts anew. */
+        way->packets_tat_ns = 0;
+        way->bytes_tat_ns = 0;
+        way->tag = tag;
+        return (struct rate_state *)&way->packets_tat_ns;
+    }
+}
+
+INLINE __u64 ban_expiry(__u64 now, __u64 ban_ns)
+{
+    __u64 unit = 1ull << BAN_TICK_SHIFT;
+
+    /* Both executors round up, so that both let go of a source at the same moment. */
+    return ban_ns > BAN_FOREVER_NS - now - unit
+        ? BAN_FOREVER_NS
+        : (now + ban_ns + unit - 1) & ~(unit - 1);
+}
+
+/* Counts a violation; too many within the window ban the source. */
+INLINE void violate(struct packet *packet, struct policy_limit *limit, __u32 slot, __u64 now)
+{
+    struct violation_state fresh = {.window_start_ns = now, .count = 1};
+    struct violation_state *found;
+    struct rate_key key;
+    __u32 count = 1;
+
+    prefix_key(packet, slot, 32, limit->ban6, &key);
+    found = bpf_map_lookup_elem(&violations, &key);
+    if (!found) {
+        bpf_map_update_elem(&violations, &key, &fresh, BPF_ANY);
+    } else if (now < found->window_start_ns ||
+        now - found->window_start_ns > limit->ban_window_ns) {
+        found->window_start_ns = now;
+        found->count = 1;
+    } else {
+        __sync_fetch_and_add(&found->count, 1);
+        count = found->count;
+    }
+    if (count < limit->ban_after)
+        return;
+    bpf_map_delete_elem(&violations, &key);
+    if (packet->family == PACKET_FAMILY_IPV4)
+        ban4((__u32)packet->source_low, ban_expiry(now, limit->ban_ns), now);
+    else if (packet->family == PACKET_FAMILY_IPV6)
+        ban6(packet->source_high, limit->ban6 == 64 ? ~0ull : packet->source_low,
+            ban_expiry(now, limit->ban_ns));
+}
+
+/*
+ * Whether the packet is over the limit of a slot; it is charged if it is not. watched: monitor mode,
+ * in which nobody is banned.
+ */
+INLINE int is_over(void *image, struct packet *packet, __u32 slot, int watched)
+{
+    __u64 index = *(__u16 *)(image + (__u64)config.geometry.slot_limits +
+        (__u64)(slot & config.geometry.slot_mask) * 2);
+    struct policy_limit *limit = image + (__u64)config.geometry.limits +
+        (index & config.geometry.limit_mask) * sizeof(struct policy_limit);
+    __u64 now = now_ns();
+    struct rate_state *rate;
+    struct rate_key key;
+
+    if (limit->scope == POLICY_SCOPE_SOURCE) {
+        prefix_key(packet, slot, limit->prefix4, limit->prefix6, &key);
+        rate = source_rate(&key, now);
+    } else {
+        __u32 at = slot & config.geometry.slot_mask;
+
+        rate = bpf_map_lookup_elem(&rule_rates, &at);
+    }
+    if (!rate || !charge(rate, limit, now, packet->frame_bytes))
+        return 0;
+    if (FEATURE(VIOLATIONS) && limit->ban_after && !watched)
+        violate(packet, limit, slot, now);
+    return 1;
+}
+
+#endif
