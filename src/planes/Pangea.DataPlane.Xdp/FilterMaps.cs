@@ -1,0 +1,142 @@
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux.Bpf;
+
+namespace Pangea.DataPlane.Xdp;
+
+/// <summary>The maps of a loaded program, by their names in bpf/, and those that are mapped.</summary>
+internal sealed class FilterMaps : IDisposable
+{
+    /// <summary>Those that a new program takes over from the one before.</summary>
+    internal static readonly string[] Lasting =
+        ["bans4", "bans6", "bloom6", "source_rates", "violations", "events"];
+
+    /// <summary>Taken over where they are large enough for the new rule set.</summary>
+    internal static readonly string[] Sized = ["counters", "rule_rates"];
+
+    /// <summary>Of one program alone.</summary>
+    internal static readonly string[] Own =
+        ["images", XdpFilter.StateSection, XdpFilter.ConfigSection];
+
+    private readonly Dictionary<string, BpfMap> _maps;
+    private readonly SharedValues _state;
+
+    private FilterMaps(
+        Dictionary<string, BpfMap> maps,
+        SharedValues images,
+        SharedValues state,
+        SharedValues counters,
+        SharedValues bans4,
+        SharedValues bloom6)
+    {
+        _maps = maps;
+        Images = images;
+        _state = state;
+        Counters = counters;
+        Bans4 = bans4;
+        Bloom6 = bloom6;
+    }
+
+    internal SharedValues Images { get; }
+
+    internal SharedValues Counters { get; }
+
+    internal SharedValues Bans4 { get; }
+
+    internal SharedValues Bloom6 { get; }
+
+    internal ref FilterState State => ref _state.At<FilterState>(0);
+
+    internal BpfMap this[string name] => _maps[name];
+
+    internal static IEnumerable<string> Names => Lasting.Concat(Sized).Concat(Own);
+
+    /// <summary>Sizes the maps of an object that is not loaded yet.</summary>
+    internal static Fault? Prepare(
+        BpfObject file, XdpFilterOptions options, in FilterConfig config, FilterMaps? previous)
+    {
+        uint slots = config.CounterStride - Firewall.Image.PolicyConstants.CounterSlots;
+        (string Name, uint? Value, uint? Entries)[] sizes =
+        [
+            ("images", 2 * config.HalfBytes, null),
+            ("counters", null, config.CounterStride * config.CpuCount),
+            ("rule_rates", null, slots),
+            ("bans4", null, config.Ban4Mask + 1),
+            ("bans6", null, (uint)Math.Max(1, options.Bans6Max)),
+            ("bloom6", null, config.Bloom6Mask + 1),
+            ("source_rates", null, config.RateMask + 1),
+            ("violations", null, (uint)Math.Max(1, options.ViolationSourcesMax)),
+        ];
+        foreach ((string name, uint? value, uint? entries) in sizes)
+        {
+            bool lasts = Lasting.Contains(name);
+            bool fits = Sized.Contains(name) && previous?[name].Entries == entries;
+            Result result = previous is not null && (lasts || fits)
+                ? file.Reuse(name, previous[name])
+                : file.SetSize(name, value, entries);
+            if (!result.IsOk)
+            {
+                return result.Fault;
+            }
+        }
+
+        return previous is null ? null : file.Reuse("events", previous["events"]).Fault;
+    }
+
+    internal static Result<FilterMaps> Of(BpfObject file) => Of(file.Map);
+
+    internal static Result<FilterMaps> Of(Func<string, Result<BpfMap>> open)
+    {
+        Dictionary<string, BpfMap> maps = [];
+        List<SharedValues> shared = [];
+        Fault? fault = null;
+        foreach (string name in Names)
+        {
+            Result<BpfMap> map = open(name);
+            fault = map.Fault;
+            if (!map.IsOk)
+            {
+                break;
+            }
+
+            maps.Add(name, map.Value);
+        }
+
+        foreach (string name in (string[])
+            ["images", XdpFilter.StateSection, "counters", "bans4", "bloom6"])
+        {
+            if (fault is not null)
+            {
+                break;
+            }
+
+            Result<SharedValues> values = SharedValues.Of(maps[name]);
+            fault = values.Fault;
+            if (values.IsOk)
+            {
+                shared.Add(values.Value);
+            }
+        }
+
+        if (fault is null)
+        {
+            return new FilterMaps(maps, shared[0], shared[1], shared[2], shared[3], shared[4]);
+        }
+
+        shared.ForEach(values => values.Dispose());
+        maps.Values.ToList().ForEach(map => map.Dispose());
+        return fault;
+    }
+
+    public void Dispose()
+    {
+        Images.Dispose();
+        _state.Dispose();
+        Counters.Dispose();
+        Bans4.Dispose();
+        Bloom6.Dispose();
+        foreach (BpfMap map in _maps.Values)
+        {
+            map.Dispose();
+        }
+    }
+}

@@ -1,0 +1,269 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Image;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Linux.Bpf;
+
+namespace Pangea.DataPlane.Xdp;
+
+/// <summary>
+/// The firewall's program in the kernel with its maps: one image of a rule set counts, another is
+/// built beside it and swapped in. Counters, bans and rates outlive both the swap and, by handing
+/// them to the next one, the program itself. One thread at a time.
+/// </summary>
+public sealed class XdpFilter : IDisposable
+{
+    internal const string ConfigSection = ".rodata.config";
+    internal const string StateSection = ".data.state";
+    private const int BucketEntries = 8;
+    private const int RateWays = 4;
+    private const uint HalfBytesMin = 1 << 16;
+    private const uint HalfBytesMax = 1 << 27;
+
+    private readonly FilterMaps _maps;
+    private bool _oldHalfIsInUse;
+
+    private XdpFilter(BpfProgram program, BpfProgram clock, FilterMaps maps, FilterConfig config)
+    {
+        Program = program;
+        Clock = clock;
+        _maps = maps;
+        Config = config;
+    }
+
+    public BpfProgram Program { get; }
+
+    internal BpfProgram Clock { get; }
+
+    internal FilterConfig Config { get; }
+
+    internal FilterMaps Maps => _maps;
+
+    internal ref FilterState State => ref _maps.State;
+
+    /// <summary>Where the sections of the images stand that this program can take.</summary>
+    public PolicyGeometry Geometry => Config.Geometry;
+
+    /// <summary>
+    /// Loads the program for a rule set. With a predecessor its counters, bans and rates go on;
+    /// nothing is attached by this.
+    /// </summary>
+    /// <param name="options">Sizes; those of maps that are taken over stay as they are.</param>
+    /// <param name="geometry">Of the image.</param>
+    /// <param name="image">The compiled rule set.</param>
+    /// <param name="previous">The filter whose state is taken over; stays usable.</param>
+    public static Result<XdpFilter> Load(
+        XdpFilterOptions options,
+        in PolicyGeometry geometry,
+        ReadOnlySpan<byte> image,
+        XdpFilter? previous = null)
+    {
+        if (image.Length > HalfBytesMax)
+        {
+            return new Fault(
+                FaultCode.TooLarge,
+                $"the compiled rules have {image.Length} bytes, more than {HalfBytesMax}",
+                "use fewer prefixes");
+        }
+
+        Result<BpfObject> opened = BpfObject.Open(options.ObjectPath);
+        if (!opened.IsOk)
+        {
+            return opened.Fault;
+        }
+
+        using BpfObject file = opened.Value;
+        FilterConfig config = Plan(options, geometry, image.Length, previous);
+        if ((FilterMaps.Prepare(file, options, config, previous?._maps) ?? Finish(file, config))
+            is Fault fault)
+        {
+            return fault;
+        }
+
+        return Take(file, config, image, previous);
+    }
+
+    /// <summary>
+    /// Makes another rule set count, from one packet to the next. The geometry must be this
+    /// program's; otherwise a program for it has to be loaded.
+    /// </summary>
+    public Result Swap(in PolicyGeometry geometry, ReadOnlySpan<byte> image)
+    {
+        if (!CanTake(geometry, image.Length))
+        {
+            return new Fault(
+                FaultCode.BadState, "the rule set needs another program than the loaded one");
+        }
+
+        // The other half may still be read by packets that began before the last swap.
+        if (_oldHalfIsInUse && !Rcu.TryWait(out Fault? fault))
+        {
+            return fault;
+        }
+
+        uint next = State.Active == 0 ? Config.HalfBytes : 0;
+        image.CopyTo(_maps.Images.Span((int)next, (int)Config.HalfBytes));
+        Volatile.Write(ref State.Active, next);
+        _oldHalfIsInUse = true;
+        return Result.Ok;
+    }
+
+    /// <summary>Whether <see cref="Swap"/> would take this image.</summary>
+    public bool CanTake(in PolicyGeometry geometry, int imageBytes)
+    {
+        // Events are the loader's choice, not the rule set's.
+        PolicyGeometry own = Config.Geometry;
+        own.Features &= ~PolicyFeature.Events;
+        PolicyGeometry other = geometry;
+        other.Features &= ~PolicyFeature.Events;
+        return own == other && (uint)imageBytes <= Config.HalfBytes;
+    }
+
+    /// <summary>The sum over all CPUs; the index is that of policy.h.</summary>
+    public PolicyCounter Count(int index)
+    {
+        PolicyCounter sum = default;
+        for (int cpu = 0; cpu < Config.CpuCount; cpu++)
+        {
+            ref PolicyCounter one = ref _maps.Counters.At<PolicyCounter>(
+                (cpu * (int)Config.CounterStride) + index);
+            sum.PassedPackets += one.PassedPackets;
+            sum.PassedBytes += one.PassedBytes;
+            sum.DroppedPackets += one.DroppedPackets;
+            sum.DroppedBytes += one.DroppedBytes;
+        }
+
+        return sum;
+    }
+
+    /// <summary>
+    /// Forgets what was counted for one index; packets that pass meanwhile may be lost from it.
+    /// </summary>
+    public void ClearCount(int index)
+    {
+        for (int cpu = 0; cpu < Config.CpuCount; cpu++)
+        {
+            _maps.Counters.At<PolicyCounter>((cpu * (int)Config.CounterStride) + index) = default;
+        }
+    }
+
+    /// <summary>The data path's clock: CLOCK_BOOTTIME to a jiffy.</summary>
+    public Result<ulong> NowNs()
+    {
+        if (Config.IsTest != 0)
+        {
+            return State.TestNowNs;
+        }
+
+        SysResult result = Clock.TestRun(new byte[BpfProgram.TestFrameBytesMin], 1, out _);
+        return result.IsOk
+            ? (State.ClockTicks * Config.TickNs) + Config.ClockOffsetNs
+            : result.Errno.ToFault("read the data path's clock");
+    }
+
+    public void Dispose()
+    {
+        Program.Dispose();
+        Clock.Dispose();
+        _maps.Dispose();
+    }
+
+    internal static XdpFilter Of(
+        BpfProgram program, BpfProgram clock, FilterMaps maps, FilterConfig config) =>
+        new(program, clock, maps, config);
+
+    private static FilterConfig Plan(
+        XdpFilterOptions options, in PolicyGeometry geometry, int bytes, XdpFilter? previous)
+    {
+        FilterConfig config = default;
+        config.Geometry = geometry;
+        if (options.HasEvents)
+        {
+            config.Geometry.Features |= PolicyFeature.Events;
+        }
+
+        config.HalfBytes = Math.Max(HalfBytesMin, BitOperations.RoundUpToPowerOf2((uint)bytes));
+        uint slots = Math.Max((uint)options.SlotsMin, geometry.SlotMask + 1);
+        bool keeps = previous is not null
+            && previous.Config.CounterStride >= PolicyConstants.CounterSlots + slots;
+        config.CounterStride = keeps
+            ? previous!.Config.CounterStride
+            : PolicyConstants.CounterSlots + BitOperations.RoundUpToPowerOf2(slots);
+        config.CpuCount = (uint)PossibleCpus.Count;
+        config.Ban4Mask = previous?.Config.Ban4Mask ?? Groups(options.Bans4Max, BucketEntries);
+        config.Bloom6Mask = previous?.Config.Bloom6Mask ?? Groups(options.Bans6Max, 4);
+        config.RateMask =
+            previous?.Config.RateMask ?? (Groups(options.RateSourcesMax, RateWays) >> 1);
+        config.Seed = previous?.Config.Seed
+            ?? MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        config.IsTest = options.IsTest ? 1u : 0;
+        config.FramesInParts = 1;
+        config.TickNs = KernelClock.TickNs;
+        config.ClockOffsetNs = previous?.Config.ClockOffsetNs ?? 0;
+        return config;
+    }
+
+    /// <summary>Groups of so many for entries that fill half of them, minus 1.</summary>
+    private static uint Groups(int entries, int each) =>
+        BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, (entries * 2L) / each)) - 1;
+
+    private static Fault? Finish(BpfObject file, in FilterConfig config)
+    {
+        Result set = file.SetData(ConfigSection, config);
+        return set.IsOk ? file.Load().Fault : set.Fault;
+    }
+
+    private static Result<XdpFilter> Take(
+        BpfObject file, FilterConfig config, ReadOnlySpan<byte> image, XdpFilter? previous)
+    {
+        Result<BpfProgram> program = file.Program("firewall");
+        Result<BpfProgram> clock = file.Program("filter_clock");
+        Result<FilterMaps> maps = FilterMaps.Of(file);
+        if (program.Fault is null && clock.Fault is null && maps.Fault is null)
+        {
+            var filter = new XdpFilter(program.Value, clock.Value, maps.Value, config);
+            image.CopyTo(filter._maps.Images.Span(0, (int)config.HalfBytes));
+            if (previous is not null)
+            {
+                filter.State.HasBans6 = previous.State.HasBans6;
+                filter.CopyCounters(previous);
+            }
+
+            return filter;
+        }
+
+        Fault? fault = program.Fault ?? clock.Fault ?? maps.Fault;
+        _ = program.IsOk && Close(program.Value);
+        _ = clock.IsOk && Close(clock.Value);
+        _ = maps.IsOk && Close(maps.Value);
+        return fault!;
+    }
+
+    /// <summary>Only where the new program has larger counters than the one before.</summary>
+    private void CopyCounters(XdpFilter previous)
+    {
+        if (previous.Config.CounterStride == Config.CounterStride)
+        {
+            return;
+        }
+
+        for (int cpu = 0; cpu < Config.CpuCount; cpu++)
+        {
+            for (int i = 0; i < previous.Config.CounterStride; i++)
+            {
+                _maps.Counters.At<PolicyCounter>((cpu * (int)Config.CounterStride) + i) =
+                    previous._maps.Counters.At<PolicyCounter>(
+                        (cpu * (int)previous.Config.CounterStride) + i);
+            }
+        }
+    }
+
+    private static bool Close(IDisposable what)
+    {
+        what.Dispose();
+        return true;
+    }
+}
