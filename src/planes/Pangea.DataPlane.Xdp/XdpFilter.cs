@@ -32,7 +32,13 @@ public sealed class XdpFilter : IDisposable
         Clock = clock;
         _maps = maps;
         Config = config;
+        Bans4 = new Bans4(this);
+        Bans6 = new Bans6(this);
     }
+
+    public Bans4 Bans4 { get; }
+
+    public Bans6 Bans6 { get; }
 
     public BpfProgram Program { get; }
 

@@ -120,5 +120,24 @@ public sealed unsafe class XdpLink : IDisposable
         };
     }
 
+    /// <summary>
+    /// Takes somebody else's program off an interface. One that a link holds cannot be taken off
+    /// this way: its owner's link has to be ended (<see cref="FaultCode.Exists"/>).
+    /// </summary>
+    public static Result Evict(int ifindex)
+    {
+        int result = Libbpf.bpf_xdp_detach(ifindex, 0, null);
+        return result switch
+        {
+            >= 0 => Result.Ok,
+            -16 => new Fault(
+                FaultCode.Exists,
+                $"the XDP program on interface {ifindex} is held by a BPF link of somebody else",
+                "end its owner; 'bpftool link' names it",
+                Errno: 16),
+            _ => new Errno(-result).ToFault($"take the XDP program off interface {ifindex}"),
+        };
+    }
+
     public void Dispose() => Fd.Dispose();
 }

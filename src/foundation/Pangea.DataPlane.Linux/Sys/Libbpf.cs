@@ -100,6 +100,9 @@ internal static unsafe partial class Libbpf
     internal static partial int bpf_xdp_query(int ifindex, int flags, bpf_xdp_query_opts* options);
 
     [LibraryImport(Library)]
+    internal static partial int bpf_xdp_detach(int ifindex, uint flags, void* options);
+
+    [LibraryImport(Library)]
     internal static partial int bpf_obj_pin(int fd, byte* path);
 
     [LibraryImport(Library)]

@@ -1,0 +1,165 @@
+using Pangea.DataPlane.Core;
+
+namespace Pangea.DataPlane.Xdp;
+
+/// <summary>
+/// The banned IPv4 sources, in memory shared with the program (bpf/bans.h has the layout). Entries
+/// are single words changed by atomic exchange, because the program bans as well. Changes from here
+/// come from one thread.
+/// </summary>
+public sealed class Bans4
+{
+    private const int BucketEntries = 8;
+    private const ulong Multiplier = 0x9e3779b97f4a7c15;
+    private readonly XdpFilter _filter;
+
+    internal Bans4(XdpFilter filter) => _filter = filter;
+
+    /// <summary>Entries there are in all; half of them can be used without crowding.</summary>
+    public int Capacity => (int)(_filter.Config.Ban4Mask + 1) * BucketEntries;
+
+    /// <summary>Bans a source, or changes the expiry of its ban.</summary>
+    /// <returns><see cref="FaultCode.NoSpace"/> where both of its buckets are full.</returns>
+    public Result Add(Ban4 ban, ulong nowNs)
+    {
+        uint first = Bucket(ban.Address);
+        uint second = Second(ban.Address, first);
+        ulong wanted = Entry(ban.Address, BanTicks.Of(ban.ExpiryNs));
+        while (true)
+        {
+            ref ulong found = ref Find(first, second, ban.Address, nowNs, out bool exists);
+            if (!exists)
+            {
+                return new Fault(
+                    FaultCode.NoSpace,
+                    $"the table of {Capacity / 2} banned IPv4 sources has no room for one more",
+                    "raise bans4Max and attach again, or ban by prefix");
+            }
+
+            ulong before = found;
+            bool usable = (uint)(before >> 32) == ban.Address || IsOver(before, nowNs);
+            if (usable && Interlocked.CompareExchange(ref found, wanted, before) == before)
+            {
+                return Result.Ok;
+            }
+        }
+    }
+
+    /// <summary>Ends a ban; false where there was none.</summary>
+    public bool Remove(uint address, ulong nowNs)
+    {
+        bool removed = false;
+        uint first = Bucket(address);
+        foreach (uint bucket in (ReadOnlySpan<uint>)[first, Second(address, first)])
+        {
+            for (int i = 0; i < BucketEntries; i++)
+            {
+                ref ulong entry = ref At(bucket, i);
+                ulong before = Volatile.Read(ref entry);
+                if (before != 0 && (uint)(before >> 32) == address && !IsOver(before, nowNs))
+                {
+                    // Not 0: a bucket that was full stays full (bpf/bans.h).
+                    removed |= Interlocked.CompareExchange(
+                        ref entry, Entry(address, BanTicks.Removed), before) == before;
+                }
+            }
+        }
+
+        return removed;
+    }
+
+    /// <summary>Whether a packet from this source drops now.</summary>
+    public bool Contains(uint address, ulong nowNs)
+    {
+        uint first = Bucket(address);
+        foreach (uint bucket in (ReadOnlySpan<uint>)[first, Second(address, first)])
+        {
+            for (int i = 0; i < BucketEntries; i++)
+            {
+                ulong entry = Volatile.Read(ref At(bucket, i));
+                if (entry == 0)
+                {
+                    return false;
+                }
+
+                if ((uint)(entry >> 32) == address)
+                {
+                    return !IsOver(entry, nowNs);
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>All bans that are not over, in no order.</summary>
+    public IEnumerable<Ban4> List(ulong nowNs)
+    {
+        for (uint bucket = 0; bucket <= _filter.Config.Ban4Mask; bucket++)
+        {
+            for (int i = 0; i < BucketEntries; i++)
+            {
+                ulong entry = Volatile.Read(ref At(bucket, i));
+                if (!IsOver(entry, nowNs))
+                {
+                    yield return new Ban4((uint)(entry >> 32), BanTicks.Ns((uint)entry));
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// The entry of the address, else the first that is free or over in its own bucket or, where
+    /// that is full, in its second one.
+    /// </summary>
+    private ref ulong Find(
+        uint first, uint second, uint address, ulong nowNs, out bool exists)
+    {
+        exists = true;
+        int freeBucket = -1;
+        int freeEntry = 0;
+        for (int side = 0; side < 2; side++)
+        {
+            uint bucket = side == 0 ? first : second;
+            for (int i = 0; i < BucketEntries; i++)
+            {
+                ref ulong entry = ref At(bucket, i);
+                ulong value = Volatile.Read(ref entry);
+                if (value != 0 && (uint)(value >> 32) == address && !IsOver(value, nowNs))
+                {
+                    return ref entry;
+                }
+
+                if (freeBucket < 0 && IsOver(value, nowNs))
+                {
+                    (freeBucket, freeEntry) = ((int)bucket, i);
+                }
+
+                if (value == 0)
+                {
+                    return ref At((uint)freeBucket, freeEntry);
+                }
+            }
+        }
+
+        exists = freeBucket >= 0;
+        return ref At(exists ? (uint)freeBucket : first, freeEntry);
+    }
+
+    private static bool IsOver(ulong entry, ulong nowNs)
+    {
+        uint ticks = (uint)entry;
+        return ticks != BanTicks.Forever && BanTicks.Ns(ticks) <= nowNs;
+    }
+
+    private static ulong Entry(uint address, uint ticks) => ((ulong)address << 32) | ticks;
+
+    private ref ulong At(uint bucket, int entry) =>
+        ref _filter.Maps.Bans4.At<ulong>(((int)bucket * BucketEntries) + entry);
+
+    private uint Bucket(uint address) =>
+        (uint)((address * Multiplier) >> 32) & _filter.Config.Ban4Mask;
+
+    private uint Second(uint address, uint first) =>
+        (first ^ ((uint)((address * Multiplier) >> 8) | 1)) & _filter.Config.Ban4Mask;
+}
