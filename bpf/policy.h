@@ -131,6 +131,20 @@ enum policy_reason {
 #define POLICY_RESULT_PINNED 1u
 #define POLICY_FLAG_MONITOR 1u /* header.flags: nothing drops, nothing bans */
 
+/*
+ * The order of tests, the same in both executors (UserspaceFilter.Judge is the C# one):
+ *  1 essential: pass. 2 malformed: pass or drop by header.malformed_drop. 3 result of source, then
+ *  of destination pinned: pass, slot = pin_slot. 4 source banned: drop. 5 lowest bit of the AND of
+ *  police[class] over the fields: charge its limit; over: drop, Rate. A police rule that has
+ *  MONITOR counts what is over in its slot as dropped and the search goes on, as it does within the
+ *  limit (counted in its slot as passed). 6 lowest order among source result, destination result
+ *  (equal only if both are none) and first complex rule; none: Default by interface. DENY: drop;
+ *  LIMIT: charge; over: drop, Rate. A drop of a rule with MONITOR, or of anything under
+ *  POLICY_FLAG_MONITOR, is counted as dropped in its slot and in [16 + reason], and passes.
+ * Violations count only where neither kind of monitor holds, and only sources that are IP.
+ * The fields of a class AND: source, destination, and those whose feature header.features has.
+ */
+
 /* Counters: [reason], [16 + reason] what monitor mode let pass, [32 + malformed kind], [64 + slot]. */
 #define POLICY_COUNTER_MONITOR 16u
 #define POLICY_COUNTER_MALFORMED 32u
