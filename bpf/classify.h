@@ -149,7 +149,7 @@ INLINE struct policy_interface *interface_of(void *image, struct packet *packet)
     struct policy_interface *found =
         image + GEOMETRY(interfaces) + (__u64)(hash >> 22) * sizeof(struct policy_interface);
 
-    return found->ifindex == packet->ifindex ? found : 0;
+    return packet->ifindex && found->ifindex == packet->ifindex ? found : 0;
 }
 
 /* The vectors of all other dimensions that some rule asks for. */

@@ -29,23 +29,35 @@ INLINE void decide(struct verdict *verdict, __u32 reason, __u32 decision, int is
     verdict->is_watched |= (decision & POLICY_DECISION_MONITOR) != 0;
 }
 
-/* 1 where a police rule decides. */
+INLINE void count_slot(struct packet *packet, __u32 slot, int is_drop)
+{
+    count(POLICY_COUNTER_SLOTS + (slot & config.geometry.slot_mask), packet->frame_bytes, is_drop);
+}
+
+/*
+ * 1 where a police rule decides. One in monitor mode counts what is over, and the search goes on.
+ */
 INLINE int judge_police(
     void *image, struct packet *packet, struct classes *classes, struct verdict *verdict)
 {
     __u32 index = first_police(image, classes);
     struct policy_rule *rule;
-    __u32 decision;
+    __u32 decision, slot;
+    int over, watched;
 
     if (index >= POLICY_POLICE_ENTRIES)
         return 0;
     rule = image + GEOMETRY(police_rules) + (__u64)(index & 63) * sizeof(struct policy_rule);
     decision = rule->decision;
-    if (!is_over(image, packet, decision & POLICY_DECISION_SLOT,
-            verdict->is_watched || (decision & POLICY_DECISION_MONITOR)))
-        return 0;
-    decide(verdict, POLICY_REASON_RATE, decision, 1);
-    return 1;
+    slot = decision & POLICY_DECISION_SLOT;
+    watched = (decision & POLICY_DECISION_MONITOR) != 0;
+    over = is_over(image, packet, slot, verdict->is_watched || watched);
+    if (over && !watched) {
+        decide(verdict, POLICY_REASON_RATE, decision, 1);
+        return 1;
+    }
+    count_slot(packet, slot, over);
+    return 0;
 }
 
 INLINE void judge_policy(
@@ -138,12 +150,12 @@ INLINE int act(struct xdp_md *ctx, struct packet *packet, struct verdict *verdic
 
     if (verdict->is_drop && verdict->is_watched)
         row += POLICY_COUNTER_MONITOR;
-    count(row, packet->frame_bytes, dropped);
+    count(row, packet->frame_bytes, verdict->is_drop);
     if (packet->malformed)
-        count(POLICY_COUNTER_MALFORMED + (packet->malformed & 31), packet->frame_bytes, dropped);
+        count(POLICY_COUNTER_MALFORMED + (packet->malformed & 31), packet->frame_bytes,
+            verdict->is_drop);
     if (verdict->slot != POLICY_SLOT_NONE)
-        count(POLICY_COUNTER_SLOTS + (verdict->slot & config.geometry.slot_mask),
-            packet->frame_bytes, dropped);
+        count_slot(packet, verdict->slot, verdict->is_drop);
     if (FEATURE(EVENTS) && verdict->is_drop)
         maybe_sample(ctx, packet, verdict->reason, verdict->slot, dropped);
     if (config.is_test) {

@@ -217,7 +217,8 @@ INLINE int is_over(void *image, struct packet *packet, __u32 slot, int watched)
     }
     if (!rate || !charge(rate, limit, now, packet->frame_bytes))
         return 0;
-    if (FEATURE(VIOLATIONS) && limit->ban_after && !watched)
+    if (FEATURE(VIOLATIONS) && limit->ban_after && !watched &&
+        packet->family != PACKET_FAMILY_OTHER)
         violate(packet, limit, slot, now);
     return 1;
 }

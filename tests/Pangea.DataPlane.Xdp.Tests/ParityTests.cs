@@ -1,0 +1,136 @@
+using System.Globalization;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Compiling;
+using Pangea.DataPlane.Firewall.Image;
+using Pangea.DataPlane.Firewall.Judging;
+using Pangea.DataPlane.Firewall.Rules;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Linux.Bpf;
+
+namespace Pangea.DataPlane.Xdp.Tests;
+
+/// <summary>
+/// Goal: the program in the kernel and the userspace filter are the same function. Random rule sets
+/// meet random frames at given moments; verdict, reason, kind, slot and every counter are equal.
+/// </summary>
+public sealed class ParityTests
+{
+    private const int FramesPerSet = 5000;
+    private const int BansPerSet = 6;
+
+    private static int Frames => int.Parse(
+        Environment.GetEnvironmentVariable("PANGEA_PARITY_FRAMES") ?? "1000000",
+        CultureInfo.InvariantCulture);
+
+    private static int Seed => int.Parse(
+        Environment.GetEnvironmentVariable("PANGEA_PARITY_SEED")
+            ?? Random.Shared.Next().ToString(CultureInfo.InvariantCulture),
+        CultureInfo.InvariantCulture);
+
+    [SkippableFact]
+    public void Program_and_twin_judge_alike()
+    {
+        Kernel.NeedXdp();
+        int seed = Seed;
+        for (int set = 0; set < Math.Max(1, Frames / FramesPerSet); set++)
+        {
+            Compare(unchecked(seed + set));
+        }
+    }
+
+    private static void Compare(int seed)
+    {
+        Random random = new(seed);
+        RuleSet rules = new RandomRules(random).Next();
+        Result<CompiledPolicy> compiled = PolicyCompiler.Compile(rules, new CompileOptions
+        {
+            Now = DateTimeOffset.UnixEpoch,
+            Interfaces = RandomRules.Interfaces,
+            ExtraFeatures = random.Next(4) == 0 ? PolicyFeature.None : PolicyFeature.Bans,
+        });
+        Assert.True(compiled.IsOk, $"seed {seed}: {compiled.Fault}");
+        CompiledPolicy policy = compiled.Value;
+        Result<XdpFilter> loaded = XdpFilter.Load(
+            new XdpFilterOptions { IsTest = true, HasEvents = random.Next(2) == 0 },
+            policy.Geometry,
+            policy.ImageBytes.Span);
+        Assert.True(loaded.IsOk, $"seed {seed}: {loaded.Fault}");
+        using XdpFilter filter = loaded.Value;
+        UserspaceFilter twin = new(policy);
+        ulong now = 5UL << 26;
+        if (policy.Geometry.Has(PolicyFeature.Bans))
+        {
+            Ban(random, filter, twin, now);
+        }
+
+        uint[] interfaces = [.. RandomRules.Interfaces.Values, 77];
+        RandomFrames frames = new(random);
+        for (int i = 0; i < FramesPerSet; i++)
+        {
+            // Moments are units of the data path's bans, which both executors round alike.
+            now += random.Next(3) == 0 ? (ulong)random.Next(4) << 26 : 0;
+            now -= random.Next(400) == 0 ? 3UL << 26 : 0;
+            uint ifindex = interfaces[random.Next(interfaces.Length)];
+            ReadOnlySpan<byte> frame = frames.Next();
+            PacketVerdict expected = twin.Judge(frame, frame.Length, ifindex, now);
+            PacketVerdict actual = Run(filter, frame, ifindex, now);
+            if (expected != actual)
+            {
+                Assert.Fail(
+                    $"seed {seed}, frame {i}: twin {expected}, program {actual}, interface "
+                    + $"{ifindex}, frame {Convert.ToHexString(frame)}");
+            }
+        }
+
+        EqualCounters(seed, filter, twin);
+    }
+
+    private static PacketVerdict Run(
+        XdpFilter filter, ReadOnlySpan<byte> frame, uint ifindex, ulong now)
+    {
+        ref FilterState state = ref filter.State;
+        state.TestNowNs = now;
+        state.TestIfindex = ifindex;
+        SysResult result = filter.Program.TestRun(frame, 1, out BpfRun run);
+        Assert.True(result.IsOk, result.ToString());
+        bool isMonitored = state.TraceDropped == 3;
+        return new PacketVerdict(
+            run.Verdict == 1,
+            (PolicyReason)state.TraceReason,
+            isMonitored,
+            (Packets.MalformedKind)state.TraceMalformed,
+            state.TraceSlot);
+    }
+
+    private static void Ban(Random random, XdpFilter filter, UserspaceFilter twin, ulong now)
+    {
+        for (int i = 0; i < BansPerSet; i++)
+        {
+            ulong expiry = random.Next(3) == 0 ? ulong.MaxValue : now + ((ulong)i << 33);
+            uint four = RandomRules.Addresses4[random.Next(RandomRules.Addresses4.Length)];
+            Assert.True(twin.Ban(IpPrefix.V4(four, 32), expiry).IsOk);
+            Assert.True(filter.Bans4.Add(new Ban4(four, expiry), now).IsOk);
+            UInt128 six = RandomRules.Addresses6[random.Next(RandomRules.Addresses6.Length)];
+            bool whole = random.Next(2) == 0;
+            six = whole ? six | ulong.MaxValue : six;
+            BanKey6 key = new() { High = (ulong)(six >> 64), Low = (ulong)six };
+            Assert.True(filter.Bans6.Add(new Ban6(key, expiry)).IsOk);
+            IpPrefix banned = key.Low == ulong.MaxValue
+                ? IpPrefix.V6(new UInt128(key.High, 0), 64)
+                : IpPrefix.V6(six, 128);
+            Assert.True(twin.Ban(banned, expiry).IsOk);
+        }
+    }
+
+    private static void EqualCounters(int seed, XdpFilter filter, UserspaceFilter twin)
+    {
+        ReadOnlySpan<PolicyCounter> expected = twin.Counters;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            PolicyCounter actual = filter.Count(i);
+            Assert.True(
+                expected[i] == actual,
+                $"seed {seed}, counter {i}: twin {expected[i]}, program {actual}");
+        }
+    }
+}
