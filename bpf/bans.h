@@ -14,12 +14,13 @@
 #define BAN_TICK_SHIFT 26
 #define BAN_TICKS_FOREVER 0xffffffffu
 #define BAN_BUCKET_ENTRIES 8
+#define BAN_PROBES 8
 #define BAN_MULTIPLIER 0x9e3779b97f4a7c15ull
 #define BAN_FOREVER_NS 0xffffffffffffffffull
 
 /*
  * address << 32 | expiry in ticks; 0 was never used. A bucket with no 0 left may have let entries
- * over into its second one, so an entry that is removed leaves ticks 1, and 0 only comes back when
+ * over into its next ones, so an entry that is removed leaves ticks 1, and 0 only comes back when
  * the loader builds the table anew.
  */
 struct ban_bucket {
@@ -55,21 +56,22 @@ INLINE __u32 ban_bucket_of(__u32 address)
     return (__u32)((address * BAN_MULTIPLIER) >> 32) & config.ban4_mask;
 }
 
-INLINE __u32 ban_second_bucket(__u32 address, __u32 first)
+/* An odd step leads through all buckets. */
+INLINE __u32 ban_step(__u32 address)
 {
-    /* Never the first one, so that a full bucket always has another. */
-    return (first ^ ((__u32)((address * BAN_MULTIPLIER) >> 8) | 1)) & config.ban4_mask;
+    return (__u32)((address * BAN_MULTIPLIER) >> 8) | 1;
 }
 
-/* Ticks of the ban, 0 without one; full says whether the second bucket counts. */
+/* Ticks of the ban, 0 without one; full says whether the next bucket counts. */
 INLINE __u32 ban_in_bucket(struct ban_bucket *bucket, __u32 address, int *full)
 {
-    __u64 entry = 0;
     int i;
 
+    *full = 0;
 #pragma unroll
     for (i = 0; i < BAN_BUCKET_ENTRIES; i++) {
-        entry = bucket->entries[i];
+        __u64 entry = bucket->entries[i];
+
         if (entry == 0)
             return 0;
         if ((__u32)(entry >> 32) == address)
@@ -87,21 +89,23 @@ INLINE int ban_holds(__u32 ticks)
 INLINE int is_banned4(__u32 address)
 {
     __u32 index = ban_bucket_of(address);
-    struct ban_bucket *bucket = bpf_map_lookup_elem(&bans4, &index);
-    int full = 0;
-    __u32 ticks;
+    int probe;
 
-    if (!bucket)
-        return 0;
-    ticks = ban_in_bucket(bucket, address, &full);
-    if (!ticks && full) {
-        index = ban_second_bucket(address, index);
-        bucket = bpf_map_lookup_elem(&bans4, &index);
+    for (probe = 0; probe < BAN_PROBES; probe++) {
+        struct ban_bucket *bucket = bpf_map_lookup_elem(&bans4, &index);
+        __u32 ticks;
+        int full;
+
         if (!bucket)
             return 0;
         ticks = ban_in_bucket(bucket, address, &full);
+        if (ticks)
+            return ban_holds(ticks);
+        if (!full)
+            return 0;
+        index = (index + ban_step(address)) & config.ban4_mask;
     }
-    return ticks && ban_holds(ticks);
+    return 0;
 }
 
 INLINE __u64 bloom_bits(__u64 hash)
@@ -176,13 +180,17 @@ INLINE int ban_into_bucket(__u32 index, __u32 address, __u32 ticks, __u32 now_ti
 
 INLINE void ban4(__u32 address, __u64 expiry_ns, __u64 now)
 {
-    __u32 first = ban_bucket_of(address);
+    __u32 index = ban_bucket_of(address);
     __u32 ticks = ban_ticks_of(expiry_ns);
     __u32 now_ticks = (__u32)(now >> BAN_TICK_SHIFT);
+    int probe;
 
-    if (!ban_into_bucket(first, address, ticks, now_ticks) &&
-        !ban_into_bucket(ban_second_bucket(address, first), address, ticks, now_ticks))
-        __sync_fetch_and_add(&state.bans_refused, 1);
+    for (probe = 0; probe < BAN_PROBES; probe++) {
+        if (ban_into_bucket(index, address, ticks, now_ticks))
+            return;
+        index = (index + ban_step(address)) & config.ban4_mask;
+    }
+    __sync_fetch_and_add(&state.bans_refused, 1);
 }
 
 INLINE void ban6(__u64 high, __u64 low, __u64 expiry_ns)

@@ -49,7 +49,7 @@ struct filter_state {
     __u32 trace_reason;
     __u32 trace_malformed;
     __u32 trace_dropped;
-    __u32 trace_limit_slot;
+    __u32 test_source_mask; /* bits of the source address that are drawn by lot, for benchmarks */
     __u64 reserved[8];
 };
 

@@ -10,6 +10,7 @@ namespace Pangea.DataPlane.Xdp;
 public sealed class Bans4
 {
     private const int BucketEntries = 8;
+    private const int Probes = 8;
     private const ulong Multiplier = 0x9e3779b97f4a7c15;
     private readonly XdpFilter _filter;
 
@@ -19,15 +20,13 @@ public sealed class Bans4
     public int Capacity => (int)(_filter.Config.Ban4Mask + 1) * BucketEntries;
 
     /// <summary>Bans a source, or changes the expiry of its ban.</summary>
-    /// <returns><see cref="FaultCode.NoSpace"/> where both of its buckets are full.</returns>
+    /// <returns><see cref="FaultCode.NoSpace"/> where all of its buckets are full.</returns>
     public Result Add(Ban4 ban, ulong nowNs)
     {
-        uint first = Bucket(ban.Address);
-        uint second = Second(ban.Address, first);
         ulong wanted = Entry(ban.Address, BanTicks.Of(ban.ExpiryNs));
         while (true)
         {
-            ref ulong found = ref Find(first, second, ban.Address, nowNs, out bool exists);
+            ref ulong found = ref Find(ban.Address, nowNs, out bool exists);
             if (!exists)
             {
                 return new Fault(
@@ -48,21 +47,20 @@ public sealed class Bans4
     /// <summary>Ends a ban; false where there was none.</summary>
     public bool Remove(uint address, ulong nowNs)
     {
+        // Not 0: a bucket that was full stays full (bpf/bans.h). The program may ban the same
+        // source twice at once on two CPUs, so the search goes on behind the first entry.
         bool removed = false;
-        uint first = Bucket(address);
-        foreach (uint bucket in (ReadOnlySpan<uint>)[first, Second(address, first)])
+        while (Contains(address, nowNs))
         {
-            for (int i = 0; i < BucketEntries; i++)
+            ref ulong entry = ref Find(address, nowNs, out _);
+            ulong before = Volatile.Read(ref entry);
+            if ((uint)(before >> 32) != address)
             {
-                ref ulong entry = ref At(bucket, i);
-                ulong before = Volatile.Read(ref entry);
-                if (before != 0 && (uint)(before >> 32) == address && !IsOver(before, nowNs))
-                {
-                    // Not 0: a bucket that was full stays full (bpf/bans.h).
-                    removed |= Interlocked.CompareExchange(
-                        ref entry, Entry(address, BanTicks.Removed), before) == before;
-                }
+                break;
             }
+
+            removed |= Interlocked.CompareExchange(
+                ref entry, Entry(address, BanTicks.Removed), before) == before;
         }
 
         return removed;
@@ -71,8 +69,8 @@ public sealed class Bans4
     /// <summary>Whether a packet from this source drops now.</summary>
     public bool Contains(uint address, ulong nowNs)
     {
-        uint first = Bucket(address);
-        foreach (uint bucket in (ReadOnlySpan<uint>)[first, Second(address, first)])
+        uint bucket = Bucket(address);
+        for (int probe = 0; probe < Probes; probe++)
         {
             for (int i = 0; i < BucketEntries; i++)
             {
@@ -87,6 +85,8 @@ public sealed class Bans4
                     return !IsOver(entry, nowNs);
                 }
             }
+
+            bucket = (bucket + Step(address)) & _filter.Config.Ban4Mask;
         }
 
         return false;
@@ -109,41 +109,38 @@ public sealed class Bans4
     }
 
     /// <summary>
-    /// The entry of the address, else the first that is free or over in its own bucket or, where
-    /// that is full, in its second one.
+    /// The entry of the address, else the first of its buckets' entries that is free or over.
     /// </summary>
-    private ref ulong Find(
-        uint first, uint second, uint address, ulong nowNs, out bool exists)
+    private ref ulong Find(uint address, ulong nowNs, out bool exists)
     {
+        uint bucket = Bucket(address);
+        long free = -1;
         exists = true;
-        int freeBucket = -1;
-        int freeEntry = 0;
-        for (int side = 0; side < 2; side++)
+        for (int probe = 0; probe < Probes; probe++)
         {
-            uint bucket = side == 0 ? first : second;
             for (int i = 0; i < BucketEntries; i++)
             {
                 ref ulong entry = ref At(bucket, i);
                 ulong value = Volatile.Read(ref entry);
-                if (value != 0 && (uint)(value >> 32) == address && !IsOver(value, nowNs))
+                bool isOver = IsOver(value, nowNs);
+                if (value != 0 && (uint)(value >> 32) == address && !isOver)
                 {
                     return ref entry;
                 }
 
-                if (freeBucket < 0 && IsOver(value, nowNs))
-                {
-                    (freeBucket, freeEntry) = ((int)bucket, i);
-                }
-
+                free = free < 0 && isOver ? (bucket * (long)BucketEntries) + i : free;
                 if (value == 0)
                 {
-                    return ref At((uint)freeBucket, freeEntry);
+                    return ref At((uint)(free / BucketEntries), (int)(free % BucketEntries));
                 }
             }
+
+            bucket = (bucket + Step(address)) & _filter.Config.Ban4Mask;
         }
 
-        exists = freeBucket >= 0;
-        return ref At(exists ? (uint)freeBucket : first, freeEntry);
+        exists = free >= 0;
+        free = Math.Max(0, free);
+        return ref At((uint)(free / BucketEntries), (int)(free % BucketEntries));
     }
 
     private static bool IsOver(ulong entry, ulong nowNs)
@@ -160,6 +157,5 @@ public sealed class Bans4
     private uint Bucket(uint address) =>
         (uint)((address * Multiplier) >> 32) & _filter.Config.Ban4Mask;
 
-    private uint Second(uint address, uint first) =>
-        (first ^ ((uint)((address * Multiplier) >> 8) | 1)) & _filter.Config.Ban4Mask;
+    private static uint Step(uint address) => (uint)((address * Multiplier) >> 8) | 1;
 }

@@ -52,6 +52,6 @@ internal struct FilterState
     public uint TraceReason;
     public uint TraceMalformed;
     public uint TraceDropped;
-    public uint TraceLimitSlot;
+    public uint TestSourceMask;
     public FilterReserved8 Reserved;
 }

@@ -120,6 +120,20 @@ public sealed unsafe class BpfObject : IDisposable
         return result < 0 ? new Errno(-result).ToFault($"take over the map {map}") : Result.Ok;
     }
 
+    /// <summary>Loads a map without the name that the file asks for in the file system.</summary>
+    public Result WithoutPin(string map)
+    {
+        Result<nint> found = FindMap(map);
+        if (!found.IsOk)
+        {
+            return found.Fault;
+        }
+
+        // SAFETY: null is "no path"; the handle belongs to this open object.
+        int result = Libbpf.bpf_map__set_pin_path(found.Value, null);
+        return result < 0 ? new Errno(-result).ToFault($"load {map} without a pin") : Result.Ok;
+    }
+
     /// <summary>Leaves a program out of the load.</summary>
     public Result Exclude(string program)
     {

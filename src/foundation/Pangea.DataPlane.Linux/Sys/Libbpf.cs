@@ -56,6 +56,9 @@ internal static unsafe partial class Libbpf
     internal static partial int bpf_map__reuse_fd(nint map, int fd);
 
     [LibraryImport(Library)]
+    internal static partial int bpf_map__set_pin_path(nint map, byte* path);
+
+    [LibraryImport(Library)]
     internal static partial byte* bpf_map__initial_value(nint map, nuint* bytes);
 
     [LibraryImport(Library)]
