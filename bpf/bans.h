@@ -42,7 +42,20 @@ struct {
     __type(value, __u64);
 } bans6 SEC(".maps");
 
-/* One word a source, three bits of it. Stale bits only cost time. */
+/*
+ * One word a source, three bits of it: a source that is not banned seldom gets further, and the
+ * filters are small enough to stay in a cache where the tables are not. Stale bits only cost time.
+ * A ban is written into its table first: whoever builds a filter anew then finds it there, or its
+ * bits are set later.
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} bloom4 SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -50,6 +63,18 @@ struct {
     __type(key, __u32);
     __type(value, __u64);
 } bloom6 SEC(".maps");
+
+INLINE __u64 bloom_bits(__u64 hash)
+{
+    return 1ull << (hash & 63) | 1ull << ((hash >> 6) & 63) | 1ull << ((hash >> 12) & 63);
+}
+
+INLINE __u64 ban_hash4(__u32 address)
+{
+    __u64 hash = address * BAN_MULTIPLIER;
+
+    return hash ^ (hash >> 32);
+}
 
 INLINE __u32 ban_bucket_of(__u32 address)
 {
@@ -88,9 +113,15 @@ INLINE int ban_holds(__u32 ticks)
 
 INLINE int is_banned4(__u32 address)
 {
-    __u32 index = ban_bucket_of(address);
+    __u64 hash = ban_hash4(address);
+    __u64 bits = bloom_bits(hash);
+    __u32 index = (__u32)(hash >> 32) & config.bloom4_mask;
+    __u64 *word = bpf_map_lookup_elem(&bloom4, &index);
     int probe;
 
+    if (!word || (*word & bits) != bits)
+        return 0;
+    index = ban_bucket_of(address);
     for (probe = 0; probe < BAN_PROBES; probe++) {
         struct ban_bucket *bucket = bpf_map_lookup_elem(&bans4, &index);
         __u32 ticks;
@@ -106,11 +137,6 @@ INLINE int is_banned4(__u32 address)
         index = (index + ban_step(address)) & config.ban4_mask;
     }
     return 0;
-}
-
-INLINE __u64 bloom_bits(__u64 hash)
-{
-    return 1ull << (hash & 63) | 1ull << ((hash >> 6) & 63) | 1ull << ((hash >> 12) & 63);
 }
 
 INLINE __u64 ban_hash6(__u64 high, __u64 low)
@@ -183,11 +209,18 @@ INLINE void ban4(__u32 address, __u64 expiry_ns, __u64 now)
     __u32 index = ban_bucket_of(address);
     __u32 ticks = ban_ticks_of(expiry_ns);
     __u32 now_ticks = (__u32)(now >> BAN_TICK_SHIFT);
+    __u64 hash = ban_hash4(address);
+    __u32 at = (__u32)(hash >> 32) & config.bloom4_mask;
     int probe;
 
     for (probe = 0; probe < BAN_PROBES; probe++) {
-        if (ban_into_bucket(index, address, ticks, now_ticks))
+        if (ban_into_bucket(index, address, ticks, now_ticks)) {
+            __u64 *word = bpf_map_lookup_elem(&bloom4, &at);
+
+            if (word)
+                __sync_fetch_and_or(word, bloom_bits(hash));
             return;
+        }
         index = (index + ban_step(address)) & config.ban4_mask;
     }
     __sync_fetch_and_add(&state.bans_refused, 1);
@@ -200,11 +233,11 @@ INLINE void ban6(__u64 high, __u64 low, __u64 expiry_ns)
     __u64 *word = bpf_map_lookup_elem(&bloom6, &index);
     struct ban_key6 key = {.high = high, .low = low};
 
+    if (bpf_map_update_elem(&bans6, &key, &expiry_ns, BPF_ANY))
+        __sync_fetch_and_add(&state.bans_refused, 1);
     if (word)
         __sync_fetch_and_or(word, bloom_bits(hash));
     state.has_bans6 = 1;
-    if (bpf_map_update_elem(&bans6, &key, &expiry_ns, BPF_ANY))
-        __sync_fetch_and_add(&state.bans_refused, 1);
 }
 
 #endif

@@ -27,13 +27,6 @@ struct classes {
     __u16 interface;
 };
 
-INLINE void *image_base(void)
-{
-    __u32 zero = 0;
-
-    return bpf_map_lookup_elem(&images, &zero);
-}
-
 INLINE struct policy_result *result_of(void *image, __u32 index)
 {
     __u64 masked = index & GEOMETRY(result_mask);

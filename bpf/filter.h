@@ -26,10 +26,12 @@ struct filter_config {
     __u32 counter_stride;   /* counters of one CPU */
     __u32 cpu_count;
     __u32 ban4_mask;        /* buckets of IPv4 bans */
-    __u32 bloom6_mask;      /* words of the filter before the IPv6 bans */
+    __u32 bloom4_mask;      /* words of the filters before the bans */
+    __u32 bloom6_mask;
     __u32 rate_mask;        /* sets of per-source rates */
     __u32 is_test;          /* 1: clock and interface come from the state, the way is traced */
     __u32 frames_in_parts;  /* 1: frames may be longer than their first part */
+    __u32 padding;
     __u64 tick_ns;          /* length of a jiffy */
     __u64 clock_offset_ns;  /* CLOCK_BOOTTIME when jiffies were 0; may be negative */
     __u64 seed;             /* of the hash of sources; secret */
@@ -75,6 +77,13 @@ struct {
 } counters SEC(".maps");
 
 #define FEATURE(name) (config.geometry.features & POLICY_FEATURE_##name)
+
+INLINE void *image_base(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&images, &zero);
+}
 
 INLINE __u64 now_ns(void)
 {

@@ -38,7 +38,8 @@ INLINE void count_slot(struct packet *packet, __u32 slot, int is_drop)
  * 1 where a police rule decides. One in monitor mode counts what is over, and the search goes on.
  */
 INLINE int judge_police(
-    void *image, struct packet *packet, struct classes *classes, struct verdict *verdict)
+    void *image, __u32 half, struct packet *packet, struct classes *classes,
+    struct verdict *verdict)
 {
     __u32 index = first_police(image, classes);
     struct policy_rule *rule;
@@ -51,7 +52,7 @@ INLINE int judge_police(
     decision = rule->decision;
     slot = decision & POLICY_DECISION_SLOT;
     watched = (decision & POLICY_DECISION_MONITOR) != 0;
-    over = is_over(image, packet, slot, verdict->is_watched || watched);
+    over = is_over(packet, half, slot, verdict->is_watched || watched);
     if (over && !watched) {
         decide(verdict, POLICY_REASON_RATE, decision, 1);
         return 1;
@@ -61,7 +62,8 @@ INLINE int judge_police(
 }
 
 INLINE void judge_policy(
-    void *image, struct packet *packet, struct classes *classes, struct verdict *verdict)
+    void *image, __u32 half, struct packet *packet, struct classes *classes,
+    struct verdict *verdict)
 {
     struct policy_header *header = image;
     struct policy_result *source = result_of(image, classes->source);
@@ -96,7 +98,7 @@ INLINE void judge_policy(
     }
     decide(verdict, POLICY_REASON_RULE, decision, (decision & POLICY_DECISION_DENY) != 0);
     if (FEATURE(LIMITS) && !verdict->is_drop && (decision & POLICY_DECISION_LIMIT) &&
-        is_over(image, packet, verdict->slot, verdict->is_watched))
+        is_over(packet, half, verdict->slot, verdict->is_watched))
         decide(verdict, POLICY_REASON_RATE, decision, 1);
 }
 
@@ -138,9 +140,9 @@ INLINE void judge(void *image, __u32 half, struct packet *packet, struct verdict
         classify_addresses(image, half, packet, &classes);
     if (FEATURE(COMPLEX) || FEATURE(POLICE))
         classify_rest(image, packet, &classes);
-    if (FEATURE(POLICE) && judge_police(image, packet, &classes, verdict))
+    if (FEATURE(POLICE) && judge_police(image, half, packet, &classes, verdict))
         return;
-    judge_policy(image, packet, &classes, verdict);
+    judge_policy(image, half, packet, &classes, verdict);
 }
 
 INLINE int act(struct xdp_md *ctx, struct packet *packet, struct verdict *verdict)

@@ -12,20 +12,19 @@
 
 #define RATE_WAYS 4
 #define RATE_ATTEMPTS 4
+#define RATE_MULTIPLIER 0xd6e8feb86659fd93ull
 
 /*
- * The state of one source under one limit. The tag is a keyed hash of source, slot and family: two
- * sources with one tag would share a bucket, which at 2^-64 does not happen and could not be brought
- * about without the key. 0: free.
+ * One arrival time of one source under one limit; a limit of packets and bytes has two. The tag is a
+ * keyed hash of source, slot, family and unit: two sources with one tag would share a bucket, which
+ * at 2^-64 does not happen and could not be brought about without the key. 0: free.
  */
 struct rate_way {
     __u64 tag;
-    __u64 packets_tat_ns;
-    __u64 bytes_tat_ns;
-    __u64 reserved;
+    __u64 tat_ns;
 };
 
-/* Two neighbouring cache lines. The source that has been idle for longest gives way to a new one. */
+/* One cache line. The source that has been idle for longest gives way to a new one. */
 struct rate_set {
     struct rate_way ways[RATE_WAYS];
 };
@@ -74,6 +73,12 @@ INLINE void prefix_key(
     }
 }
 
+/* The two arrival times of a limit; null where it has no such rate. */
+struct rate_times {
+    __u64 *packets;
+    __u64 *bytes;
+};
+
 /* What the new arrival time would be, or 0 where the packet is over. */
 INLINE __u64 gcra(__u64 tat, __u64 now, __u64 cost, __u64 burst)
 {
@@ -83,74 +88,84 @@ INLINE __u64 gcra(__u64 tat, __u64 now, __u64 cost, __u64 burst)
 }
 
 /* Charges one packet; 1 where it is over. The exchange fails only against another CPU. */
-INLINE int charge(struct rate_state *rate, struct policy_limit *limit, __u64 now, __u32 bytes)
+INLINE int charge(struct rate_times *times, struct policy_limit *limit, __u64 now, __u32 bytes)
 {
     __u64 packet_cost = limit->packet_cost_ns;
     __u64 byte_cost = (bytes * limit->byte_cost_q20) >> 20;
     int i;
 
     for (i = 0; i < RATE_ATTEMPTS; i++) {
-        __u64 packets_tat = rate->packets_tat_ns;
-        __u64 bytes_tat = rate->bytes_tat_ns;
-        __u64 packets_next = 0;
-        __u64 bytes_next = 0;
+        __u64 packets_tat = 0, bytes_tat = 0, packets_next = 0, bytes_next = 0;
 
-        if (packet_cost) {
+        if (times->packets) {
+            packets_tat = *times->packets;
             packets_next = gcra(packets_tat, now, packet_cost, limit->packet_burst_ns);
             if (!packets_next)
                 return 1;
         }
-        if (limit->byte_cost_q20) {
+        if (times->bytes) {
+            bytes_tat = *times->bytes;
             bytes_next = gcra(bytes_tat, now, byte_cost, limit->byte_burst_ns);
             if (!bytes_next)
                 return 1;
         }
-        if (packet_cost && __sync_val_compare_and_swap(
-                &rate->packets_tat_ns, packets_tat, packets_next) != packets_tat)
+        if (times->packets && __sync_val_compare_and_swap(
+                times->packets, packets_tat, packets_next) != packets_tat)
             continue;
-        if (limit->byte_cost_q20 && __sync_val_compare_and_swap(
-                &rate->bytes_tat_ns, bytes_tat, bytes_next) != bytes_tat && !packet_cost)
+        if (times->bytes && __sync_val_compare_and_swap(
+                times->bytes, bytes_tat, bytes_next) != bytes_tat && !times->packets)
             continue;
         return 0;
     }
     return 0;
 }
 
-/* The state of a source; a new one starts with a full bucket. */
-INLINE struct rate_state *source_rate(struct rate_key *key, __u64 now)
+/* The place of a tag in its set; a new one starts with a full bucket. */
+INLINE __u64 *source_time(struct rate_set *set, __u64 tag, __u64 spared)
 {
-    __u64 tag = mix(mix(mix(config.seed ^ key->high) ^ key->low) ^
-                    ((__u64)key->family << 32 | key->slot)) | 1;
-    __u32 index = (__u32)(tag >> 32) & config.rate_mask;
-    struct rate_set *set = bpf_map_lookup_elem(&source_rates, &index);
     __u64 oldest = ~0ull;
+    struct rate_way *way;
     __u32 chosen = 0;
     int i;
 
-    if (!set)
-        return 0;
 #pragma unroll
     for (i = 0; i < RATE_WAYS; i++) {
-        struct rate_way *way = &set->ways[i];
-        __u64 last;
-
+        way = &set->ways[i];
         if (way->tag == tag)
-            return (struct rate_state *)&way->packets_tat_ns;
-        last = way->packets_tat_ns > way->bytes_tat_ns ? way->packets_tat_ns : way->bytes_tat_ns;
-        if (last < oldest) {
-            oldest = last;
+            return &way->tat_ns;
+        if (way->tat_ns < oldest && way->tag != spared) {
+            oldest = way->tat_ns;
             chosen = i;
         }
     }
-    {
-        struct rate_way *way = &set->ways[chosen & (RATE_WAYS - 1)];
+    /* Two CPUs may choose the same place; one of their sources then starts anew. */
+    way = &set->ways[chosen & (RATE_WAYS - 1)];
+    way->tat_ns = 0;
+    way->tag = tag;
+    return &way->tat_ns;
+}
 
-        /* Two CPUs may choose the same place; one of their sources then starts anew. */
-        way->packets_tat_ns = 0;
-        way->bytes_tat_ns = 0;
-        way->tag = tag;
-        return (struct rate_state *)&way->packets_tat_ns;
-    }
+/* Both stand in one set, and finding the second one does not push out the first. */
+INLINE void source_times(
+    struct rate_key *key, struct policy_limit *limit, struct rate_times *times)
+{
+    __u64 hash = (config.seed ^ key->low ^ (__u64)key->slot << 40) * RATE_MULTIPLIER;
+    __u32 index;
+    struct rate_set *set;
+    __u64 tag;
+
+    hash ^= hash >> 32;
+    hash = (hash ^ key->high ^ (__u64)key->family << 62) * BAN_MULTIPLIER;
+    hash ^= hash >> 29;
+    tag = hash | 2;
+    index = (__u32)(hash >> 32) & config.rate_mask;
+    set = bpf_map_lookup_elem(&source_rates, &index);
+    if (!set)
+        return;
+    if (limit->packet_cost_ns)
+        times->packets = source_time(set, tag & ~1ull, 0);
+    if (limit->byte_cost_q20)
+        times->bytes = source_time(set, tag | 1, tag & ~1ull);
 }
 
 INLINE __u64 ban_expiry(__u64 now, __u64 ban_ns)
@@ -195,27 +210,38 @@ INLINE void violate(struct packet *packet, struct policy_limit *limit, __u32 slo
 
 /*
  * Whether the packet is over the limit of a slot; it is charged if it is not. watched: monitor mode,
- * in which nobody is banned.
+ * in which nobody is banned. A function of its own, so that the verifier looks at it once; half says
+ * which image the packet began with.
  */
-INLINE int is_over(void *image, struct packet *packet, __u32 slot, int watched)
+__noinline int is_over(struct packet *packet, __u32 half, __u32 slot, int watched)
 {
-    __u64 index = *(__u16 *)(image + (__u64)config.geometry.slot_limits +
-        (__u64)(slot & config.geometry.slot_mask) * 2);
-    struct policy_limit *limit = image + (__u64)config.geometry.limits +
-        (index & config.geometry.limit_mask) * sizeof(struct policy_limit);
+    void *image = image_base();
+    struct rate_times times = {};
     __u64 now = now_ns();
-    struct rate_state *rate;
+    struct policy_limit *limit;
     struct rate_key key;
+    __u64 index;
 
+    if (!image || !packet)
+        return 0;
+    image += half & config.half_bytes;
+    index = *(__u16 *)(image + (__u64)config.geometry.slot_limits +
+        (__u64)(slot & config.geometry.slot_mask) * 2);
+    limit = image + (__u64)config.geometry.limits +
+        (index & config.geometry.limit_mask) * sizeof(struct policy_limit);
     if (limit->scope == POLICY_SCOPE_SOURCE) {
         prefix_key(packet, slot, limit->prefix4, limit->prefix6, &key);
-        rate = source_rate(&key, now);
+        source_times(&key, limit, &times);
     } else {
         __u32 at = slot & config.geometry.slot_mask;
+        struct rate_state *rate = bpf_map_lookup_elem(&rule_rates, &at);
 
-        rate = bpf_map_lookup_elem(&rule_rates, &at);
+        if (rate && limit->packet_cost_ns)
+            times.packets = &rate->packets_tat_ns;
+        if (rate && limit->byte_cost_q20)
+            times.bytes = &rate->bytes_tat_ns;
     }
-    if (!rate || !charge(rate, limit, now, packet->frame_bytes))
+    if (!charge(&times, limit, now, packet->frame_bytes))
         return 0;
     if (FEATURE(VIOLATIONS) && limit->ban_after && !watched &&
         packet->family != PACKET_FAMILY_OTHER)

@@ -87,7 +87,7 @@ internal static class FilterRig
         {
             IsTest = isTest,
             Bans4Max = Math.Max(65536, bansMax),
-            RateSourcesMax = 1 << 20,
+            RateSourcesMax = 1 << 17,
         };
         Result<XdpFilter> filter =
             XdpFilter.Load(options, policy.Value.Geometry, policy.Value.ImageBytes.Span);

@@ -90,14 +90,17 @@ public sealed class FirewallArea : IBenchArea
     /// </summary>
     private static IEnumerable<BenchRow> AgainstOurselves(BenchOptions options)
     {
-        (string Case, RuleSet Rules, int Bans, double Goal)[] cases =
+        const int bansMax = 1_000_000;
+        (string Case, RuleSet Rules, int Bans, uint Sources, double Goal)[] cases =
         [
-            ("ns a packet, 100 000 prefixes, random sources", FilterRig.Prefixes(100_000), 0, 1.5),
-            ("ns a packet, 1 000 000 bans, random sources", FilterRig.Usual(true), 1_000_000, 1.5),
-            ("ns a packet, rate limit a source, random sources", FilterRig.Limited(), 0, 2.0),
+            ("100 000 prefixes, 16 M sources", FilterRig.Prefixes(100_000), 0, 0xffffff, 1.5),
+            ("1 000 000 bans, 16 M sources", FilterRig.Usual(true), bansMax, 0xffffff, 1.5),
+            ("rate limit a source, 131 072 sources", FilterRig.Limited(), 0, 0x1ffff, 2.0),
+            ("rate limit a source, one source", FilterRig.Limited(), 0, 0, 2.0),
         ];
-        foreach ((string name, RuleSet rules, int bans, double goal) in cases)
+        foreach ((string what, RuleSet rules, int bans, uint sources, double goal) in cases)
         {
+            string name = $"ns a packet, {what}";
             if (!options.Wants(name))
             {
                 continue;
@@ -106,8 +109,8 @@ public sealed class FirewallArea : IBenchArea
             byte[] frame = BenchFrames.Tcp4(BenchFrames.Source4, 443);
             using XdpFilter full = FilterRig.Load(rules, bans > 0, isTest: true, bans);
             using XdpFilter empty = FilterRig.Load(FilterRig.Usual(true), false, isTest: true);
-            FilterRig.Spread(full, 0x00ffffff);
-            FilterRig.Spread(empty, 0x00ffffff);
+            FilterRig.Spread(full, sources);
+            FilterRig.Spread(empty, sources);
             if (bans > 0)
             {
                 FilterRig.FillBans(full, bans);

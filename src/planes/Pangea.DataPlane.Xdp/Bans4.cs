@@ -39,6 +39,7 @@ public sealed class Bans4
             bool usable = (uint)(before >> 32) == ban.Address || IsOver(before, nowNs);
             if (usable && Interlocked.CompareExchange(ref found, wanted, before) == before)
             {
+                Mark(ban.Address);
                 return Result.Ok;
             }
         }
@@ -106,6 +107,26 @@ public sealed class Bans4
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// Builds the filter before the table anew, without the bits of bans that are over. A ban that
+    /// the program adds meanwhile may be missed by some packets, until this ends.
+    /// </summary>
+    public void RebuildFilter(ulong nowNs)
+    {
+        _filter.Maps.Bloom4.Span(0, (int)(_filter.Config.Bloom4Mask + 1) * sizeof(ulong)).Clear();
+        foreach (Ban4 ban in List(nowNs))
+        {
+            Mark(ban.Address);
+        }
+    }
+
+    private void Mark(uint address)
+    {
+        ulong hash = address * Multiplier;
+        hash ^= hash >> 32;
+        BanFilter.Mark(_filter.Maps.Bloom4, _filter.Config.Bloom4Mask, hash);
     }
 
     /// <summary>

@@ -22,17 +22,14 @@ public sealed class Bans6
     /// <summary>Bans a source or a /64, or changes the expiry of its ban.</summary>
     public Result Add(Ban6 ban)
     {
-        // The bits first: the program looks no further without them.
-        ulong hash = Hash(ban.Key);
-        ref ulong word = ref _filter.Maps.Bloom6.At<ulong>(
-            (int)((uint)(hash >> 32) & _filter.Config.Bloom6Mask));
-        Interlocked.Or(ref word, Bits(hash));
-        Volatile.Write(ref _filter.State.HasBans6, 1);
+        // The table first, for whoever builds the filter anew (bpf/bans.h).
         BanKey6 key = ban.Key;
         ulong expiry = BanTicks.Ns(BanTicks.Of(ban.ExpiryNs));
         SysResult result = Map.Update(
             MemoryMarshal.AsBytes(new ReadOnlySpan<BanKey6>(in key)),
             MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in expiry)));
+        BanFilter.Mark(_filter.Maps.Bloom6, _filter.Config.Bloom6Mask, Hash(ban.Key));
+        Volatile.Write(ref _filter.State.HasBans6, 1);
         return result.IsOk
             ? Result.Ok
             : new Fault(
@@ -97,8 +94,8 @@ public sealed class Bans6
         int removed = over.Count(Remove);
         if (left == 0)
         {
-            // A ban of the data path that comes in between sets both again after we cleared them,
-            // or before, and then is found by the next look at the map below.
+            // A ban of the data path that comes in between sets its bits after we cleared them, or
+            // is found by the next look at the table below.
             Volatile.Write(ref _filter.State.HasBans6, 0);
             _filter.Maps.Bloom6.Span(0, (int)(_filter.Config.Bloom6Mask + 1) * 8).Clear();
             foreach (Ban6 ban in List().ToList())
@@ -109,9 +106,6 @@ public sealed class Bans6
 
         return removed;
     }
-
-    private static ulong Bits(ulong hash) =>
-        1UL << (int)(hash & 63) | 1UL << (int)((hash >> 6) & 63) | 1UL << (int)((hash >> 12) & 63);
 
     private static ulong Hash(BanKey6 key)
     {

@@ -8,7 +8,7 @@ internal sealed class FilterMaps : IDisposable
 {
     /// <summary>Those that a new program takes over from the one before.</summary>
     internal static readonly string[] Lasting =
-        ["bans4", "bans6", "bloom6", "source_rates", "violations", "events"];
+        ["bans4", "bloom4", "bans6", "bloom6", "source_rates", "violations", "events"];
 
     /// <summary>Taken over where they are large enough for the new rule set.</summary>
     internal static readonly string[] Sized = ["counters", "rule_rates"];
@@ -20,20 +20,15 @@ internal sealed class FilterMaps : IDisposable
     private readonly Dictionary<string, BpfMap> _maps;
     private readonly SharedValues _state;
 
-    private FilterMaps(
-        Dictionary<string, BpfMap> maps,
-        SharedValues images,
-        SharedValues state,
-        SharedValues counters,
-        SharedValues bans4,
-        SharedValues bloom6)
+    private FilterMaps(Dictionary<string, BpfMap> maps, IReadOnlyList<SharedValues> shared)
     {
         _maps = maps;
-        Images = images;
-        _state = state;
-        Counters = counters;
-        Bans4 = bans4;
-        Bloom6 = bloom6;
+        Images = shared[0];
+        _state = shared[1];
+        Counters = shared[2];
+        Bans4 = shared[3];
+        Bloom4 = shared[4];
+        Bloom6 = shared[5];
     }
 
     internal SharedValues Images { get; }
@@ -41,6 +36,8 @@ internal sealed class FilterMaps : IDisposable
     internal SharedValues Counters { get; }
 
     internal SharedValues Bans4 { get; }
+
+    internal SharedValues Bloom4 { get; }
 
     internal SharedValues Bloom6 { get; }
 
@@ -62,6 +59,7 @@ internal sealed class FilterMaps : IDisposable
             ("rule_rates", null, slots),
             ("bans4", null, config.Ban4Mask + 1),
             ("bans6", null, (uint)Math.Max(1, options.Bans6Max)),
+            ("bloom4", null, config.Bloom4Mask + 1),
             ("bloom6", null, config.Bloom6Mask + 1),
             ("source_rates", null, config.RateMask + 1),
             ("violations", null, (uint)Math.Max(1, options.ViolationSourcesMax)),
@@ -102,7 +100,7 @@ internal sealed class FilterMaps : IDisposable
         }
 
         foreach (string name in (string[])
-            ["images", XdpFilter.StateSection, "counters", "bans4", "bloom6"])
+            ["images", XdpFilter.StateSection, "counters", "bans4", "bloom4", "bloom6"])
         {
             if (fault is not null)
             {
@@ -119,7 +117,7 @@ internal sealed class FilterMaps : IDisposable
 
         if (fault is null)
         {
-            return new FilterMaps(maps, shared[0], shared[1], shared[2], shared[3], shared[4]);
+            return new FilterMaps(maps, shared);
         }
 
         shared.ForEach(values => values.Dispose());
@@ -133,6 +131,7 @@ internal sealed class FilterMaps : IDisposable
         _state.Dispose();
         Counters.Dispose();
         Bans4.Dispose();
+        Bloom4.Dispose();
         Bloom6.Dispose();
         foreach (BpfMap map in _maps.Values)
         {

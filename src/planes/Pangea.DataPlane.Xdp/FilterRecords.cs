@@ -27,10 +27,12 @@ internal struct FilterConfig
     public uint CounterStride;
     public uint CpuCount;
     public uint Ban4Mask;
+    public uint Bloom4Mask;
     public uint Bloom6Mask;
     public uint RateMask;
     public uint IsTest;
     public uint FramesInParts;
+    public uint Padding;
     public ulong TickNs;
     public ulong ClockOffsetNs;
     public ulong Seed;

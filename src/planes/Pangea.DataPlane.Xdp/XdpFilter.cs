@@ -200,9 +200,10 @@ public sealed class XdpFilter : IDisposable
             : PolicyConstants.CounterSlots + BitOperations.RoundUpToPowerOf2(slots);
         config.CpuCount = (uint)PossibleCpus.Count;
         config.Ban4Mask = previous?.Config.Ban4Mask ?? Groups(options.Bans4Max, BucketEntries);
-        config.Bloom6Mask = previous?.Config.Bloom6Mask ?? Groups(options.Bans6Max, 4);
+        config.Bloom4Mask = previous?.Config.Bloom4Mask ?? Words(options.Bans4Max);
+        config.Bloom6Mask = previous?.Config.Bloom6Mask ?? Words(options.Bans6Max);
         config.RateMask =
-            previous?.Config.RateMask ?? (Groups(options.RateSourcesMax, RateWays) >> 1);
+            previous?.Config.RateMask ?? Groups(options.RateSourcesMax, RateWays);
         config.Seed = previous?.Config.Seed
             ?? MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         config.IsTest = options.IsTest ? 1u : 0;
@@ -215,6 +216,10 @@ public sealed class XdpFilter : IDisposable
     /// <summary>Groups of so many for entries that fill half of them, minus 1.</summary>
     private static uint Groups(int entries, int each) =>
         BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, (entries * 2L) / each)) - 1;
+
+    /// <summary>Words of 64 bits for so many entries of 8 bits, minus 1.</summary>
+    private static uint Words(int entries) =>
+        BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, entries / 8)) - 1;
 
     private static Fault? Finish(BpfObject file, in FilterConfig config)
     {
