@@ -91,21 +91,31 @@ public sealed class RuleSetGenerator(Random random)
         };
     }
 
-    private RuleLimit Limit() => new()
+    private RuleLimit Limit()
     {
-        Packets = new Rate((ulong)random.Next(1, 2000), TimeSpan.FromSeconds(1),
-            (ulong)random.Next(1, 10)),
-        Bytes = random.Next(2) == 0
-            ? null
-            : new Rate((ulong)random.Next(100, 1_000_000), TimeSpan.FromSeconds(1), 65536),
-        Scope = (PolicyScope)random.Next(2),
-        Prefix4 = random.Next(33),
-        Prefix6 = random.Next(129),
-        Ban = random.Next(3) > 0
-            ? null
-            : new BanAfter(TimeSpan.FromMilliseconds(random.Next(1, 50)), random.Next(1, 4),
-                TimeSpan.FromMilliseconds(random.Next(1, 50)), random.Next(2) == 0 ? 64 : 128),
-    };
+        RuleLimit limit = new()
+        {
+            Packets = new Rate(
+                (ulong)random.Next(1, 2000), TimeSpan.FromSeconds(1), (ulong)random.Next(1, 10)),
+            Bytes = random.Next(2) == 0
+                ? null
+                : new Rate((ulong)random.Next(100, 1_000_000), TimeSpan.FromSeconds(1), 65536),
+            Ban = random.Next(3) > 0
+                ? null
+                : new BanAfter(
+                    TimeSpan.FromMilliseconds(random.Next(1, 50)), random.Next(1, 4),
+                    TimeSpan.FromMilliseconds(random.Next(1, 50)),
+                    random.Next(2) == 0 ? 64 : 128),
+        };
+        return random.Next(2) == 0
+            ? limit
+            : limit with
+            {
+                Scope = PolicyScope.Source,
+                Prefix4 = random.Next(33),
+                Prefix6 = random.Next(129),
+            };
+    }
 
     private int Tag() => random.Next(4) == 0 ? Rules.Rule.Untagged : random.Next(6);
 
