@@ -1,6 +1,7 @@
 using Pangea.DataPlane.Benchmarks.Appliance;
 using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
+using Pangea.DataPlane.Benchmarks.Firewall;
 using Pangea.DataPlane.Benchmarks.Storage;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
@@ -16,6 +17,7 @@ public static class BenchAreas
         new CesArea(),
         new StorageArea(),
         new RingOptionsArea(),
+        new FirewallArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

@@ -60,7 +60,9 @@ public sealed record Rule
     public const int PriorityMax = 65535;
 
     /// <summary>A copy made with changes takes the field along, hence the owner in it.</summary>
-    private (Rule Owner, (ulong High, ulong Low) Value)? _identity;
+    private IdentityOf? _identity;
+
+    private sealed record IdentityOf(Rule Owner, (ulong High, ulong Low) Value);
 
     public required RuleAction Action { get; init; }
 
@@ -130,7 +132,7 @@ public sealed record Rule
         {
             if (_identity is not { } known || !ReferenceEquals(known.Owner, this))
             {
-                known = (this, RuleIdentity.Of(this));
+                known = new IdentityOf(this, RuleIdentity.Of(this));
                 _identity = known;
             }
 
