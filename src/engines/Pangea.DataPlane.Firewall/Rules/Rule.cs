@@ -59,7 +59,10 @@ public sealed record Rule
     public const int PriorityDefault = 1000;
     public const int PriorityMax = 65535;
 
-    private (ulong, ulong)? _identity;
+    /// <summary>A copy made with changes takes the field along, hence the owner in it.</summary>
+    private IdentityOf? _identity;
+
+    private sealed record IdentityOf(Rule Owner, (ulong High, ulong Low) Value);
 
     public required RuleAction Action { get; init; }
 
@@ -123,7 +126,19 @@ public sealed record Rule
     /// The name, or what the rule matches and does: a rule with the same identity keeps its slot and
     /// with it its counters. 128 bits of hash, so that two rules never share one by accident.
     /// </summary>
-    internal (ulong High, ulong Low) Identity => _identity ??= RuleIdentity.Of(this);
+    internal (ulong High, ulong Low) Identity
+    {
+        get
+        {
+            if (_identity is not { } known || !ReferenceEquals(known.Owner, this))
+            {
+                known = new IdentityOf(this, RuleIdentity.Of(this));
+                _identity = known;
+            }
+
+            return known.Value;
+        }
+    }
 
     public bool Equals(Rule? other) => ReferenceEquals(this, other);
 

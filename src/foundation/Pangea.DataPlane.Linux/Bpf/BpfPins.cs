@@ -85,7 +85,7 @@ public static unsafe class BpfPins
         // of mounts says it as well: the longest mount point that the path lies below counts.
         string? type = null;
         int longest = -1;
-        foreach (string line in File.ReadLines("/proc/self/mounts"))
+        foreach (string line in File.ReadLines("/proc/thread-self/mounts"))
         {
             string[] fields = line.Split(' ');
             bool below = path == fields[1]

@@ -29,9 +29,13 @@ public sealed unsafe class XdpLink : IDisposable
         // SAFETY: the library reads as much of the options as sz says.
         int fd = Libbpf.bpf_link_create(
             program.Fd.Number, ifindex, Abi.Bpf.BPF_XDP, &options);
-        return fd < 0
-            ? BpfFaults.OfAttach(ifindex, mode, new Errno(-fd))
-            : new XdpLink(new OwnedFd(fd));
+        if (fd >= 0)
+        {
+            return new XdpLink(new OwnedFd(fd));
+        }
+
+        // The kernel says EINVAL for a number that no interface has, and for much else.
+        return BpfFaults.OfAttach(ifindex, mode, Exists(ifindex) ? new Errno(-fd) : Errno.ENODEV);
     }
 
     /// <summary>Opens a pinned link.</summary>
@@ -102,11 +106,11 @@ public sealed unsafe class XdpLink : IDisposable
 
         // SAFETY: the library fills as much of the options as sz says.
         int result = Libbpf.bpf_xdp_query(ifindex, 0, &options);
-        if (result < 0)
+        if (result < 0 || !Exists(ifindex))
         {
-            return result is -19 or -6
+            return result is >= 0 or -19 or -6
                 ? new Fault(
-                    FaultCode.NotFound, $"there is no interface {ifindex}", Errno: -result)
+                    FaultCode.NotFound, $"there is no interface {ifindex}", Errno: 19)
                 : new Errno(-result).ToFault($"ask what is attached to interface {ifindex}");
         }
 
@@ -126,7 +130,10 @@ public sealed unsafe class XdpLink : IDisposable
     /// </summary>
     public static Result Evict(int ifindex)
     {
-        int result = Libbpf.bpf_xdp_detach(ifindex, 0, null);
+        // Without a mode the kernel looks for one of the driver's only.
+        bool isGeneric = Query(ifindex) is { IsOk: true, Value.Mode: XdpMode.Generic };
+        int result = Libbpf.bpf_xdp_detach(
+            ifindex, isGeneric ? Abi.Bpf.XDP_FLAGS_SKB_MODE : 0, null);
         return result switch
         {
             >= 0 => Result.Ok,
@@ -140,4 +147,13 @@ public sealed unsafe class XdpLink : IDisposable
     }
 
     public void Dispose() => Fd.Dispose();
+
+    private static bool Exists(int ifindex)
+    {
+        const int nameBytesMax = 16; // IF_NAMESIZE
+        byte* name = stackalloc byte[nameBytesMax];
+
+        // SAFETY: the call writes at most IF_NAMESIZE bytes.
+        return LibC.if_indextoname((uint)ifindex, name) != null;
+    }
 }

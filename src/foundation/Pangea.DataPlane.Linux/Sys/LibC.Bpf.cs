@@ -3,7 +3,7 @@ using Pangea.DataPlane.Linux.Abi;
 
 namespace Pangea.DataPlane.Linux.Sys;
 
-// What stands around BPF: grace periods and clocks.
+// What stands around BPF: grace periods, clocks, interfaces.
 internal static unsafe partial class LibC
 {
     // The C library has no wrapper for membarrier(2).
@@ -15,4 +15,7 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int clock_gettime(int clock, timespec* now);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial byte* if_indextoname(uint index, byte* name);
 }

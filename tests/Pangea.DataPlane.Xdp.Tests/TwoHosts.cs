@@ -1,0 +1,107 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Pangea.DataPlane.Xdp.Tests;
+
+/// <summary>
+/// A guarded host and another one, each in namespaces of its own, joined by a veth with IPv4 and
+/// IPv6 addresses.
+/// </summary>
+internal sealed class TwoHosts : IDisposable
+{
+    internal static readonly IPAddress Guarded4 = IPAddress.Parse("192.0.2.1");
+    internal static readonly IPAddress Guarded6 = IPAddress.Parse("2001:db8::1");
+    internal static readonly IPAddress Other4 = IPAddress.Parse("192.0.2.2");
+
+    private const int ReceiveMilliseconds = 2000;
+    private const int SilenceMilliseconds = 150;
+
+    internal TwoHosts()
+    {
+        Guarded = new NamespaceThread();
+        Other = new NamespaceThread();
+        Skip.If(Guarded.Refusal is not null, Guarded.Refusal);
+        Pins = Directory.CreateTempSubdirectory("pangea-pins-").FullName;
+        Guarded.Run(() =>
+        {
+            NamespaceThread.Command("mount", "-t", "bpf", "bpf", Pins);
+            NamespaceThread.Command(
+                "ip", "link", "add", "guard", "type", "veth", "peer", "name", "other",
+                "netns", $"{Other.ThreadId}");
+            Address("guard", "192.0.2.1/24", "2001:db8::1/64");
+        });
+        Other.Run(() => Address("other", "192.0.2.2/24", "2001:db8::2/64"));
+        Ifindex = Guarded.Run(() => (int)if_nametoindex("guard"));
+    }
+
+    internal NamespaceThread Guarded { get; }
+
+    internal NamespaceThread Other { get; }
+
+    internal int Ifindex { get; }
+
+    /// <summary>A BPF file system that only the guarded thread sees.</summary>
+    internal string Pins { get; }
+
+    /// <summary>A UDP socket of the guarded host.</summary>
+    internal Socket Listen(IPAddress address, int port) => Guarded.Run(() =>
+    {
+        Socket socket = new(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(address, port));
+        return socket;
+    });
+
+    /// <summary>Whether a datagram from the other host arrives at the socket.</summary>
+    internal bool Arrives(Socket listener)
+    {
+        IPEndPoint to = (IPEndPoint)listener.LocalEndPoint!;
+        using Socket sender = Other.Run(() =>
+            new Socket(to.AddressFamily, SocketType.Dgram, ProtocolType.Udp));
+        sender.SendTo([1, 2, 3], to);
+
+        // A datagram that does not come is only known by waiting; the first one of a test waits for
+        // the address to be resolved.
+        bool arrived = listener.Poll(
+            TimeSpan.FromMilliseconds(SilenceMilliseconds), SelectMode.SelectRead);
+        if (arrived)
+        {
+            Assert.Equal(3, listener.Receive(new byte[16]));
+        }
+
+        return arrived;
+    }
+
+    /// <summary>Sends until one arrives; for the beginning, while the link comes up.</summary>
+    internal void Await(Socket listener)
+    {
+        for (int i = 0; i < ReceiveMilliseconds / SilenceMilliseconds; i++)
+        {
+            if (Arrives(listener))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail($"nothing arrives at {listener.LocalEndPoint}");
+    }
+
+    public void Dispose()
+    {
+        Guarded.Dispose();
+        Other.Dispose();
+        Directory.Delete(Pins);
+    }
+
+    private static void Address(string link, string four, string six)
+    {
+        NamespaceThread.Command("ip", "address", "add", four, "dev", link);
+        NamespaceThread.Command("ip", "address", "add", six, "dev", link, "nodad");
+        NamespaceThread.Command("ip", "link", "set", link, "up");
+    }
+
+    [System.Runtime.InteropServices.DllImport("libc")]
+    private static extern uint if_nametoindex(
+        [System.Runtime.InteropServices.MarshalAs(
+            System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]
+        string name);
+}
