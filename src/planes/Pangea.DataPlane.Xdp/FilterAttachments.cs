@@ -32,9 +32,13 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
             return detached.IsOk ? new AttachReport(choice, []) : detached.Fault;
         }
 
-        Result<XdpLink?> ours = _links.TryGetValue(ifindex, out XdpLink? held)
-            ? held
-            : pins.Link(ifindex);
+        // Asked anew each time: the interface may have gone, and another one have its number.
+        if (_links.Remove(ifindex, out XdpLink? held))
+        {
+            held.Dispose();
+        }
+
+        Result<XdpLink?> ours = pins.Link(ifindex);
         if (!ours.IsOk)
         {
             return ours.Fault;
