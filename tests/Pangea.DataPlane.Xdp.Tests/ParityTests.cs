@@ -6,6 +6,7 @@ using Pangea.DataPlane.Firewall.Judging;
 using Pangea.DataPlane.Firewall.Rules;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
+using Pangea.DataPlane.Packets;
 
 namespace Pangea.DataPlane.Xdp.Tests;
 
@@ -15,8 +16,13 @@ namespace Pangea.DataPlane.Xdp.Tests;
 /// </summary>
 public sealed class ParityTests
 {
-    private const int FramesPerSet = 5000;
+    private const int FramesPerSet = 8000;
+    private const int FramesForAllWays = 200_000;
     private const int BansPerSet = 6;
+
+    private readonly int[] _byReason = new int[Enum.GetValues<PolicyReason>().Length];
+    private readonly int[] _byKind = new int[Enum.GetValues<MalformedKind>().Length];
+    private int _monitored;
 
     private static int Frames => int.Parse(
         Environment.GetEnvironmentVariable("PANGEA_PARITY_FRAMES") ?? "1000000",
@@ -36,9 +42,28 @@ public sealed class ParityTests
         {
             Compare(unchecked(seed + set));
         }
+
+        // Each way through the program was taken: a generator that misses one proves nothing of it.
+        if (Frames >= FramesForAllWays)
+        {
+            foreach (PolicyReason reason in Enum.GetValues<PolicyReason>())
+            {
+                Assert.True(_byReason[(int)reason] > 0, $"seed {seed}: no {reason}");
+            }
+
+            foreach (MalformedKind kind in Enum.GetValues<MalformedKind>())
+            {
+                // The kernel runs programs on no frame without a whole Ethernet header.
+                Assert.True(
+                    _byKind[(int)kind] > 0 || kind == MalformedKind.FrameTruncated,
+                    $"seed {seed}: no {kind}");
+            }
+
+            Assert.True(_monitored > 0, $"seed {seed}: nothing in monitor mode");
+        }
     }
 
-    private static void Compare(int seed)
+    private void Compare(int seed)
     {
         Random random = new(seed);
         RuleSet rules = new RandomRules(random).Next();
@@ -74,6 +99,9 @@ public sealed class ParityTests
             ReadOnlySpan<byte> frame = frames.Next();
             PacketVerdict expected = twin.Judge(frame, frame.Length, ifindex, now);
             PacketVerdict actual = Run(filter, frame, ifindex, now);
+            _byReason[(int)actual.Reason]++;
+            _byKind[(int)actual.Malformed]++;
+            _monitored += actual.Monitored ? 1 : 0;
             if (expected != actual)
             {
                 Assert.Fail(
@@ -98,7 +126,7 @@ public sealed class ParityTests
             run.Verdict == 1,
             (PolicyReason)state.TraceReason,
             isMonitored,
-            (Packets.MalformedKind)state.TraceMalformed,
+            (MalformedKind)state.TraceMalformed,
             state.TraceSlot);
     }
 

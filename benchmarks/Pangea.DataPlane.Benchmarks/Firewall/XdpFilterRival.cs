@@ -75,7 +75,8 @@ internal sealed class XdpFilterRival : IDisposable
         Invariant.Check(result.IsOk, result.ToString());
     }
 
-    private static void Require(Result result) => Invariant.Check(result.IsOk, result.Fault?.Message);
+    private static void Require(Result result) =>
+        Invariant.Check(result.IsOk, result.Fault?.Message);
 
     public void Dispose()
     {

@@ -3,7 +3,7 @@ using Pangea.DataPlane.Linux.Bpf;
 
 namespace Pangea.DataPlane.Xdp;
 
-/// <summary>The maps of a loaded program, by their names in bpf/, and those that are mapped.</summary>
+/// <summary>The maps of a loaded program, by their names in bpf/.</summary>
 internal sealed class FilterMaps : IDisposable
 {
     /// <summary>Those that a new program takes over from the one before.</summary>

@@ -100,7 +100,7 @@ public sealed class FilterPins
         return Nothing();
     }
 
-    /// <summary>The filter that runs since an earlier supervisor; null where there is none.</summary>
+    /// <summary>The filter of an earlier supervisor that still runs; null without one.</summary>
     public Result<XdpFilter?> Filter()
     {
         foreach (string folder in Folders())

@@ -11,7 +11,8 @@ namespace Pangea.DataPlane.Linux.Bpf;
 /// </summary>
 public static unsafe class BpfLibrary
 {
-    private const int MessageBytesMax = 1024;
+    private const int MessageBytesMax = 1 << 20;
+    private const int TailBytesMax = 8192;
     private const int MessagesMax = 64;
 
     private static readonly Lazy<Result<string>> s_version = new(Begin);
@@ -64,15 +65,19 @@ public static unsafe class BpfLibrary
             return 0;
         }
 
+        // The verifier's log is one message, and its end is what matters.
         // SAFETY: vsnprintf writes at most the given bytes, terminator included, and the format and
-        // its arguments come together from the library.
-        byte* buffer = stackalloc byte[MessageBytesMax];
+        // its arguments come together from the library; the tail is cut from what was written.
+        byte* buffer = (byte*)NativeMemory.Alloc(MessageBytesMax);
         int length = Libbpf.vsnprintf(buffer, MessageBytesMax, format, arguments);
+        length = Math.Min(length, MessageBytesMax - 1);
         if (length > 0)
         {
-            int kept = Math.Min(length, MessageBytesMax - 1);
-            messages.Add(Encoding.UTF8.GetString(buffer, kept).Trim());
+            int cut = Math.Max(0, length - TailBytesMax);
+            messages.Add(Encoding.UTF8.GetString(buffer + cut, length - cut).Trim());
         }
+
+        NativeMemory.Free(buffer);
 
         return 0;
     }

@@ -99,7 +99,7 @@ public sealed unsafe class BpfMap : IDisposable
         }
     }
 
-    /// <summary>The key after this one, or the first for an empty span; ENOENT at the end.</summary>
+    /// <summary>The key after this one, the first for an empty span; ENOENT at the end.</summary>
     public SysResult NextKey(ReadOnlySpan<byte> key, Span<byte> next)
     {
         Invariant.Check((key.IsEmpty || key.Length == KeyBytes) && next.Length == KeyBytes);
@@ -136,8 +136,8 @@ public sealed unsafe class BpfMap : IDisposable
         ulong from = cursor.Position;
         ulong to = 0;
 
-        // SAFETY: the spans are pinned and have room for the count; cursors are at most a key or a
-        // word long, and keys of walked maps are at most 8 bytes (checked).
+        // SAFETY: the spans are pinned and have room for the count; cursors are at most a key or
+        // a word long, and keys of walked maps are at most 8 bytes (checked).
         Invariant.Check(KeyBytes <= sizeof(ulong));
         fixed (byte* k = keys, v = values)
         {

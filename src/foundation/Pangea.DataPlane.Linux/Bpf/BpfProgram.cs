@@ -61,7 +61,7 @@ public sealed unsafe class BpfProgram(OwnedFd fd) : IDisposable
     /// </summary>
     public SysResult LiveFrames(ReadOnlySpan<byte> frame, int ifindex, int count, int batch)
     {
-        // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+        // struct xdp_md: data, data_end, data_meta, ingress_ifindex, and two that stay 0.
         uint* context = stackalloc uint[6];
         context[1] = (uint)frame.Length;
         context[3] = (uint)ifindex;

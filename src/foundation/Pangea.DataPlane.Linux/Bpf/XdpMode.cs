@@ -9,7 +9,7 @@ public enum XdpMode
     /// <summary>In the driver, before a packet buffer is made.</summary>
     Native,
 
-    /// <summary>In the kernel's receive path, for every driver; about three times as dear.</summary>
+    /// <summary>In the kernel's receive path, for every driver; three times as dear.</summary>
     Generic,
 
     /// <summary>On the network card.</summary>
