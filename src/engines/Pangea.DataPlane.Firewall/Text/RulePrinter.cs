@@ -44,9 +44,7 @@ internal static class RulePrinter
 
         foreach (Pin pin in set.Pins)
         {
-            string comment = pin.Comment is null ? "" : $" comment {Quoted(pin.Comment)}";
-            Line(text, $"pin {(pin.Direction == Direction.From ? "from" : "to")} "
-                + Addresses(pin.Addresses) + comment);
+            Line(text, Print(pin));
         }
 
         foreach (Rule rule in set.Rules)
@@ -55,6 +53,13 @@ internal static class RulePrinter
         }
 
         return text.ToString();
+    }
+
+    public static string Print(Pin pin)
+    {
+        string direction = pin.Direction == Direction.From ? "from" : "to";
+        string comment = pin.Comment is null ? "" : $" comment {Quoted(pin.Comment)}";
+        return $"pin {direction} {Addresses(pin.Addresses)}{comment}";
     }
 
     public static string Print(Rule rule)
