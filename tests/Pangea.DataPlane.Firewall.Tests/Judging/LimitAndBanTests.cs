@@ -16,7 +16,9 @@ public sealed class LimitAndBanTests
     public void A_burst_passes_and_then_the_rate()
     {
         UserspaceFilter filter = New("allow udp rate 10/s burst 3");
-        Assert.Equal([true, true, true, false], Enumerable.Range(0, 4).Select(_ => Passes(filter, 1, Second)));
+        Assert.Equal(
+            [true, true, true, false],
+            Enumerable.Range(0, 4).Select(_ => Passes(filter, 1, Second)));
         Assert.True(Passes(filter, 1, Second + (Second / 10)));
         Assert.False(Passes(filter, 1, Second + (Second / 10)));
     }
@@ -45,7 +47,8 @@ public sealed class LimitAndBanTests
         UserspaceFilter filter = New("allow udp rate 1/h burst 1 name a");
         Assert.True(Passes(filter, 1, Second));
         Assert.False(Passes(filter, 1, Second * 2));
-        filter.Swap(PolicyCompilerTests.Compile("allow udp rate 10/s burst 1 name a", filter.Policy));
+        filter.Swap(PolicyCompilerTests.Compile(
+            "allow udp rate 10/s burst 1 name a", filter.Policy));
         Assert.True(Passes(filter, 1, Second * 2));
     }
 
@@ -119,7 +122,8 @@ public sealed class LimitAndBanTests
     {
         UserspaceFilter filter = New("deny udp name a");
         Judge(filter, 1, Second);
-        filter.Swap(PolicyCompilerTests.Compile("deny udp port 4 name a\nallow tcp", filter.Policy));
+        filter.Swap(PolicyCompilerTests.Compile(
+            "deny udp port 4 name a\nallow tcp", filter.Policy));
         Judge(filter, 1, Second);
         Assert.Equal(2u, filter.Counters[(int)PolicyConstants.CounterSlots].DroppedPackets);
         filter.Swap(PolicyCompilerTests.Compile("deny icmp", filter.Policy));

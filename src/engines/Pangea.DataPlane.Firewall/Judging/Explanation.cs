@@ -41,7 +41,10 @@ public sealed record Explanation(
         }
 
         return new Explanation(
-            verdict, Describe(key), Reason(verdict, interfaceName), Decider(policy, verdict, decider),
+            verdict,
+            Describe(key),
+            Reason(verdict, interfaceName),
+            Decider(policy, verdict, decider),
             also);
     }
 
@@ -104,6 +107,8 @@ public sealed record Explanation(
             PolicyReason.Rule => "the rule is the first that matches",
             _ => $"no rule matches; this is the default on {interfaceName ?? "other interfaces"}",
         };
-        return verdict.Monitored ? $"passes in monitor mode, else dropped: {why}" : $"{outcome}: {why}";
+        return verdict.Monitored
+            ? $"passes in monitor mode, else dropped: {why}"
+            : $"{outcome}: {why}";
     }
 }

@@ -3,13 +3,14 @@ namespace Pangea.DataPlane.Firewall.Rules;
 /// <summary>A rule that an earlier one keeps from ever deciding.</summary>
 /// <param name="Rule">The rule that never decides.</param>
 /// <param name="By">The earlier rule that matches all it matches.</param>
-/// <param name="Contradicts">The two do different things; else the later one is superfluous.</param>
+/// <param name="Contradicts">The two do different things; else the later one is
+/// superfluous.</param>
 public sealed record ShadowedRule(Rule Rule, Rule By, bool Contradicts);
 
 /// <summary>
 /// Finds rules that never decide. A rule is reported where one earlier rule alone covers it; what
-/// several cover only together is not found. Rules with one address list and nothing else are looked
-/// up by prefix, so 100 000 of them take well under a second.
+/// several cover only together is not found. Rules with one address list and nothing else are
+/// looked up by prefix, so 100 000 of them take well under a second.
 /// </summary>
 public static class RuleReport
 {
@@ -31,7 +32,8 @@ public static class RuleReport
                 other.Rule, other.From, other.To, rule, sources, destinations)).Rule;
             if (by is not null)
             {
-                bool differ = by.Action != rule.Action || (by.Limit is null) != (rule.Limit is null);
+                bool differ = by.Action != rule.Action
+                    || (by.Limit is null) != (rule.Limit is null);
                 shadowed.Add(new ShadowedRule(rule, by, differ));
             }
             else if (rule.IsSimple && sources is not null)
@@ -54,7 +56,8 @@ public static class RuleReport
     private static IpPrefix[]? Prefixes(RuleSet set, AddressList? list) =>
         list is null ? null : [.. set.PrefixesOf(list)];
 
-    /// <summary>Whether each field of the earlier rule takes all that the later one's takes.</summary>
+    /// <summary>Whether each field of the earlier rule takes all that the later one's
+    /// takes.</summary>
     private static bool Covers(
         Rule by, IpPrefix[]? byFrom, IpPrefix[]? byTo, Rule rule, IpPrefix[]? from, IpPrefix[]? to)
         => (by.Action == RuleAction.Limit) == (rule.Action == RuleAction.Limit)

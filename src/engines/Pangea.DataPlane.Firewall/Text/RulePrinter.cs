@@ -70,7 +70,9 @@ internal static class RulePrinter
             RuleAction.Deny => "deny",
             _ => "limit",
         });
-        Add(text, rule.Family is null ? null : RuleWords.NameOf(RuleWords.Families, rule.Family.Value));
+        Add(text, rule.Family is null
+            ? null
+            : RuleWords.NameOf(RuleWords.Families, rule.Family.Value));
         if (rule.Protocol is byte protocol)
         {
             Add(text, RuleWords.NameOf(RuleWords.Protocols, protocol) ?? $"proto {protocol}");
