@@ -41,7 +41,9 @@ public sealed class CaptureFileTests
             .. Block(big, 0x0a0d0d0a, [.. Words(big, 0x1a2b3c4d, 1, ~0u, ~0u)]),
             .. Block(big, 1, [.. Halves(big, 1, 0), .. Words(big, 0), .. option]),
             .. Block(big, 99, [1, 2, 3, 4]),
-            .. Block(big, 6, [.. Words(big, 0, 1, 2, (uint)s_frame.Length, 99), .. Padded(s_frame)]),
+            .. Block(
+                big, 6,
+                [.. Words(big, 0, 1, 2, (uint)s_frame.Length, 99), .. Padded(s_frame)]),
             .. Block(big, 3, [.. Words(big, (uint)s_frame.Length), .. Padded(s_frame)]),
         ];
         CapturedFrame[] frames = ReadAll(file);

@@ -4,6 +4,7 @@ namespace Pangea.DataPlane.Packets.Tests;
 
 public sealed class PacketParserTests
 {
+    private static readonly byte[] s_six = new byte[6];
     private static readonly UInt128 s_a = new(0x20010db8_00000000, 1);
     private static readonly UInt128 s_b = new(0x20010db8_00000000, 2);
 
@@ -119,8 +120,8 @@ public sealed class PacketParserTests
 
     [Fact]
     public void Arp_is_essential_even_behind_tags() =>
-        Assert.True(Parse(
-            new FrameBuilder().Vlan(1).Vlan(2).EtherType(0x0806).Add(new byte[28]).Bytes).Essential);
+        Assert.True(Parse(new FrameBuilder().Vlan(1).Vlan(2).EtherType(0x0806)
+            .Add(new byte[28]).Bytes).Essential);
 
     public static TheoryData<MalformedKind, byte[]> Malformed()
     {
@@ -147,14 +148,17 @@ public sealed class PacketParserTests
             { MalformedKind.Ipv6Header, version6.Bytes },
             { MalformedKind.Ipv6Length, New().Ipv6(1, 2, 17, udp, payloadBytes: 13).Bytes },
             { MalformedKind.ExtensionTruncated, New().Ipv6(1, 2, 0, new byte[7]).Bytes },
-            { MalformedKind.ExtensionTruncated, New().Ipv6(1, 2, 0, [17, 1, 0, 0, 0, 0, 0, 0]).Bytes },
+            { MalformedKind.ExtensionTruncated, New().Ipv6(1, 2, 0, [17, 1, .. s_six]).Bytes },
             { MalformedKind.TransportTruncated, New().Ipv4(1, 2, 6, tcp[..19]).Bytes },
             { MalformedKind.TransportTruncated, New().Ipv4(1, 2, 17, udp[..7]).Bytes },
             { MalformedKind.TransportTruncated, New().Ipv4(1, 2, 132, udp[..11]).Bytes },
             { MalformedKind.TransportTruncated, New().Ipv4(1, 2, 1, [8, 0, 0]).Bytes },
             { MalformedKind.TransportTruncated, New().Ipv6(1, 2, 58, []).Bytes },
             { MalformedKind.TcpHeader, New().Ipv4(1, 2, 6, FrameBuilder.Tcp(1, 2, 0, 4)).Bytes },
-            { MalformedKind.TcpHeader, New().Ipv4(1, 2, 6, FrameBuilder.Tcp(1, 2, 0, 6)[..20]).Bytes },
+            {
+                MalformedKind.TcpHeader,
+                New().Ipv4(1, 2, 6, FrameBuilder.Tcp(1, 2, 0, 6)[..20]).Bytes
+            },
             { MalformedKind.UdpLength, New().Ipv4(1, 2, 17, [0, 1, 0, 2, 0, 7, 0, 0]).Bytes },
             { MalformedKind.FragmentBounds, New().Ipv4(1, 2, 17, udp, fragment: 0x2001).Bytes },
             { MalformedKind.FragmentBounds, New().Ipv4(1, 2, 17, [], fragment: 0x0001).Bytes },

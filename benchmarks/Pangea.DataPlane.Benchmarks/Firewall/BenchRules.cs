@@ -70,7 +70,8 @@ internal static class BenchRules
             : throw new InvalidOperationException(policy.Fault.ToString());
     }
 
-    /// <summary>Valid frames of 60 bytes, TCP and UDP, a fifth of them over IPv6 and longer.</summary>
+    /// <summary>Valid frames of 60 bytes, TCP and UDP, a fifth of them over IPv6 and
+    /// longer.</summary>
     public static byte[][] Frames(int count)
     {
         Random random = new(9);

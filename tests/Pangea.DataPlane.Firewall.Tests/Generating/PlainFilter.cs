@@ -6,8 +6,8 @@ using Pangea.DataPlane.Packets;
 namespace Pangea.DataPlane.Firewall.Tests.Generating;
 
 /// <summary>
-/// The firewall said plainly: rules one after the other, bans and buckets in dictionaries, no image.
-/// It names rules where the twin names slots.
+/// The firewall said plainly: rules one after the other, bans and buckets in dictionaries, no
+/// image. It names rules where the twin names slots.
 /// </summary>
 public sealed class PlainFilter(RuleSet set, DateTimeOffset now)
 {

@@ -23,7 +23,8 @@ public sealed class RuleTextTests
         limit udp port 53 rate 1k/s burst 2k per source/24/56 ban 10m after 50 in 10s
         limit tcp syn bytes 10m/s rate 100/s ban forever after 3 in 500ms exact
         deny from @blocked name blocked priority 5
-        allow tcp from @peers,203.0.113.9 to 10.0.0.1 port 22,8000-8100 on eth0 vlan 10 inner-vlan none owner "ops" comment "say \"ssh\"" expires 2026-12-31T00:00:00Z
+        allow tcp from @peers,203.0.113.9 port 22,8000-8100 on eth0 vlan 10 inner-vlan none owner o
+        allow to 10.0.0.1 comment "say \"ssh\"" expires 2026-12-31T00:00:00Z
         allow icmp type echo,3
         allow icmpv6 type echo monitor
         deny fragment any
@@ -41,7 +42,7 @@ public sealed class RuleTextTests
             RuleSet.MalformedAll & ~(1u << (int)MalformedKind.VlanDepth), set.MalformedDrop);
         Assert.Equal(3, set.Sets["peers"].Prefixes.Count);
         Assert.Equal(2, set.Sets["blocked"].Included.Count);
-        Assert.Equal(9, set.Rules.Count);
+        Assert.Equal(10, set.Rules.Count);
         Rule dns = set.Rules[0];
         Assert.Equal(new Rate(1000, TimeSpan.FromSeconds(1), 2000), dns.Limit!.Packets);
         Assert.Equal((PolicyScope.Source, 24, 56),
@@ -51,10 +52,11 @@ public sealed class RuleTextTests
         Rule ssh = set.Rules[3];
         Assert.Equal([new PortRange(22, 22), new PortRange(8000, 8100)], ssh.DestinationPorts);
         Assert.Equal((10, Rule.Untagged), (ssh.Vlan, ssh.InnerVlan));
-        Assert.Equal("say \"ssh\"", ssh.Comment);
-        Assert.Equal(new DateTimeOffset(2026, 12, 31, 0, 0, 0, TimeSpan.Zero), ssh.Expires);
-        Assert.Equal([8, 3], set.Rules[4].IcmpTypes.Select(type => (int)type));
-        Assert.Equal([128], set.Rules[5].IcmpTypes.Select(type => (int)type));
+        Assert.Equal("say \"ssh\"", set.Rules[4].Comment);
+        Assert.Equal(
+            new DateTimeOffset(2026, 12, 31, 0, 0, 0, TimeSpan.Zero), set.Rules[4].Expires);
+        Assert.Equal([8, 3], set.Rules[5].IcmpTypes.Select(type => (int)type));
+        Assert.Equal([128], set.Rules[6].IcmpTypes.Select(type => (int)type));
     }
 
     [Fact]

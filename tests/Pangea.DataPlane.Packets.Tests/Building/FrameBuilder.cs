@@ -32,7 +32,8 @@ public sealed class FrameBuilder
         uint source, uint destination, ushort sourcePort, ushort port, byte flags = 0x10) =>
         new FrameBuilder().Ipv4(source, destination, 6, Tcp(sourcePort, port, flags)).Bytes;
 
-    public static byte[] Udp6(UInt128 source, UInt128 destination, ushort sourcePort, ushort port) =>
+    public static byte[] Udp6(
+        UInt128 source, UInt128 destination, ushort sourcePort, ushort port) =>
         new FrameBuilder().Ipv6(source, destination, 17, Udp(sourcePort, port, 4)).Bytes;
 
     public static byte[] Udp(ushort source, ushort destination, int payloadBytes)

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Pangea.DataPlane.Firewall.Compiling;
 
 /// <summary>
-/// Sets of rules, each stored once under a number. A packet has one such set for each of its fields;
-/// what they have in common is what matches it. Word 0 holds the police rules, the rest the complex
-/// ones.
+/// Sets of rules, each stored once under a number. A packet has one such set for each of its
+/// fields; what they have in common is what matches it. Word 0 holds the police rules, the rest the
+/// complex ones.
 /// </summary>
 internal sealed class ClassPool(int words)
 {

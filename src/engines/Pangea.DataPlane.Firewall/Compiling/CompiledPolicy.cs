@@ -58,7 +58,8 @@ public sealed class CompiledPolicy
     /// <summary>For the next compilation.</summary>
     public required SlotTable Slots { get; init; }
 
-    /// <summary>Slots whose counters and rate states belong to nobody and must be cleared.</summary>
+    /// <summary>Slots whose counters and rate states belong to nobody and must be
+    /// cleared.</summary>
     public required IReadOnlyList<uint> FreshSlots { get; init; }
 
     /// <summary>

@@ -87,7 +87,8 @@ internal sealed class FieldTables
         }
     }
 
-    /// <summary>Sweeps over the ports; between two borders of ranges the class is the same.</summary>
+    /// <summary>Sweeps over the ports; between two borders of ranges the class is the
+    /// same.</summary>
     public void FillPorts(Span<ushort> table, Func<Rule, IReadOnlyList<PortRange>> field)
     {
         SortedSet<int> borders = [0, table.Length];

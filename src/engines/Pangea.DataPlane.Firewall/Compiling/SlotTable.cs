@@ -24,7 +24,8 @@ public sealed class SlotTable
     /// <summary>One more than the highest slot ever given out.</summary>
     public uint Count { get; private set; }
 
-    /// <summary>The slots in use with the identity of their owner, to be kept over a restart.</summary>
+    /// <summary>The slots in use with the identity of their owner, to be kept over a
+    /// restart.</summary>
     public IReadOnlyDictionary<(ulong High, ulong Low), uint> Owners => _slots;
 
     /// <summary>The table as it was when <see cref="Owners"/> was saved.</summary>
@@ -49,7 +50,8 @@ public sealed class SlotTable
         return new SlotTable(new Dictionary<(ulong, ulong), uint>(owners), free, count);
     }
 
-    /// <summary>A table for the next set of rules, with the same slots for the same rules.</summary>
+    /// <summary>A table for the next set of rules, with the same slots for the same
+    /// rules.</summary>
     /// <param name="identities">Of all rules and pins; repeated ones share a slot.</param>
     /// <param name="slots">The slot of each, in the same order.</param>
     /// <param name="fresh">Slots whose owner changed.</param>

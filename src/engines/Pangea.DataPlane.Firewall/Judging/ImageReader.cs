@@ -8,8 +8,8 @@ using Pangea.DataPlane.Packets;
 
 namespace Pangea.DataPlane.Firewall.Judging;
 
-// HOT PATH. A packet costs two trie look-ups (root, up to four nodes for IPv4, one result each) and,
-// where complex rules exist, one 16-bit load per field and an AND over the classes.
+// HOT PATH. A packet costs two trie look-ups (root, up to four nodes for IPv4, one result each)
+// and, where complex rules exist, one 16-bit load per field and an AND over the classes.
 
 /// <summary>Which rules of an image match a packet; reads bytes, changes nothing.</summary>
 internal sealed class ImageReader

@@ -164,7 +164,8 @@ public sealed class UserspaceFilter : IPacketFilter
         {
             ImageReader.Classes classes =
                 reader.ClassesOf(key, source.Vector, destination.Vector, at.Vector);
-            if (reader.Has(PolicyFeature.Police) && IsPoliced(reader, key, classes, nowNs, out uint by))
+            if (reader.Has(PolicyFeature.Police)
+                && IsPoliced(reader, key, classes, nowNs, out uint by))
             {
                 return Count(key, true, PolicyReason.Rate, false, by);
             }
@@ -337,7 +338,10 @@ public sealed class UserspaceFilter : IPacketFilter
     {
         isMonitored = drop
             && (isMonitored || (_reader.Header.Flags & PolicyConstants.FlagMonitor) != 0);
-        Add((uint)reason + (isMonitored ? PolicyConstants.CounterMonitor : 0), drop, key.FrameBytes);
+        Add(
+            (uint)reason + (isMonitored ? PolicyConstants.CounterMonitor : 0),
+            drop,
+            key.FrameBytes);
         if (slot != PolicyConstants.SlotNone)
         {
             Add(PolicyConstants.CounterSlots + slot, drop, key.FrameBytes);

@@ -5,15 +5,16 @@ namespace Pangea.DataPlane.Firewall.Rules;
 /// <summary>What a rule does with what it matches.</summary>
 public enum RuleAction : byte
 {
-    /// <summary>Ends the search: the packet passes, within the rule's limit if it has one.</summary>
+    /// <summary>Ends the search: the packet passes, within the rule's limit if it has
+    /// one.</summary>
     Allow,
 
     /// <summary>Ends the search: the packet drops.</summary>
     Deny,
 
     /// <summary>
-    /// Stands before the policy: charges its limit, drops what is over it, and lets the search go on
-    /// otherwise. Only the first that matches is charged.
+    /// Stands before the policy: charges its limit, drops what is over it, and lets the search go
+    /// on otherwise. Only the first that matches is charged.
     /// </summary>
     Limit,
 }
@@ -123,8 +124,8 @@ public sealed record Rule
         && Vlan is null && InnerVlan is null;
 
     /// <summary>
-    /// The name, or what the rule matches and does: a rule with the same identity keeps its slot and
-    /// with it its counters. 128 bits of hash, so that two rules never share one by accident.
+    /// The name, or what the rule matches and does: a rule with the same identity keeps its slot
+    /// and with it its counters. 128 bits of hash, so that two rules never share one by accident.
     /// </summary>
     internal (ulong High, ulong Low) Identity
     {

@@ -39,7 +39,8 @@ public sealed record RuleLimit
 
     public PolicyScope Scope { get; init; }
 
-    /// <summary>Bits of an IPv4 source that share a bucket, where the scope is the source.</summary>
+    /// <summary>Bits of an IPv4 source that share a bucket, where the scope is the
+    /// source.</summary>
     public int Prefix4 { get; init; } = Prefix4Default;
 
     public int Prefix6 { get; init; } = Prefix6Default;

@@ -3,8 +3,8 @@ using Pangea.DataPlane.Packets;
 namespace Pangea.DataPlane.Firewall.Rules;
 
 /// <summary>
-/// A named list of prefixes. What it includes is named as the text names it; the prefixes from there
-/// are in <see cref="Included"/>.
+/// A named list of prefixes. What it includes is named as the text names it; the prefixes from
+/// there are in <see cref="Included"/>.
 /// </summary>
 public sealed record PrefixSet(
     string Name,
@@ -59,7 +59,8 @@ public sealed record RuleSet
             ? list.Prefixes
             : list.Prefixes.Concat(list.SetNames.SelectMany(name => Sets[name].All));
 
-    /// <summary>Rules that are in force at a moment, in the order in which they are tried.</summary>
+    /// <summary>Rules that are in force at a moment, in the order in which they are
+    /// tried.</summary>
     internal List<Rule> InForce(DateTimeOffset now)
     {
         List<Rule> rules = new(Rules.Count);

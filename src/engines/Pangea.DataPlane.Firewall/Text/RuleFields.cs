@@ -161,7 +161,8 @@ internal sealed class RuleFields(LineTokens tokens, Func<LineTokens, AddressList
             {
                 throw Wrong(
                     token.Column,
-                    $"'{token.Text}' is no type: 0..255 or {string.Join(", ", names.Keys.Order())}");
+                    $"'{token.Text}' is no type: 0..255 or "
+                    + string.Join(", ", names.Keys.Order()));
             }
 
             types.Add(type);

@@ -44,9 +44,7 @@ internal static class RulePrinter
 
         foreach (Pin pin in set.Pins)
         {
-            string comment = pin.Comment is null ? "" : $" comment {Quoted(pin.Comment)}";
-            Line(text, $"pin {(pin.Direction == Direction.From ? "from" : "to")} "
-                + Addresses(pin.Addresses) + comment);
+            Line(text, Print(pin));
         }
 
         foreach (Rule rule in set.Rules)
@@ -57,6 +55,13 @@ internal static class RulePrinter
         return text.ToString();
     }
 
+    public static string Print(Pin pin)
+    {
+        string direction = pin.Direction == Direction.From ? "from" : "to";
+        string comment = pin.Comment is null ? "" : $" comment {Quoted(pin.Comment)}";
+        return $"pin {direction} {Addresses(pin.Addresses)}{comment}";
+    }
+
     public static string Print(Rule rule)
     {
         StringBuilder text = new(rule.Action switch
@@ -65,7 +70,9 @@ internal static class RulePrinter
             RuleAction.Deny => "deny",
             _ => "limit",
         });
-        Add(text, rule.Family is null ? null : RuleWords.NameOf(RuleWords.Families, rule.Family.Value));
+        Add(text, rule.Family is null
+            ? null
+            : RuleWords.NameOf(RuleWords.Families, rule.Family.Value));
         if (rule.Protocol is byte protocol)
         {
             Add(text, RuleWords.NameOf(RuleWords.Protocols, protocol) ?? $"proto {protocol}");

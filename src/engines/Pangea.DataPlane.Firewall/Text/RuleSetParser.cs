@@ -5,8 +5,8 @@ using Pangea.DataPlane.Packets;
 namespace Pangea.DataPlane.Firewall.Text;
 
 /// <summary>
-/// Reads statements line by line. A line with an error adds nothing and does not stop the others, so
-/// that one run shows all of them.
+/// Reads statements line by line. A line with an error adds nothing and does not stop the others,
+/// so that one run shows all of them.
 /// </summary>
 internal sealed class RuleSetParser(
     string source, Func<string, Result<IReadOnlyList<ListFile>>>? include)

@@ -55,4 +55,7 @@ public static class RuleText
 
     /// <summary>The canonical text of a rule, without a line end.</summary>
     public static string Print(Rule rule) => RulePrinter.Print(rule);
+
+    /// <inheritdoc cref="Print(Rule)"/>
+    public static string Print(Pin pin) => RulePrinter.Print(pin);
 }

@@ -47,7 +47,8 @@ internal sealed class PcapFile : CaptureFile
             return Damaged($"a record header needs {RecordBytes} bytes, {Left} are left");
         }
 
-        ulong timeNs = (Word(Position) * 1_000_000_000UL) + (Word(Position + 4) * (ulong)_fractionNs);
+        ulong timeNs = (Word(Position) * 1_000_000_000UL)
+            + (Word(Position + 4) * (ulong)_fractionNs);
         uint captured = Word(Position + 8);
         uint frameBytes = Word(Position + 12);
         if (captured > FrameBytesMax || frameBytes > int.MaxValue)
