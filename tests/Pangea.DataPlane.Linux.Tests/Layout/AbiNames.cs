@@ -17,6 +17,7 @@ internal static class AbiNames
         "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
+        "bpf/bpf.h", "bpf/libbpf.h", "linux/bpf.h", "linux/if_link.h",
         "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/time_types.h",
     ];
 
@@ -97,11 +98,23 @@ internal static class AbiNames
         // older header begins the same way.
         "sizeof(struct landlock_ruleset_attr) % 8 == 0",
         "offsetof(struct landlock_ruleset_attr, handled_access_fs) == 0",
+
+        // We use their beginnings; library and kernel read and write as much as they are told.
+        "offsetof(struct bpf_link_create_opts, flags) == 8",
+        "offsetof(struct bpf_link_info, prog_id) == 8",
+        "offsetof(struct bpf_link_info, xdp.ifindex) == 16",
+        "offsetof(struct bpf_map_info, map_flags) == 20",
+        "offsetof(struct bpf_map_info, name) == 24",
+        "offsetof(struct bpf_prog_info, id) == 4",
+        "offsetof(struct bpf_prog_info, name) == 64",
     ];
 
     /// <summary>Types and constants that <see cref="Relations"/> covers.</summary>
     internal static readonly HashSet<string> CoveredByRelations =
-        ["spawn_opaque", "Process.CapabilityMax", "landlock_ruleset_attr"];
+        [
+        "spawn_opaque", "Process.CapabilityMax", "landlock_ruleset_attr", "bpf_link_create_opts",
+        "bpf_link_info", "bpf_map_info", "bpf_prog_info",
+    ];
 
     private const int SpawnOpaqueBytes = 512;
 }
