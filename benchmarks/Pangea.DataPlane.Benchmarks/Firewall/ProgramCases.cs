@@ -79,7 +79,9 @@ internal static class ProgramCases
         const int bansMax = 1_000_000;
         (string Case, RuleSet Rules, int Bans, uint Sources, double Goal)[] cases =
         [
+            ("100 000 prefixes, one source", FilterRig.Prefixes(100_000), 0, 0, 1.5),
             ("100 000 prefixes, 16 M sources", FilterRig.Prefixes(100_000), 0, 0xffffff, 1.5),
+            ("1 000 000 bans, one source", FilterRig.Usual(true), bansMax, 0, 1.5),
             ("1 000 000 bans, 16 M sources", FilterRig.Usual(true), bansMax, 0xffffff, 1.5),
             ("rate limit a source, 131 072 sources", FilterRig.Limited(), 0, 0x1ffff, 2.0),
             ("rate limit a source, one source", FilterRig.Limited(), 0, 0, 2.0),
