@@ -33,6 +33,10 @@ parity frames="10000000":
 crash rounds="5000":
     PANGEA_CRASH_ROUNDS={{rounds}} dotnet test -c Release tests/Pangea.DataPlane.Worker.Tests --filter CrashRoundsTests
 
+# Restart and kill a worker a hundred times and look for what is left over: just restarts 500
+restarts rounds="100":
+    PANGEA_RESTART_ROUNDS={{rounds}} dotnet test -c Release tests/Pangea.DataPlane.Appliance.Tests --filter RestartLeftoverTests
+
 # Check the habits a machine can check, and the format.
 check:
     ./test Tidy

@@ -5,10 +5,10 @@ using Pangea.DataPlane.Benchmarks.Storage;
 // Usually started by ./bench, which builds and installs the rivals first.
 const int ExitUsage = 2;
 
-// A storage worker that the area starts, fills and kills.
-if (args is [EngineChild.Word, _, _, _])
+// A storage service that the area fills and kills.
+if (args is [EngineChild.Word, _, _])
 {
-    return EngineChild.Run(args[1], long.Parse(args[2]), args[3]);
+    return EngineChild.Run(args[1], long.Parse(args[2]));
 }
 
 string? areaName = null;

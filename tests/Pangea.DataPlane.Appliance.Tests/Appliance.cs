@@ -207,6 +207,18 @@ public sealed class Appliance : IDisposable
         return code;
     }
 
+    /// <summary>Waits until the supervisor has ended by itself; its exit code.</summary>
+    public int WaitForEnd()
+    {
+        bool ended = Supervisor.WaitForExit(s_readyTimeMax);
+        Assert.True(ended, $"the supervisor does not end; the log says:\n{Log}");
+        Supervisor.WaitForExit(); // Without a time: only so are the last lines of the log here too.
+        int code = Supervisor.ExitCode;
+        Supervisor.Dispose();
+        _supervisor = null;
+        return code;
+    }
+
     /// <summary>Ends the supervisor with SIGKILL, as a crash would.</summary>
     public void KillSupervisor()
     {

@@ -49,7 +49,8 @@ public sealed class ConfigurationTests : IDisposable
         string devices = string.Concat(Enumerable.Range(0, 3).Select(i => $"    - /srv/{i}\n"));
         string file = Write(
             $"state: st\nsocket: /s.sock\nstorage:\n  devices:\n{devices}  redundancy: 2+1\n"
-            + "  stripeMiB: 2\n  compression: balanced\nworkers:\n  storage:\n    core: 0\n");
+            + "  stripeMiB: 2\n  compression: balanced\nworkers:\n  storage:\n    cores: 0\n"
+            + "  relay:\n    cores: auto\n");
         Result<ConfigurationValues> read = ConfigurationFile.Read(file);
         Assert.True(read.IsOk, read.Fault?.ToString());
         Assert.Equal(Path.Combine(_directory.FullName, "st"), read.Value.StateDirectory);
@@ -57,7 +58,8 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal(["/srv/0", "/srv/1", "/srv/2"], read.Value.Devices);
         Assert.Equal(new Redundancy(2, 1), read.Value.Redundancy);
         Assert.Equal(2 * 1024 * 1024, read.Value.StripeBytes);
-        Assert.Equal(0, read.Value.StorageCore);
+        Assert.Equal([0], read.Value.StorageCores?.Cores);
+        Assert.Equal($"{file}:15:12", read.Value.RelayCores?.Place);
         Assert.False(Load(["--config", file]).Value.CreatesDevices);
     }
 
@@ -112,7 +114,7 @@ public sealed class ConfigurationTests : IDisposable
     {
         string file = Write(
             "stat: x\nstorage:\n  redundancy: 8+\n  stripeBytes: 5000\n  colour: red\n"
-            + "workers:\n  storage:\n    core: -1\n");
+            + "workers:\n  storage:\n    cores: -1\n");
         Fault fault = Refused(file);
         string[] lines = fault.Message.Split('\n');
         Assert.Equal(5, lines.Length);
@@ -120,7 +122,7 @@ public sealed class ConfigurationTests : IDisposable
         Assert.StartsWith($"{file}:3:15: redundancy: \"8+\"", lines[1]);
         Assert.StartsWith($"{file}:4:16: stripeBytes: \"5000\"", lines[2]);
         Assert.StartsWith($"{file}:5:3: unknown key \"colour\" in storage", lines[3]);
-        Assert.StartsWith($"{file}:8:11: core: \"-1\"", lines[4]);
+        Assert.StartsWith($"{file}:8:12: cores: \"-1\"", lines[4]);
     }
 
     [Theory]
@@ -165,7 +167,8 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("--stripe-bytes", "0", "stripeBytes")]
     [InlineData("--stripe-bytes", "4294967296", "stripeBytes")]
     [InlineData("--compression", "on", "compression")]
-    [InlineData("--core", "999", "core")]
+    [InlineData("--cores", "999", "cores")]
+    [InlineData("--cores", "0,0", "cores")]
     [InlineData("--durability", "most", "durability")]
     [InlineData("--threads", "17", "threads")]
     [InlineData("--threads", "-1", "threads")]
@@ -175,6 +178,15 @@ public sealed class ConfigurationTests : IDisposable
     {
         Fault? fault = Load([name, value]).Fault;
         Assert.Equal(field, fault?.Field);
+    }
+
+    [Fact]
+    public void An_impossible_core_is_refused_with_its_place_in_the_file()
+    {
+        string file = Write("workers:\n  relay:\n    cores: 0,8000\n");
+        Fault? fault = Load(["--config", file]).Fault;
+        Assert.StartsWith(
+            $"{file}:3:12: cores of relay: there is no core 8000;", fault?.Message);
     }
 
     [Fact]

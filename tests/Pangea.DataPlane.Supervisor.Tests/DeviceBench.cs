@@ -4,6 +4,7 @@ using Pangea.DataPlane.Control.Wire;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor.Tests;
@@ -31,7 +32,7 @@ internal sealed class DeviceBench : IDisposable
         };
         _state = StateDirectory.Open(Configuration.StateDirectory).Value;
         Devices = new WorkerDevices(
-            Configuration, _state, new DeviceTable(Configuration, _state));
+            Configuration, _state, new DeviceTable(Configuration, _state), new OwnSteps(null));
         Changes = new DeviceChanges(
             _bench.Reactor, Configuration, _state, Devices, _bench.Calls, () => IsReady,
             _ => ValueTask.FromResult<Core.Fault?>(null));

@@ -4,6 +4,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor.Tests;
@@ -192,7 +193,8 @@ public sealed class DeviceTests : IDisposable
     {
         using StateDirectory state = StateDirectory.Open(configuration.StateDirectory).Value;
         using var devices = new WorkerDevices(
-            configuration, state, new DeviceTable(configuration, state));
+            configuration, state, new DeviceTable(configuration, state),
+            new OwnSteps(configuration.User));
         devices.OpenAll();
         return [.. devices.All];
     }

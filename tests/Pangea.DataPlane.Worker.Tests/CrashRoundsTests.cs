@@ -34,6 +34,7 @@ public sealed class CrashRoundsTests
             if (random.Next(10) == 0)
             {
                 options.LoseCatalog();
+                truth.Note("catalog lost");
             }
 
             long calls = 0;
@@ -51,7 +52,7 @@ public sealed class CrashRoundsTests
 
             if (random.Next(3) == 0)
             {
-                _ = rig.Checkpoint();
+                truth.Note($"checkpoint {(rig.Checkpoint().IsOk ? "made" : "refused")}");
             }
         }
 
@@ -78,12 +79,18 @@ public sealed class CrashRoundsTests
     private sealed class Truth
     {
         private readonly Dictionary<string, List<byte[]?>> _possible = [];
+        private readonly List<string> _history = [];
+
+        /// <summary>For whoever has to find out why.</summary>
+        public void Note(string what) => _history.Add(what);
 
         /// <param name="name">Of the object.</param>
         /// <param name="content">What it would be; null for removed.</param>
         /// <param name="acknowledged">Whether it must be that now.</param>
         public void Changed(string name, byte[]? content, bool acknowledged)
         {
+            Note($"{name}: {(content is null ? "removal" : $"put of {content.Length}")} "
+                + (acknowledged ? "acknowledged" : "refused"));
             if (acknowledged || !_possible.TryGetValue(name, out List<byte[]?>? values))
             {
                 _possible[name] = values = acknowledged ? [] : [null];
@@ -92,8 +99,16 @@ public sealed class CrashRoundsTests
             values.Add(content);
         }
 
+        private IEnumerable<string> HistoryOf(string name) => _history
+            .Where(line => line.StartsWith(name, StringComparison.Ordinal) || !line.Contains(": "))
+            .TakeLast(60);
+
+        private static string Lengths(IEnumerable<byte[]?> values) => string.Join(
+            ", ", values.Select(value => value is null ? "no" : $"{value.Length}"));
+
         public void Check(StorageRig rig, string where)
         {
+            Note("start");
             foreach ((string name, List<byte[]?> values) in _possible)
             {
                 (Result<ObjectGetResult> get, byte[] back) = rig.Get(name);
@@ -105,7 +120,10 @@ public sealed class CrashRoundsTests
                     values.Any(value => value is null
                         ? found is null
                         : found is not null && value.AsSpan().SequenceEqual(found)),
-                    $"{where}: {name} is none of the {values.Count} values it may have");
+                    $"{where}: {name} is none of the {values.Count} values it may have: it has "
+                        + $"{Lengths([found])} bytes, acknowledged were {Lengths(values)}; "
+                        + $"the start said: {string.Join("; ", rig.Remarks)}\n"
+                        + string.Join("\n", HistoryOf(name)));
 
                 // What a start has shown stays so.
                 _possible[name] = [found];

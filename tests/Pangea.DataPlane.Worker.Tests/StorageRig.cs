@@ -61,7 +61,9 @@ internal sealed class StorageRig : IDisposable
             Settings = options.Settings,
         });
         _loop.Start();
-        Remarks = OnLoop(async () => await ObjectRecovery.RunAsync(Service)).Value.Remarks;
+        RecoveryReport report = OnLoop(async () => await ObjectRecovery.RunAsync(Service)).Value;
+        Remarks = report.Remarks;
+        EntriesReplayed = report.Entries;
     }
 
     public StorageService Service { get; }
@@ -72,6 +74,9 @@ internal sealed class StorageRig : IDisposable
 
     /// <summary>What recovery said at the start.</summary>
     public IReadOnlyList<string> Remarks { get; }
+
+    /// <summary>Log entries that it read.</summary>
+    public long EntriesReplayed { get; }
 
     public Result<ObjectPutResult> Put(
         string name, byte[] content, bool noClobber = false, long? announced = null,
@@ -89,7 +94,13 @@ internal sealed class StorageRig : IDisposable
     public Result<ObjectPutResult> PutDescriptor(
         string name, OwnedFd file, bool noClobber = false, long? announced = null,
         TransferWatch? watch = null, string? kind = null, long? ttlSeconds = null) =>
-        OnLoop(async () =>
+        OnLoop(async () => await PutOnLoopAsync(
+            name, file, noClobber, announced, watch, kind, ttlSeconds));
+
+    /// <summary>For many at once, from the loop's thread.</summary>
+    public async Task<Result<ObjectPutResult>> PutOnLoopAsync(
+        string name, OwnedFd file, bool noClobber = false, long? announced = null,
+        TransferWatch? watch = null, string? kind = null, long? ttlSeconds = null)
     {
         Result<CallerFile> source = CallerFile.ForReading(file, _reactor);
         if (!source.IsOk)
@@ -110,7 +121,7 @@ internal sealed class StorageRig : IDisposable
             },
             source.Value,
             watch ?? own);
-    });
+    }
 
     public (Result<ObjectGetResult> Result, byte[] Content) Get(
         string name, long? offset = null, long? length = null)

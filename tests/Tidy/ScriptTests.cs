@@ -123,6 +123,36 @@ public sealed class ScriptTests : IDisposable
         Assert.Equal((0, "went on\n"), Install(userId: 0, "need present 'x'"));
     }
 
+    [Fact]
+    public void Without_the_compiler_for_it_nothing_is_compiled_ahead_but_all_is_built()
+    {
+        WriteProgram("dotnet", """
+            case "$*" in *CompileAhead=true*)
+                echo "a.csproj : error NU1101: Unable to find package crossgen2.linux-x64."
+                exit 1;;
+            esac
+            """);
+
+        (int code, string output) = Install(userId: 0, "build a.csproj");
+
+        Assert.Equal(0, code);
+        Assert.Contains("not compiled ahead", output);
+        Assert.Contains("went on", output);
+    }
+
+    [Fact]
+    public void A_failing_build_ends_with_its_errors()
+    {
+        WriteProgram("dotnet", "echo 'A.cs(1,2): error CS1002: ; expected [a.csproj]'; exit 1");
+
+        (int code, string output) = Install(userId: 0, "build a.csproj");
+
+        Assert.Equal(1, code);
+        Assert.Contains("error CS1002: ; expected", output);
+        Assert.Contains("the build of a.csproj failed", output);
+        Assert.DoesNotContain("went on", output);
+    }
+
     private void WriteResults(string project, int status, string? results)
     {
         File.AppendAllText(Path.Combine(_directory, "status.tsv"), $"{project}\t{status}\n");

@@ -64,8 +64,15 @@ public sealed partial class RunningAppliance : IDisposable
         }
 
         Directory.CreateDirectory(state);
-        return new RunningAppliance(executable, state, Path.Combine(directory, "control.sock"));
+        return StartOn(executable, directory);
     }
+
+    /// <summary>Starts on the state that is below the given directory.</summary>
+    public static RunningAppliance StartOn(string executable, string directory) => new(
+        executable, Path.Combine(directory, "state"), SocketIn(directory));
+
+    /// <summary>Where an appliance that was started below a directory listens.</summary>
+    public static string SocketIn(string directory) => Path.Combine(directory, "control.sock");
 
     /// <summary>Runs a client verb; its time is that of the whole process, start
     /// included.</summary>
@@ -88,20 +95,29 @@ public sealed partial class RunningAppliance : IDisposable
         return answer.RootElement.GetProperty("workers")[0].GetProperty("pid").GetInt32();
     }
 
-    /// <summary>Deletes the first devices' directories under the running appliance.</summary>
+    /// <summary>
+    /// Deletes the first devices' directories under the running appliance. A file stands in the
+    /// place of each: the supervisor would make new directories, and what is measured would soon be
+    /// neither without them nor undisturbed by refilling them.
+    /// </summary>
     public void LoseDevices(int count)
     {
         for (int index = 0; index < count; index++)
         {
-            Directory.Delete(Path.Combine(StateDirectory, "devices", $"{index:D2}"), true);
+            string path = Path.Combine(StateDirectory, "devices", $"{index:D2}");
+            Directory.Delete(path, recursive: true);
+            File.WriteAllText(path, "");
         }
     }
 
     /// <summary>The most memory a process ever held, in MiB.</summary>
-    public static double PeakMebibytes(int pid)
+    public static double PeakMebibytes(int pid) => Mebibytes(pid, "VmHWM");
+
+    /// <summary>A line of <c>/proc/PID/status</c> that counts memory (proc(5)), in MiB.</summary>
+    public static double Mebibytes(int pid, string field)
     {
         string line = File.ReadLines($"/proc/{pid}/status")
-            .First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            .First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
         return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1024;
     }
 
@@ -150,5 +166,5 @@ public sealed partial class RunningAppliance : IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
+    internal static partial int Kill(int pid, int signal);
 }

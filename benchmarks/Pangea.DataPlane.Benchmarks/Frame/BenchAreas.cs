@@ -3,6 +3,7 @@ using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
 using Pangea.DataPlane.Benchmarks.Firewall;
 using Pangea.DataPlane.Benchmarks.Storage;
+using Pangea.DataPlane.Benchmarks.Workers;
 
 namespace Pangea.DataPlane.Benchmarks.Frame;
 
@@ -17,6 +18,8 @@ public static class BenchAreas
         new CesArea(),
         new StorageArea(),
         new RingOptionsArea(),
+        new WorkersArea(),
+        new WorkerOptionsArea(),
         new FirewallArea(),
     ];
 

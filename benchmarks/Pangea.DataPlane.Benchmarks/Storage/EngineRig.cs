@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
@@ -12,13 +13,12 @@ namespace Pangea.DataPlane.Benchmarks.Storage;
 /// <summary>
 /// The storage service of a worker as the worker builds it: 8+4 on twelve device directories, a
 /// catalog, a loop on a pinned thread. Without process, socket and supervisor, which other areas
-/// measure.
+/// measure. What it stores lies as in an appliance's state directory, which can go on with it.
 /// </summary>
 internal sealed class EngineRig : IDisposable
 {
     private const int Core = 1;
-    private const string StateId = "bench";
-
+    private readonly string _stateId;
     private readonly BufferPool _pool;
     private readonly IReactor _reactor;
     private readonly Thread _loop;
@@ -27,10 +27,19 @@ internal sealed class EngineRig : IDisposable
     internal EngineRig(string folder)
     {
         Directory.CreateDirectory(folder);
-        string keyFile = Path.Combine(folder, "keys");
-        if (!File.Exists(keyFile))
+        string keyFile = Path.Combine(
+            Directory.CreateDirectory(Path.Combine(folder, "keys")).FullName, "master.key");
+        string stateFile = Path.Combine(folder, "state.json");
+        if (!File.Exists(stateFile))
         {
             File.WriteAllText(keyFile, KeyRing.Of(MasterKey.Generate()).FormatSecrets());
+            File.WriteAllText(
+                stateFile, $$"""{"version":1,"id":"{{ObjectId.New()}}","created":"bench"}""");
+        }
+
+        using (JsonDocument state = JsonDocument.Parse(File.ReadAllBytes(stateFile)))
+        {
+            _stateId = state.RootElement.GetProperty("id").GetString()!;
         }
 
         var redundancy = new Redundancy(8, 4);
@@ -123,6 +132,6 @@ internal sealed class EngineRig : IDisposable
         OwnedFd root = RingThread.Must(
             Files.Open(path, OpenFlags.Read | OpenFlags.Directory));
         return StorageDevice.Open(
-            index, path, root, StateId, _reactor, _pool, mayFormat: true);
+            index, path, root, _stateId, _reactor, _pool, mayFormat: true);
     }
 }

@@ -12,7 +12,9 @@ namespace Pangea.DataPlane.Benchmarks.Storage;
 /// <param name="Objects">Acknowledged, hence durable, puts.</param>
 /// <param name="Seconds">In so long.</param>
 /// <param name="AllocatedPerPut">Managed bytes per put, those of the clients taken off.</param>
-internal readonly record struct PutFigures(long Objects, double Seconds, double AllocatedPerPut)
+/// <param name="CpuPerPut">Microseconds of all threads, those of the kernel included.</param>
+internal readonly record struct PutFigures(
+    long Objects, double Seconds, double AllocatedPerPut, double CpuPerPut)
 {
     internal double PerSecond => Objects / Seconds;
 }
@@ -46,6 +48,7 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
         return real with
         {
             AllocatedPerPut = Math.Max(0, real.AllocatedPerPut - empty.AllocatedPerPut),
+            CpuPerPut = Math.Max(0, real.CpuPerPut - empty.CpuPerPut),
         };
     }
 
@@ -59,6 +62,7 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
     private PutFigures Run(int clients, Func<bool> isOver, bool isReal) => rig.OnLoop(async () =>
     {
         long allocated = GC.GetTotalAllocatedBytes();
+        TimeSpan cpu = Environment.CpuUsage.TotalTime;
         long started = Stopwatch.GetTimestamp();
         Task<long>[] tasks = new Task<long>[clients];
         for (int i = 0; i < clients; i++)
@@ -74,12 +78,14 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
 
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         return new PutFigures(
-            objects, seconds, (GC.GetTotalAllocatedBytes() - allocated) / (double)objects);
+            objects, seconds, (GC.GetTotalAllocatedBytes() - allocated) / (double)objects,
+            (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / objects);
     });
 
     private async Task<long> PutAsync(Func<bool> isOver, bool isReal)
     {
         long objects = 0;
+        using TransferWatch watch = new(null);
         while (!isOver())
         {
             long number = _next++ % NamesMax;
@@ -87,15 +93,15 @@ internal sealed class PutLoad(EngineRig rig, int objectBytes)
             Files.SetPosition(descriptor, 0);
             using CallerFile file = RingThread.Must(
                 CallerFile.ForReading(descriptor, rig.Reactor));
-            using TransferWatch watch = new(null);
+            Invariant.Check(watch.TryReset(null));
             ObjectPutParameters call = new()
             {
                 Name = number.ToString("'o/'00000000", CultureInfo.InvariantCulture),
             };
             if (isReal)
             {
-                Result<ObjectPutResult> stored =
-                    await ObjectPut.RunAsync(rig.Service, call, file, watch);
+                Result<PutOutcome> stored =
+                    await ObjectPut.StartAsync(rig.Service, call, file, watch);
                 RingThread.Must(stored);
             }
             else

@@ -30,12 +30,22 @@ public sealed class StorageArea : IBenchArea
             yield return row;
         }
 
+        foreach (BenchRow row in new ManyObjectsCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
         foreach (BenchRow row in new LogCases(options, folder).Run())
         {
             yield return row;
         }
 
         foreach (BenchRow row in new ApplianceCases(options, folder).Run())
+        {
+            yield return row;
+        }
+
+        foreach (BenchRow row in new SmallObjectCases(options, folder).Run())
         {
             yield return row;
         }

@@ -80,6 +80,8 @@ public static class PangeaCommandLine
                 MaintenanceCommands.CreateHeal(options),
                 MaintenanceCommands.CreateCatalog(options),
                 KeyCommands.Create(options),
+                LifeCommands.CreateConfig(options),
+                LifeCommands.CreateUpgrade(options),
                 CapabilitiesCommand.Create(options),
                 SystemCommands.CreateVersion(options),
                 SystemCommands.CreateRpc(options),

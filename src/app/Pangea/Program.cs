@@ -1,5 +1,6 @@
 using Pangea.DataPlane.Cli;
 using Pangea.DataPlane.Supervisor;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Worker;
 
 // One executable, several roles (decision A1). Jail and worker are chosen here, before the command
@@ -8,6 +9,7 @@ using Pangea.DataPlane.Worker;
 return args switch
 {
     ["jail", .. string[] rest] => JailVerb.Run(rest),
+    ["warden", .. string[] rest] => WardenVerb.Run(rest),
     ["worker", WorkerVerb.ChannelOption, .. string[] rest] => RunWorker(rest),
     _ => PangeaCommandLine.Run(args, new RoleVerbs
     {

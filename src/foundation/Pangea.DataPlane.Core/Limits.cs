@@ -73,8 +73,8 @@ public static class Limits
     public const int ComputeThreadsMax = 16;
 
     /// <summary>
-    /// Transfers (put or get) that hold stripe buffers at once; further calls wait their turn. Each
-    /// holds 13 MiB at the default geometry, and a worker is to stay below 150 MiB in all.
+    /// Transfers (put or get) that hold stripe buffers at once; further calls wait their turn. They
+    /// share 52 MiB at the default geometry, and a worker is to stay below 150 MiB in all.
     /// </summary>
     public const int TransfersMax = 4;
 

@@ -26,12 +26,14 @@ public sealed class ChildProcess : IDisposable
     /// <inheritdoc cref="SigKill"/>
     public const int SigTerm = 15;
 
+    private readonly Func<int, ExitStatus?>? _reap;
     private ExitStatus? _status;
 
-    private ChildProcess(int pid, OwnedFd pidFd)
+    private ChildProcess(int pid, OwnedFd pidFd, Func<int, ExitStatus?>? reap = null)
     {
         Pid = pid;
         PidFd = pidFd;
+        _reap = reap;
     }
 
     public int Pid { get; }
@@ -86,12 +88,32 @@ public sealed class ChildProcess : IDisposable
         }
     }
 
+    /// <summary>
+    /// A process that somebody else started for us and has to reap: only its parent learns how it
+    /// ended (waitid(2)).
+    /// </summary>
+    /// <param name="pid">Its id.</param>
+    /// <param name="pidFd">Owned from now on.</param>
+    /// <param name="reap">Asks the parent; null while it runs.</param>
+    public static ChildProcess OfOther(int pid, OwnedFd pidFd, Func<int, ExitStatus?> reap) =>
+        new(pid, pidFd, reap);
+
+    /// <summary>
+    /// A process that this one started before it executed its present program.
+    /// </summary>
+    public static Result<ChildProcess> OfEarlierProgram(int pid) => WithPidFd(pid, "of before");
+
     /// <summary>How it ended, or null while it runs. Never waits.</summary>
     public unsafe ExitStatus? TryReap()
     {
         if (_status is not null)
         {
             return _status;
+        }
+
+        if (_reap is not null)
+        {
+            return _status = _reap(Pid);
         }
 
         siginfo_child info = default;

@@ -64,6 +64,24 @@ public static unsafe class Files
             Direct: (flags & Fcntl.O_DIRECT) != 0);
     }
 
+    /// <summary>
+    /// Turns O_DIRECT of an open file on or off, for everyone who shares it. Operations under way
+    /// keep what they began with.
+    /// </summary>
+    public static SysResult SetDirect(OwnedFd file, bool isDirect)
+    {
+        SysResult flags = Call.Of(LibC.fcntl(file.Number, Fcntl.F_GETFL, 0));
+        if (!flags.IsOk)
+        {
+            return flags;
+        }
+
+        int wanted = isDirect
+            ? (int)flags.Value | Fcntl.O_DIRECT
+            : (int)flags.Value & ~Fcntl.O_DIRECT;
+        return Call.Of(LibC.fcntl(file.Number, Fcntl.F_SETFL, wanted));
+    }
+
     /// <summary>Room on the file system that holds the file or directory.</summary>
     public static Result<FileSystemSpace> Space(OwnedFd file)
     {

@@ -42,7 +42,7 @@ public static class Jail
             // 4. Groups, group, user: in this order, since each needs the privilege the next one
             // ends. The C library changes every thread of the process, as it must to stay
             // consistent.
-            if (options.User is { } user && ChangeUser(user) is { } fault)
+            if (options.User is { } user && Privileges.ChangeUser(user) is { } fault)
             {
                 return fault;
             }
@@ -77,16 +77,30 @@ public static class Jail
         }
 
         // 8. Affinity before the exec, so that every thread of the runtime inherits it.
-        Result pinned = CoreAffinity.Set(options.Core, options.HousekeepingCore);
+        Result pinned = CoreAffinity.Set([.. options.Cores]);
         if (!pinned.IsOk)
         {
             waived.Add($"not pinned: {pinned.Fault.Message}");
         }
 
-        // 9. The exec closes all but the channel and the standard three. Not closed here and now:
+        // 9. Memory of its own node, likewise inherited: heap, ring and buffers alike.
+        if (options.MemoryNode is { } node && MemoryPolicy.Prefer(node) is { IsOk: false } far)
+        {
+            waived.Add($"memory of any node: {far.Fault.Message}");
+        }
+
+        // 10. The exec closes all but the channel and the standard three. Not closed here and now:
         // the runtime is still using its own.
         return CloseOnExec(options.HighestKeptFd) is { } leaking ? leaking : waived;
     }
+
+    /// <summary>
+    /// Only the private root with its bindings, for a program that its user could not reach where
+    /// it lies. Call on the thread that executes it.
+    /// </summary>
+    public static Fault? MakePrivateRoot(IReadOnlyDictionary<string, string> bindings) =>
+        PrivateMounts.Make(
+            new JailOptions { Cores = [], Bindings = bindings });
 
     /// <summary>Replaces this process; returns only with the reason why it could not.</summary>
     public static unsafe Fault Execute(
@@ -155,24 +169,6 @@ public static class Jail
         }
 
         _ = LibC.prctl(Process.PR_CAP_AMBIENT, Process.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    }
-
-    private static unsafe Fault? ChangeUser(UserAccount user)
-    {
-        // SAFETY: zero groups are read from a null pointer.
-        if (LibC.setgroups(0, null) < 0)
-        {
-            return LastErrno().ToFault("give up supplementary groups");
-        }
-
-        if (LibC.setresgid(user.Gid, user.Gid, user.Gid) < 0)
-        {
-            return LastErrno().ToFault($"become group {user.Gid}");
-        }
-
-        return LibC.setresuid(user.Uid, user.Uid, user.Uid) < 0
-            ? LastErrno().ToFault($"become user {user}")
-            : null;
     }
 
     private static unsafe Fault? ClearCapabilities()

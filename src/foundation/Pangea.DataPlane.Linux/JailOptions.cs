@@ -8,11 +8,13 @@ public sealed record JailOptions
     /// </summary>
     public UserAccount? User { get; init; }
 
-    /// <summary>Core of the loop thread.</summary>
-    public required int Core { get; init; }
+    /// <summary>Cores that any of its threads may use.</summary>
+    public required IReadOnlyList<int> Cores { get; init; }
 
-    /// <summary>Core for the runtime's other threads.</summary>
-    public required int HousekeepingCore { get; init; }
+    /// <summary>
+    /// Node its memory comes from while it has some; null where there is only one.
+    /// </summary>
+    public int? MemoryNode { get; init; }
 
     /// <summary>Open files allowed; as many of them as the hard limit lets us have.</summary>
     public ulong OpenFilesMax { get; init; } = 16 * 1024;

@@ -35,7 +35,7 @@ public sealed unsafe class MappedRegion : IDisposable
 
     public long Bytes { get; }
 
-    public PageKind Pages { get; }
+    public PageKind Pages { get; private set; }
 
     /// <summary>First byte; valid until disposal.</summary>
     public byte* Address
@@ -73,11 +73,42 @@ public sealed unsafe class MappedRegion : IDisposable
             return Call.Of(-1).Errno.ToFault($"map {bytes} bytes of memory");
         }
 
-        // SAFETY: the range was mapped just now and is ours.
-        bool merged = tryHugePages
-            && LibC.madvise(address, (nuint)bytes, Mman.MADV_HUGEPAGE) == 0;
-        return new MappedRegion(
-            (byte*)address, bytes, merged ? PageKind.TransparentHuge : PageKind.Normal);
+        return new MappedRegion((byte*)address, bytes, PageKind.Normal);
+    }
+
+    /// <summary>
+    /// Asks the kernel to back a part with merged huge pages as it is touched. Pays where large
+    /// pieces are used as a whole; costs memory where little of each is.
+    /// </summary>
+    public bool TryMerge(long start, long bytes)
+    {
+        CheckPart(start, bytes);
+
+        // SAFETY: the part lies in our own mapping; the advice changes no content.
+        bool merges = Pages != PageKind.Huge
+            && LibC.madvise(Address + start, (nuint)bytes, Mman.MADV_HUGEPAGE) == 0;
+        Pages = merges ? PageKind.TransparentHuge : Pages;
+        return merges;
+    }
+
+    /// <summary>
+    /// Gives the pages of a part back to the kernel; it reads as zeros from then on. Not for memory
+    /// that is registered with a ring: the ring would keep the old pages.
+    /// </summary>
+    public void Discard(long start, long bytes)
+    {
+        CheckPart(start, bytes);
+        if (Pages != PageKind.Huge)
+        {
+            // SAFETY: the part lies in our own private mapping, and its content is not needed.
+            _ = LibC.madvise(Address + start, (nuint)bytes, Mman.MADV_DONTNEED);
+        }
+    }
+
+    private void CheckPart(long start, long bytes)
+    {
+        Invariant.Check(start >= 0 && bytes >= 0);
+        Invariant.Check(start <= Bytes - bytes, "the part ends within the region");
     }
 
     /// <summary>Shares a file's first bytes with everyone who maps it.</summary>

@@ -1,6 +1,7 @@
 // HOT PATH: renting and returning are a few loads and stores each; nothing here allocates after
 // Create (unchecked pools), and no slab's byte is touched but by its leaseholder and the kernel.
 
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
@@ -24,7 +25,11 @@ public sealed unsafe class BufferPool : IDisposable
 
     private const byte Poison = 0xDB;
     private const byte Canary = 0xC5;
-    private const int CanaryBytes = Alignment;
+
+    /// <summary>Slabs that no device touches start at a cache line.</summary>
+    private const int LineBytes = 64;
+
+    private const int HugePageBytes = 2 * 1024 * 1024;
 
     private readonly MappedRegion _region;
     private readonly Slab[] _slabs;
@@ -33,6 +38,7 @@ public sealed unsafe class BufferPool : IDisposable
     private readonly int[] _freeCounts;
     private readonly List<BufferRange> _ranges = [];
     private readonly string?[]? _renters;
+    private int _rangesRegistered;
     private bool _disposed;
 
     private BufferPool(MappedRegion region, SlabClass[] classes, bool isChecked)
@@ -49,6 +55,7 @@ public sealed unsafe class BufferPool : IDisposable
         for (int c = 0; c < classes.Length; c++)
         {
             _free[c] = new int[classes[c].Count];
+            offset = RoundUp(offset, AlignmentOf(classes[c]));
             for (int i = 0; i < classes[c].Count; i++, index++)
             {
                 _slabs[index].Offset = offset;
@@ -74,6 +81,21 @@ public sealed unsafe class BufferPool : IDisposable
     public IReadOnlyList<BufferRange> Ranges => _ranges;
 
     public PageKind Pages => _region.Pages;
+
+    /// <summary>One phrase for people: "83.2 MiB in 205 slabs, transparent huge pages".</summary>
+    public string Describe()
+    {
+        string pages = Pages switch
+        {
+            PageKind.Huge => "reserved huge pages",
+            PageKind.TransparentHuge => "transparent huge pages",
+            _ => "ordinary pages",
+        };
+        string checks = _renters is null ? "" : ", checked";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Bytes / 1048576.0:F1} MiB in {SlabCount} slabs, {pages}{checks}");
+    }
 
     /// <summary>Slabs of all classes.</summary>
     public int SlabCount => _slabs.Length;
@@ -109,22 +131,31 @@ public sealed unsafe class BufferPool : IDisposable
         foreach (SlabClass slabs in classes)
         {
             Invariant.Check(slabs.SlabBytes > bytesBefore, "classes are sorted by length");
-            Invariant.Check(slabs.SlabBytes % Alignment == 0);
+            Invariant.Check(slabs.SlabBytes % LineBytes == 0);
             Invariant.Check(slabs.Count > 0);
+            bytes = RoundUp(bytes, AlignmentOf(slabs));
             bytes += StrideOf(slabs, chosen.Checked) * slabs.Count;
             bytesBefore = slabs.SlabBytes;
         }
 
-        const long hugePageBytes = 2 * 1024 * 1024;
         if (chosen.TryHugePages)
         {
-            bytes = (bytes + hugePageBytes - 1) / hugePageBytes * hugePageBytes;
+            bytes = RoundUp(bytes, HugePageBytes);
         }
 
         Result<MappedRegion> region = MappedRegion.Anonymous(bytes, chosen.TryHugePages);
-        return region.IsOk
-            ? new BufferPool(region.Value, classes.ToArray(), chosen.Checked)
-            : region.Fault;
+        if (!region.IsOk)
+        {
+            return region.Fault;
+        }
+
+        var pool = new BufferPool(region.Value, classes.ToArray(), chosen.Checked);
+        if (chosen.TryHugePages)
+        {
+            pool.MergePages();
+        }
+
+        return pool;
     }
 
     /// <summary>Rents a slab of the first class; false when all are taken.</summary>
@@ -149,6 +180,11 @@ public sealed unsafe class BufferPool : IDisposable
         lease = default;
         return false;
     }
+
+    /// <summary>Rents a slab of a pool that was built of <see cref="PacketBuffers"/>.</summary>
+    public bool TryRent(
+        PacketClass kind, out BufferLease lease, [CallerMemberName] string renter = "") =>
+        TryRentOf((int)kind, out lease, renter);
 
     /// <summary>
     /// Gives a slab back; it must not be in flight and the lease is dead afterwards.
@@ -218,6 +254,41 @@ public sealed unsafe class BufferPool : IDisposable
         return (nint)(_region.Address + slab.Offset + slice.Start);
     }
 
+    /// <summary>
+    /// The first ranges are registered with the ring: their pages stay whatever happens.
+    /// </summary>
+    public void MarkRegistered(int ranges) => _rangesRegistered = ranges;
+
+    /// <summary>
+    /// Gives the pages of free slabs back to the kernel, of those that were not rented since the
+    /// last time; with <paramref name="all"/> of every free one.
+    /// </summary>
+    public void Trim(bool all)
+    {
+        for (int i = 0; i < _slabs.Length; i++)
+        {
+            ref Slab slab = ref _slabs[i];
+            bool isIdle = !slab.IsLeased && (all || slab.Generation == slab.SeenGeneration);
+            slab.SeenGeneration = slab.Generation;
+            if (isIdle && slab.IsTouched)
+            {
+                slab.IsTouched = false;
+                GiveBackPages(ref slab);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The bytes of a leased slab are not needed any more; its pages go back until it is written
+    /// again, and it reads as zeros where they did.
+    /// </summary>
+    public void Discard(BufferLease lease)
+    {
+        ref Slab slab = ref Live(lease);
+        Invariant.Check(slab.Flights == 0, "the kernel still owns the slab");
+        GiveBackPages(ref slab);
+    }
+
     /// <summary>One line per slab that is still leased, with its renter where recorded.</summary>
     public IReadOnlyList<string> DescribeLeases()
     {
@@ -276,7 +347,12 @@ public sealed unsafe class BufferPool : IDisposable
     }
 
     private static long StrideOf(SlabClass slabs, bool isChecked) =>
-        slabs.SlabBytes + (isChecked ? CanaryBytes : 0);
+        slabs.SlabBytes + (isChecked ? AlignmentOf(slabs) : 0);
+
+    private static int AlignmentOf(SlabClass slabs) =>
+        slabs.SlabBytes % Alignment == 0 ? Alignment : LineBytes;
+
+    private static long RoundUp(long bytes, long unit) => (bytes + unit - 1) / unit * unit;
 
     private bool TryRentOf(int c, out BufferLease lease, string renter)
     {
@@ -293,6 +369,7 @@ public sealed unsafe class BufferPool : IDisposable
         ref Slab slab = ref _slabs[index];
         Invariant.Check(!slab.IsLeased);
         slab.IsLeased = true;
+        slab.IsTouched = true;
         slab.Generation++;
         if (_renters is not null)
         {
@@ -302,6 +379,32 @@ public sealed unsafe class BufferPool : IDisposable
 
         lease = new BufferLease(index, slab.Generation, slab.Bytes);
         return true;
+    }
+
+    private void GiveBackPages(ref Slab slab)
+    {
+        // Packets lie several to a page and are few; a checked pool must find its poison again.
+        if (slab.Bytes % Alignment == 0 && slab.Range >= _rangesRegistered && _renters is null)
+        {
+            _region.Discard(slab.Offset, slab.Bytes);
+        }
+    }
+
+    private void MergePages()
+    {
+        foreach (BufferRange range in _ranges)
+        {
+            bool wanted = Array.Find(_classes, slabs => slabs.SlabBytes == range.SlabBytes)
+                .TryHugePages;
+            if (wanted)
+            {
+                // The advice is taken for whole pages of the base size.
+                long start = range.Address - (nint)_region.Address;
+                long first = RoundUp(start, Alignment);
+                _ = _region.TryMerge(
+                    first, RoundUp(start + range.Bytes, Alignment) - first);
+            }
+        }
     }
 
     private void Release(int index)
@@ -328,9 +431,10 @@ public sealed unsafe class BufferPool : IDisposable
 
     private Span<byte> CanaryOf(int index)
     {
-        // SAFETY: a checked pool lays CanaryBytes behind every slab, inside the region.
+        // SAFETY: a checked pool lays as much behind every slab, inside the region.
         return new Span<byte>(
-            _region.Address + _slabs[index].Offset + _slabs[index].Bytes, CanaryBytes);
+            _region.Address + _slabs[index].Offset + _slabs[index].Bytes,
+            AlignmentOf(_classes[_slabs[index].Class]));
     }
 
     private void WriteCanary(int index) => CanaryOf(index).Fill(Canary);
@@ -348,5 +452,11 @@ public sealed unsafe class BufferPool : IDisposable
         internal uint Generation;
         internal int Flights;
         internal bool IsLeased;
+
+        /// <summary>It may have pages.</summary>
+        internal bool IsTouched;
+
+        /// <summary>Generation at the last <see cref="Trim"/>.</summary>
+        internal uint SeenGeneration;
     }
 }

@@ -153,6 +153,7 @@ internal sealed unsafe class UringReactor : LoopReactor, IFileTable
                 + $"{pool.Bytes / 1024} KiB: set LimitMEMLOCK=";
         }
 
+        pool.MarkRegistered(count);
         return count;
     }
 

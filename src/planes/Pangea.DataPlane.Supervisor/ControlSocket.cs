@@ -17,13 +17,30 @@ public sealed class ControlSocket : IDisposable
         $"choose another socket with --socket or {ControlAddress.Variable}";
 
     private readonly OwnedFd _lock;
+    private readonly Action<string> _remove;
 
-    private ControlSocket(string path, UnixSocket listener, OwnedFd guard)
+    private ControlSocket(
+        string path, UnixSocket listener, OwnedFd guard, Action<string> remove)
     {
         Path = path;
         Listener = listener;
         _lock = guard;
+        _remove = remove;
     }
+
+    /// <summary>
+    /// Takes over a socket on which an earlier program of this process listened.
+    /// </summary>
+    /// <param name="path">Where it lies.</param>
+    /// <param name="listener">Owned from now on.</param>
+    /// <param name="guard">The lock; owned from now on.</param>
+    /// <param name="remove">Removes the file at the end.</param>
+    internal static ControlSocket Adopt(
+        string path, OwnedFd listener, OwnedFd guard, Action<string> remove) =>
+        new(path, UnixSocket.Adopt(listener), guard, remove);
+
+    /// <summary>The lock, for a program that is executed in this one's place.</summary>
+    internal OwnedFd Lock => _lock;
 
     public string Path { get; }
 
@@ -65,7 +82,7 @@ public sealed class ControlSocket : IDisposable
             Result<UnixSocket> listener = UnixSocket.Listen(path, PrivateFile, Backlog);
             if (listener.IsOk)
             {
-                return new ControlSocket(path, listener.Value, guard.Value);
+                return new ControlSocket(path, listener.Value, guard.Value, File.Delete);
             }
 
             fault = listener.Fault;
@@ -81,7 +98,7 @@ public sealed class ControlSocket : IDisposable
     public void Dispose()
     {
         Listener.Dispose();
-        File.Delete(Path);
+        _remove(Path);
         _lock.Dispose();
     }
 

@@ -4,12 +4,14 @@ using Pangea.DataPlane.Linux;
 namespace Pangea.DataPlane.Supervisor;
 
 /// <summary>
-/// <c>pangea jail --user U --core N --housekeeping M --places P -- worker ...</c>: gives up
+/// <c>pangea jail --user U --cores LIST --node N --places P -- worker ...</c>: gives up
 /// privilege, then executes this very program again with what follows the two dashes. Started by
 /// the supervisor only, with P descriptors of places that the worker may use.
 /// </summary>
 public static class JailVerb
 {
+    internal const string Verb = "jail";
+    internal const string UserOption = "--user";
     private const int UsageExit = 2;
     private const int FailedExit = 1;
     private const string PrivateRoot = "/tmp";
@@ -41,9 +43,7 @@ public static class JailVerb
         }
 
         // Below the private root where the bindings were made, at the real place otherwise.
-        var inside = new ApplicationFiles(
-            Path.Combine(PrivateRoot, ApplicationName),
-            real.RuntimeRoot is null ? null : Path.Combine(PrivateRoot, RuntimeName));
+        ApplicationFiles inside = Below(PrivateRoot, real);
         ApplicationFiles files = Jail.CanExecute(inside.Program) ? inside : real;
         Fault fault = Jail.Execute(
             files.Program,
@@ -58,7 +58,13 @@ public static class JailVerb
         return FailedExit;
     }
 
-    private static Dictionary<string, string> Bindings(ApplicationFiles files)
+    /// <summary>Where the bindings of these files are below a private root.</summary>
+    internal static ApplicationFiles Below(string root, ApplicationFiles files) => new(
+        Path.Combine(root, ApplicationName),
+        files.RuntimeRoot is null ? null : Path.Combine(root, RuntimeName));
+
+    /// <summary>What the program needs at a place that any user reaches.</summary>
+    internal static Dictionary<string, string> Bindings(ApplicationFiles files)
     {
         Dictionary<string, string> bindings =
             new() { [ApplicationName] = files.ApplicationDirectory };
@@ -80,15 +86,15 @@ public static class JailVerb
         }
 
         UserAccount? user = null;
-        int? core = null;
-        int? housekeeping = null;
+        IReadOnlyList<int> cores = [];
+        int? node = null;
         int places = 0;
         for (int i = 0; i + 1 < end; i += 2)
         {
             string value = arguments[i + 1];
             switch (arguments[i])
             {
-                case "--user":
+                case UserOption:
                     Result<UserAccount> found = UserAccount.Find(value);
                     if (!found.IsOk)
                     {
@@ -97,11 +103,11 @@ public static class JailVerb
 
                     user = found.Value;
                     break;
-                case "--core" when int.TryParse(value, out int number):
-                    core = number;
+                case WorkerVerb.CoresOption when CoreList.Read(value) is { IsOk: true } read:
+                    cores = read.Value;
                     break;
-                case "--housekeeping" when int.TryParse(value, out int number):
-                    housekeeping = number;
+                case WorkerVerb.NodeOption when int.TryParse(value, out int number):
+                    node = number;
                     break;
                 case WorkerVerb.PlacesOption when int.TryParse(value, out int number):
                     places = number;
@@ -112,17 +118,17 @@ public static class JailVerb
             }
         }
 
-        if (end % 2 != 0 || core is null || housekeeping is null)
+        if (end % 2 != 0 || cores.Count == 0)
         {
             return Fault.InvalidParameter(
-                "--core", "--core and --housekeeping are needed, each with a number");
+                WorkerVerb.CoresOption, "--cores is needed, with a list such as 0,2-3");
         }
 
         var options = new JailOptions
         {
             User = user,
-            Core = core.Value,
-            HousekeepingCore = housekeeping.Value,
+            Cores = cores,
+            MemoryNode = node,
             Places = [.. Enumerable.Range(WorkerVerb.FirstPlaceFd, Math.Max(places, 0))],
         };
         return (options, arguments[(end + 1)..]);

@@ -88,6 +88,28 @@ internal sealed partial class StorageWorker
         return [.. devices.Select(device => device.Fd), catalog];
     }
 
+    /// <summary>What <c>worker.start</c> brings, in its order.</summary>
+    private List<DescriptorClaim> Manifest()
+    {
+        List<DescriptorClaim> claims =
+        [
+            .. Devices.All.Where(device => device.Opened is not null).Select(device =>
+                DescriptorClaim.Of(
+                    $"device {device.Place.Index}",
+                    device.Opened!.Identity.Kind == DeviceKind.Block
+                        ? DescriptorKind.BlockDevice
+                        : DescriptorKind.Directory)),
+            DescriptorClaim.Of("master key", DescriptorKind.File),
+            DescriptorClaim.Of("catalog", DescriptorKind.Directory),
+        ];
+        if (_segment is not null)
+        {
+            claims.Add(DescriptorClaim.Of("statistics", DescriptorKind.Memory));
+        }
+
+        return claims;
+    }
+
     /// <summary>Lets the worker finish, then go; false where the bound passed.</summary>
     private async ValueTask<bool> EndInOrderAsync()
     {

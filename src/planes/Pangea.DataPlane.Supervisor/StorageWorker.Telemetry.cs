@@ -72,6 +72,7 @@ internal sealed partial class StorageWorker
                 return;
             }
 
+            watch.LooksMax = _configuration.StallSecondsMax;
             (bool isRunnable, long ticks) = StallWatch.Read(child.Pid);
             if (watch.Look(segment.Heartbeat, isRunnable, ticks))
             {

@@ -7,6 +7,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.Processes;
 using Pangea.DataPlane.Supervisor.State;
 
@@ -23,20 +24,20 @@ internal sealed partial class StorageWorker : IRpcPeer
     private static readonly TimeSpan s_pauseMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_pauseMax = TimeSpan.FromSeconds(10);
 
-    // One that was ready served somebody: it must be back before the calls that wait are given up.
+    // One that was ready served somebody, and calls wait for the next one: it comes at once. The
+    // breaker keeps this from going on for ever, and a death soon after readiness still waits.
+    private static readonly TimeSpan s_servedAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_pauseAfterReadyMax = TimeSpan.FromSeconds(1);
 
-    // A worker that lived this long died of something new, so the pauses start again from the
-    // shortest.
-    private static readonly TimeSpan s_provenAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pingEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pingTimeMax = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_waitTimeMax = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_stopTimeMax = TimeSpan.FromSeconds(5);
 
     private readonly IReactor _reactor;
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
+    private readonly IPrivilegedSteps _steps;
     private readonly CancellationTokenSource _stopping = new();
     private readonly DeviceWatch _watch;
     private ChildProcess? _child;
@@ -46,14 +47,19 @@ internal sealed partial class StorageWorker : IRpcPeer
     private int _restarts;
 
     public StorageWorker(
-        IReactor reactor, ApplianceConfiguration configuration, StateDirectory state)
+        IReactor reactor,
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        IPrivilegedSteps steps)
     {
         _reactor = reactor;
+        _steps = steps;
         _configuration = configuration;
         _state = state;
         _breaker = new RestartBreaker(configuration.DeathsPerMinuteMax);
         Calls = new WorkerCalls(reactor, s_waitTimeMax);
-        Devices = new WorkerDevices(configuration, state, new DeviceTable(configuration, state));
+        Devices = new WorkerDevices(
+            configuration, state, new DeviceTable(configuration, state), steps);
         Changes = new DeviceChanges(
             reactor, configuration, state, Devices, Calls, () => State == WorkerState.Ready,
             MakeReachableAsync);
@@ -86,10 +92,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             if (started.IsOk)
             {
                 ExitStatus status = await WaitForExitAsync(_child!);
-                bool proven = _ready is not null
-                    && Environment.TickCount64 - _readySinceMs > s_provenAfter.TotalMilliseconds;
-                TimeSpan pauseMax = _ready is null ? s_pauseMax : s_pauseAfterReadyMax;
-                pause = proven ? s_pauseMin : pause < pauseMax ? pause : pauseMax;
+                pause = PauseAfter(pause);
                 OnExit(status);
             }
             else
@@ -123,7 +126,8 @@ internal sealed partial class StorageWorker : IRpcPeer
             EventLog.Write(
                 "worker.restarting", ("index", Index), ("pauseMs", (long)pause.TotalMilliseconds));
             await _reactor.DelayAsync(pause, _stopping.Token);
-            pause = pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
+            pause = pause == TimeSpan.Zero ? s_pauseMin
+                : pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
             _restarts++;
         }
 
@@ -131,6 +135,19 @@ internal sealed partial class StorageWorker : IRpcPeer
         NotifyReady(new Fault(FaultCode.BadState, "the appliance is stopping"));
         Devices.Dispose();
         onStopped();
+    }
+
+    /// <summary>Until the next start, after a death; before was the last pause, doubled.</summary>
+    private TimeSpan PauseAfter(TimeSpan before)
+    {
+        if (_ready is null)
+        {
+            return before;
+        }
+
+        double aliveMs = Environment.TickCount64 - _readySinceMs;
+        return aliveMs > s_servedAfter.TotalMilliseconds ? TimeSpan.Zero
+            : before < s_pauseAfterReadyMax ? before : s_pauseAfterReadyMax;
     }
 
     /// <summary>
@@ -151,6 +168,15 @@ internal sealed partial class StorageWorker : IRpcPeer
         KillAfter(s_stopTimeMax, _child);
     }
 
+    /// <summary>From now on this configuration; what a worker is told, the next one is.</summary>
+    public void Use(ApplianceConfiguration configuration)
+    {
+        _configuration = configuration;
+        _breaker.DeathsMax = configuration.DeathsPerMinuteMax;
+        Devices.Use(configuration);
+        Changes.Use(configuration);
+    }
+
     /// <summary>What is known about the worker now.</summary>
     public WorkerStatus Status()
     {
@@ -162,16 +188,18 @@ internal sealed partial class StorageWorker : IRpcPeer
             Role = Role,
             State = State,
             Pid = _child?.Pid,
-            Core = _configuration.StorageCore,
+            Core = _configuration.Cores.LoopCoreOf(WorkerRole.Storage),
+            Node = _configuration.Cores.NodeOf(WorkerRole.Storage) ?? 0,
             Uid = facts?.Uid,
             Restarts = _restarts,
             UptimeSeconds = ready ? (Environment.TickCount64 - _readySinceMs) / 1000 : null,
             RssBytes = facts?.RssBytes,
             Ring = ready ? _ready?.Ring : null,
             RingReason = ready ? _ready?.RingReason : null,
+            Buffers = ready ? _ready?.Buffers : null,
             ErasureKernel = ready ? _ready?.ErasureKernel : null,
             ErasureKernelReason = ready ? _ready?.ErasureKernelReason : null,
-            Isolation = facts?.Isolation(UserAccount.IsRoot),
+            Isolation = facts?.Isolation(_steps.StartedByRoot),
             Gid = facts?.Gid,
             Threads = facts?.Threads,
             Capabilities = facts?.Capabilities.ToString("x16", CultureInfo.InvariantCulture),
@@ -186,10 +214,22 @@ internal sealed partial class StorageWorker : IRpcPeer
 
     public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
     {
-        if (ReferenceEquals(connection, _channel))
+        if (!ReferenceEquals(connection, _channel))
         {
-            Calls.OnMessage(message);
+            return;
         }
+
+        if (message.Kind == RpcKind.Request)
+        {
+            // It has all that it may have; nothing of the supervisor's is for the asking.
+            EventLog.Write(
+                "worker.refused", ("index", Index), ("asked", WorkerCalls.Shorten(message.Method)));
+            connection.Answer(message, new Fault(
+                FaultCode.Denied, "a worker gets nothing for the asking"));
+            return;
+        }
+
+        Calls.OnMessage(message);
     }
 
     public void OnRefused(RpcConnection connection, RpcRefusal refusal)
@@ -234,7 +274,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         RenewSegment();
         Devices.OpenAll();
         Result<(ChildProcess Child, UnixSocket Channel)> launched =
-            WorkerLaunch.Start(_configuration, Places(catalog.Value));
+            WorkerLaunch.Start(_steps, _configuration, Places(catalog.Value));
         if (!launched.IsOk)
         {
             key.Value.Dispose();
@@ -260,7 +300,7 @@ internal sealed partial class StorageWorker : IRpcPeer
         {
             Role = Role,
             Index = Index,
-            Core = _configuration.StorageCore,
+            Core = _configuration.Cores.LoopCoreOf(WorkerRole.Storage),
             StateId = _state.Id,
             Redundancy = new RedundancyRecord
             {
@@ -277,6 +317,7 @@ internal sealed partial class StorageWorker : IRpcPeer
             Catalog = new StartCatalog { Descriptor = descriptors.Count + 1 },
             Storage = _configuration.Settings,
             Stats = _segment is null ? null : descriptors.Count + 2,
+            Manifest = Manifest(),
         };
         descriptors.Add(key);
         descriptors.Add(catalog);
@@ -352,9 +393,10 @@ internal sealed partial class StorageWorker : IRpcPeer
             ("index", Index),
             ("role", Role),
             ("pid", child.Pid),
-            ("core", _configuration.StorageCore),
+            ("core", _configuration.Cores.LoopCoreOf(WorkerRole.Storage)),
             ("ring", _ready.Ring),
-            ("isolation", facts?.Isolation(UserAccount.IsRoot)));
+            ("buffers", _ready.Buffers),
+            ("isolation", facts?.Isolation(_steps.StartedByRoot)));
         if (_state.NoteDevicesInUse(_ready.DevicesInUse) is { } notNoted)
         {
             EventLog.Write("state.notWritten", notNoted);

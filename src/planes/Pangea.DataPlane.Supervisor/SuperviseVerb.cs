@@ -4,6 +4,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -15,6 +16,9 @@ namespace Pangea.DataPlane.Supervisor;
 public static class SuperviseVerb
 {
     private const int FailedExit = 1;
+
+    /// <summary>SIGUSR2 of signal(7), which the runtime has no name for.</summary>
+    private const int UserSignal2 = 12;
     private const int UsageExit = 2;
 
     /// <summary>For the command line's help: what to type, and what it does.</summary>
@@ -30,7 +34,7 @@ public static class SuperviseVerb
         ("--durability MODE", "quorum (default) or all: devices a put waits for"),
         ("--deaths-per-minute N", "after so many a worker is given up (default 5)"),
         ("--stall-seconds N", "a worker whose loop stands so long is killed (default 10)"),
-        ("--core N", "core of the storage worker (default: the last available one)"),
+        ("--cores LIST", "cores of the storage worker, such as 2-3,6 (default auto)"),
         ("--threads N", "threads that compute stripes beside its loop (default: 2, on one core 0)"),
     ];
 
@@ -38,8 +42,22 @@ public static class SuperviseVerb
     /// <returns>0 after a stop in good order, 2 for a wrong configuration, 1 otherwise.</returns>
     public static int Run(string[] arguments)
     {
+        int inherited = Array.IndexOf(arguments, Inheritance.Option);
+        if (inherited >= 0 && inherited + 1 < arguments.Length)
+        {
+            return Continue(arguments[..inherited], arguments[inherited + 1]);
+        }
+
+        int check = Array.IndexOf(arguments, ProgramCheck.Option);
+        if (check >= 0 && check + 1 < arguments.Length)
+        {
+            Fault? refusal = ProgramCheck.Answer(arguments[..check], arguments[check + 1]);
+            return refusal is null ? 0 : Report(refusal);
+        }
+
+        ConfigurationContext context = ConfigurationContext.Own;
         Result<ApplianceConfiguration> configuration = ConfigurationSources.Load(
-            arguments, Environment.GetEnvironmentVariable);
+            arguments, Environment.GetEnvironmentVariable, context);
         if (!configuration.IsOk)
         {
             return Report(configuration.Fault);
@@ -66,11 +84,45 @@ public static class SuperviseVerb
         }
 
         using ControlSocket listening = socket.Value;
-        return Serve(configuration.Value, held, listening);
+        if (configuration.Value.User is { Uid: not 0 } user && UserAccount.IsRoot)
+        {
+            // Returns only where it failed.
+            return Report(PrivilegeDrop.Execute(
+                arguments, configuration.Value, user, held, listening));
+        }
+
+        using var steps = new OwnSteps(configuration.Value.User);
+        return Serve(configuration.Value, held, listening, steps, context, []);
+    }
+
+    /// <summary>
+    /// Goes on in the place of a program that opened everything and then gave up its privilege.
+    /// </summary>
+    private static int Continue(string[] arguments, string manifest)
+    {
+        Result<InheritedStart> start = InheritedStart.Read(arguments, manifest);
+        if (!start.IsOk)
+        {
+            return Report(start.Fault);
+        }
+
+        using InheritedStart parts = start.Value;
+        return Serve(
+            parts.Configuration,
+            parts.State,
+            parts.Socket,
+            parts.Steps,
+            parts.Context,
+            parts.Clients);
     }
 
     private static int Serve(
-        ApplianceConfiguration configuration, StateDirectory state, ControlSocket socket)
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        ControlSocket socket,
+        IPrivilegedSteps steps,
+        ConfigurationContext context,
+        IReadOnlyList<OwnedFd> clients)
     {
         Result<IReactor> made = Reactors.Create(null, new ReactorOptions());
         if (!made.IsOk)
@@ -79,9 +131,15 @@ public static class SuperviseVerb
         }
 
         using IReactor reactor = made.Value;
-        var supervisor = new Supervisor(reactor, configuration, state, socket);
+        var supervisor = new Supervisor(
+            reactor, configuration, state, socket, steps,
+            () => ConfigurationSources.Load(
+                [.. configuration.Arguments], Environment.GetEnvironmentVariable, context));
         using PosixSignalRegistration term = StopOn(PosixSignal.SIGTERM, reactor, supervisor);
         using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, reactor, supervisor);
+        using PosixSignalRegistration hangUp = On(PosixSignal.SIGHUP, reactor, supervisor.Reload);
+        using PosixSignalRegistration next = On(
+            (PosixSignal)UserSignal2, reactor, supervisor.Upgrade);
         EventLog.Write(
             "supervisor.started",
             ("pid", Environment.ProcessId),
@@ -92,24 +150,60 @@ public static class SuperviseVerb
             ("redundancy", configuration.Redundancy),
             ("devices", configuration.Devices.Count),
             ("user", configuration.User ?? UserAccount.Current),
-            ("ring", reactor.Kind));
-        if (!UserAccount.IsRoot)
+            ("ring", reactor.Kind),
+            ("cores", configuration.Cores),
+            ("housekeeping", CoreList.Format(configuration.Cores.Housekeeping)));
+        TellPrivilege(steps);
+        reactor.Post(() =>
+        {
+            supervisor.Start();
+            supervisor.Welcome(clients);
+        });
+        reactor.Run();
+        if (supervisor.Next is { } inheritance)
+        {
+            // Returns only where it failed.
+            return Report(PrivilegeDrop.Execute(
+                ApplicationFiles.Current, configuration.Arguments, inheritance));
+        }
+
+        EventLog.Write("supervisor.stopped");
+        return supervisor.ExitCode;
+    }
+
+    private static void TellPrivilege(IPrivilegedSteps steps)
+    {
+        if (steps.WardenPid is { } warden)
+        {
+            EventLog.Write(
+                "supervisor.dropped",
+                ("uid", UserAccount.Current.Uid),
+                ("capabilities", CapabilityTable.Describe(CapabilityTable.Supervisor)),
+                ("warden", warden),
+                ("wardenCapabilities", CapabilityTable.Describe(CapabilityTable.Warden)));
+        }
+        else if (UserAccount.IsRoot)
+        {
+            EventLog.Write(
+                "supervisor.notDropped",
+                ("reason", "the workers' user is root: there is nobody to become"));
+        }
+        else
         {
             EventLog.Write("supervisor.unprivileged", ("effect", "workers run as the caller"));
         }
-
-        reactor.Post(supervisor.Start);
-        reactor.Run();
-        EventLog.Write("supervisor.stopped");
-        return 0;
     }
 
     private static PosixSignalRegistration StopOn(
         PosixSignal signal, IReactor reactor, Supervisor supervisor) =>
+        On(signal, reactor, () => supervisor.Stop(signal.ToString()));
+
+    private static PosixSignalRegistration On(
+        PosixSignal signal, IReactor reactor, Action action) =>
         PosixSignalRegistration.Create(signal, context =>
         {
-            context.Cancel = true; // We end by ourselves, in order.
-            reactor.Post(() => supervisor.Stop(signal.ToString()));
+            context.Cancel = true; // What it would do by default is not what we do.
+            reactor.Post(action);
         });
 
     private static int Report(Fault fault)

@@ -6,6 +6,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor;
@@ -15,50 +16,72 @@ namespace Pangea.DataPlane.Supervisor;
 /// the appliance itself, forwards what is about objects, and keeps its worker alive. Touches no
 /// payload. All of it runs on the loop's thread.
 /// </summary>
-public sealed class Supervisor : IRpcPeer
+internal sealed partial class Supervisor : IRpcPeer
 {
     private static readonly TimeSpan s_statusTimeMax = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly IReactor _reactor;
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly ControlSocket _socket;
     private readonly StorageWorker _worker;
     private readonly HashSet<RpcConnection> _clients = [];
     private readonly CancellationTokenSource _stopping = new();
-    private readonly uint _uid = UserAccount.Current.Uid;
+    private readonly IPrivilegedSteps _steps;
+
+    // Who started it. Not who it has become: the workers are that user too, and have no business
+    // here.
+    private readonly uint _uid;
     private readonly long _startedMs = Environment.TickCount64;
 
     public Supervisor(
         IReactor reactor,
         ApplianceConfiguration configuration,
         StateDirectory state,
-        ControlSocket socket)
+        ControlSocket socket,
+        IPrivilegedSteps steps,
+        Func<Result<ApplianceConfiguration>> load)
     {
+        _load = load;
         _reactor = reactor;
         _configuration = configuration;
         _state = state;
         _socket = socket;
-        _worker = new StorageWorker(reactor, configuration, state);
+        _steps = steps;
+        _uid = steps.StartedByRoot ? 0 : UserAccount.Current.Uid;
+        _worker = new StorageWorker(reactor, configuration, state, steps);
     }
+
+    /// <summary>Of the process: 1 where it ended because it had to.</summary>
+    public int ExitCode { get; private set; }
 
     /// <summary>Starts on the loop's thread, from <see cref="IReactor.Run"/>.</summary>
     public void Start()
     {
         _worker.Run(OnWorkerStopped);
         AcceptLoop();
+        new IdleCollection(_reactor).Run();
+        if (_steps is WardenClient warden)
+        {
+            WatchWarden(warden);
+        }
     }
 
     /// <summary>
-    /// Ends in good order: no new clients, calls under way fail with a clear error, the worker
-    /// ends. A second time: at once.
+    /// Without its warden a supervisor can start no worker, and the present ones end with it.
     /// </summary>
-    public void Stop(string reason)
+    private async void WatchWarden(WardenClient warden)
     {
-        EventLog.Write("supervisor.stopping", ("reason", reason));
-        _stopping.Cancel();
-        _worker.Stop();
+        // Between two calls it has nothing to say: what comes is its end.
+        SysResult gone = await _reactor.PollAsync(
+            warden.Channel.Fd, PollEvents.None, _stopping.Token);
+        if (gone.IsOk && !_stopping.IsCancellationRequested)
+        {
+            EventLog.Write("warden.lost", ("effect", "the supervisor ends"));
+            ExitCode = 1;
+            Stop("its warden is gone");
+        }
     }
 
     public void OnMessage(RpcConnection connection, RpcMessage message, DescriptorSet descriptors)
@@ -79,6 +102,14 @@ public sealed class Supervisor : IRpcPeer
         else if (method!.Scope == RpcScope.Forwarded)
         {
             _worker.Calls.Forward(connection, message, descriptors);
+        }
+        else if (message.Kind == RpcKind.Request && method == LifeMethods.ConfigReload)
+        {
+            AnswerReload(connection, message);
+        }
+        else if (message.Kind == RpcKind.Request && method == LifeMethods.SystemUpgrade)
+        {
+            AnswerUpgrade(connection, message);
         }
         else if (message.Kind == RpcKind.Request)
         {
@@ -112,7 +143,7 @@ public sealed class Supervisor : IRpcPeer
         {
             SysResult ready = await _reactor.PollAsync(
                 _socket.Listener.Fd, PollEvents.Readable, _stopping.Token);
-            if (_stopping.IsCancellationRequested)
+            if (_stopping.IsCancellationRequested || _isUpgrading)
             {
                 break;
             }
@@ -425,6 +456,7 @@ public sealed class Supervisor : IRpcPeer
             Catalog = storage?.Catalog,
             Devices = devices,
             Workers = [_worker.Status()],
+            Privilege = DescribePrivilege(),
         };
     }
 
@@ -443,15 +475,5 @@ public sealed class Supervisor : IRpcPeer
 
         bool well = storage is not null && devices.All(device => device.State == DeviceState.Ok);
         return well ? ApplianceState.Ready : ApplianceState.Degraded;
-    }
-
-    private void OnWorkerStopped()
-    {
-        foreach (RpcConnection client in _clients)
-        {
-            client.CloseAfterSending();
-        }
-
-        _reactor.Post(_reactor.Stop);
     }
 }

@@ -212,9 +212,12 @@ internal sealed class WorkerCalls(IReactor reactor, TimeSpan waitTimeMax)
                 PassProgress(message);
                 break;
             default:
-                break; // A worker makes no calls; one of a later version that does finds nobody.
+                break; // A notification of a later version finds nobody.
         }
     }
+
+    /// <summary>A worker's own words, for the log.</summary>
+    internal static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "...";
 
     private void PassProgress(RpcMessage notification)
     {

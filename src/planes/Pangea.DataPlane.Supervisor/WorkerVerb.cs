@@ -5,8 +5,13 @@ public static class WorkerVerb
 {
     public const string Verb = "worker";
 
+    private static readonly string[] s_command = [Verb, ChannelOption];
+
     /// <summary>Tells the process from the client's command <c>pangea worker list</c>.</summary>
     public const string ChannelOption = "--channel";
+
+    /// <summary>What a jail executes.</summary>
+    internal static ReadOnlySpan<string> Command => s_command;
 
     /// <summary>The number of the channel to the supervisor in a worker.</summary>
     public const int ChannelFd = 3;
@@ -19,4 +24,10 @@ public static class WorkerVerb
 
     /// <summary>How many there are, for the jail.</summary>
     internal const string PlacesOption = "--places";
+
+    /// <summary>Cores that its threads may use, for the jail.</summary>
+    internal const string CoresOption = "--cores";
+
+    /// <summary>Node of its memory, for the jail.</summary>
+    internal const string NodeOption = "--node";
 }

@@ -12,7 +12,7 @@ internal sealed class ComputeThreads : IDisposable
 {
     private readonly Thread[] _threads;
     private readonly StripeCodec[] _codecs;
-    private readonly Queue<IComputeJob> _jobs = new(Limits.TransfersMax * StripeSlots.PerTransfer);
+    private readonly Queue<IComputeJob> _jobs = new(StripeShares.All);
     private bool _stopping;
 
     private ComputeThreads(StripeCodec loopCodec, StripeCodec[] codecs)

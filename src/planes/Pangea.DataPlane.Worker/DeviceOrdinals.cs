@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Storage;
@@ -68,15 +69,15 @@ internal sealed class DeviceOrdinals(ObjectCatalog catalog, DeviceSet devices)
     /// <summary>Where a finished commit put its entries.</summary>
     public ImmutableArray<ShardLocation> LocationsOf(ObjectCommit commit)
     {
-        ImmutableArray<ShardLocation>.Builder locations =
-            ImmutableArray.CreateBuilder<ShardLocation>(commit.Positions);
-        for (int position = 0; position < commit.Positions; position++)
+        var locations = new ShardLocation[commit.Positions];
+        for (int position = 0; position < locations.Length; position++)
         {
             LogAddress entry = commit.EntryOf(position);
-            locations.Add(entry.IsNone ? default : LocationOf(commit.DeviceOf(position), entry));
+            locations[position] =
+                entry.IsNone ? default : LocationOf(commit.DeviceOf(position), entry);
         }
 
-        return locations.MoveToImmutable();
+        return ImmutableCollectionsMarshal.AsImmutableArray(locations);
     }
 
     public ShardLocation LocationOf(StorageDevice device, LogAddress address) =>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Control.Schema;
@@ -14,11 +15,16 @@ namespace Pangea.DataPlane.Worker;
 /// is missing or damaged, parity shards of the same stripe take its place.
 /// </summary>
 /// <remarks>
-/// Up to <see cref="StripeSlots.PerTransfer"/> stripes are being read and restored ahead of the one
-/// that is being delivered. No byte reaches the caller before its stripe was authenticated.
+/// As many stripes as the transfer has slots are being read and restored ahead of those that are
+/// being delivered. No byte reaches the caller before its stripe was authenticated.
 /// </remarks>
 internal sealed class GetTransfer
 {
+    /// <summary>
+    /// Stripes on their way into a file at once: while the disk writes one, the next are ready.
+    /// </summary>
+    private const int OverlappingWrites = 3;
+
     private readonly StorageService _service;
     private readonly ObjectEntry _entry;
     private readonly Manifest _manifest;
@@ -28,6 +34,8 @@ internal sealed class GetTransfer
     private readonly TransferWatch _watch;
     private readonly StripeSlots _slots;
     private readonly ValueTask<Result>[] _restoring;
+    private readonly ValueTask<SysResult>[] _writes;
+    private readonly bool[] _writing;
     private long _nextStripe;
     private long _stripesRepaired;
     private long _shardsLost;
@@ -46,10 +54,12 @@ internal sealed class GetTransfer
         _watch = watch;
         _slots = slots;
         _restoring = new ValueTask<Result>[slots.Count];
+        _writes = new ValueTask<SysResult>[slots.Count];
+        _writing = new bool[slots.Count];
     }
 
     /// <summary>With a transfer permit in hand only.</summary>
-    public static async ValueTask<Result<GetOutcome>> RunAsync(
+    public static async ValueTask<Result<GetFindings>> RunAsync(
         StorageService service, ObjectEntry entry, GetRange range, CallerFile target,
         TransferWatch watch)
     {
@@ -80,8 +90,8 @@ internal sealed class GetTransfer
         }
 
         return moved.IsOk
-            ? new GetOutcome(
-                Convert.ToHexStringLower(manifest.ContentHash.AsSpan()), manifest.Stripes.Count,
+            ? new GetFindings(
+                ContentHash.Read(manifest.ContentHash.AsSpan()), manifest.Stripes.Count,
                 transfer._stripesRepaired, transfer._shardsLost)
             : moved.Fault;
     }
@@ -122,38 +132,66 @@ internal sealed class GetTransfer
         int stripeBytes = _manifest.Geometry.StripeBytes;
         long first = _range.Offset / stripeBytes;
         long end = (_range.End + stripeBytes - 1) / stripeBytes;
+        int writesMax = _target.TakesOverlappingWrites
+            ? Math.Clamp(_slots.Count / 2, 1, OverlappingWrites)
+            : 1;
         _nextStripe = first;
         StartRestoring(Math.Min(end, first + _slots.Count));
-        for (long stripe = first; stripe < end; stripe++)
+        for (long stripe = first; stripe < end + writesMax - 1; stripe++)
         {
-            StripeSlot slot = _slots[stripe];
-            ValueTask<Result> restoring = _restoring[stripe % _slots.Count];
-            _restoring[stripe % _slots.Count] = default;
-            Result restored = await restoring;
-            if (!restored.IsOk)
+            if (stripe < end)
             {
-                return restored;
+                ValueTask<Result> restoring = _restoring[stripe % _slots.Count];
+                _restoring[stripe % _slots.Count] = default;
+                Result restored = await restoring;
+                if (!restored.IsOk)
+                {
+                    return restored;
+                }
+
+                StartWriting(stripe);
             }
 
-            long stripeStart = stripe * stripeBytes;
-            int from = (int)Math.Max(0, _range.Offset - stripeStart);
-            int to = (int)Math.Min(slot.Job.Stripe.PlainBytes, _range.End - stripeStart);
-            SysResult written = await _target.WriteFullyAsync(
-                slot.PlainSlice(from, to - from), _watch, _range.Bytes);
-            if (_watch.Token.IsCancellationRequested)
+            long oldest = stripe + 1 - writesMax;
+            Result delivered = oldest >= first && oldest < end
+                ? await FinishWritingAsync(oldest)
+                : Result.Ok;
+            if (!delivered.IsOk)
             {
-                return _watch.Ending;
+                return delivered;
             }
 
-            if (!written.IsOk)
-            {
-                return CallerFile.WriteFault(written.Errno);
-            }
-
-            StartRestoring(Math.Min(end, stripe + 1 + _slots.Count));
+            StartRestoring(Math.Min(end, oldest + 1 + _slots.Count));
         }
 
         return Result.Ok;
+    }
+
+    private void StartWriting(long stripe)
+    {
+        StripeSlot slot = _slots[stripe];
+        long stripeStart = stripe * _manifest.Geometry.StripeBytes;
+        int from = (int)Math.Max(0, _range.Offset - stripeStart);
+        int to = (int)Math.Min(slot.Job.Stripe.PlainBytes, _range.End - stripeStart);
+        int turn = (int)(stripe % _slots.Count);
+        _writes[turn] = _target.WriteFullyAsync(
+            slot.PlainSlice(from, to - from), _watch, _range.Bytes);
+        _writing[turn] = true;
+    }
+
+    /// <summary>Waits until the stripe is with the caller, and its slot free.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Result> FinishWritingAsync(long stripe)
+    {
+        int turn = (int)(stripe % _slots.Count);
+        _writing[turn] = false;
+        SysResult written = await _writes[turn];
+        if (_watch.Token.IsCancellationRequested)
+        {
+            return _watch.Ending;
+        }
+
+        return written.IsOk ? Result.Ok : CallerFile.WriteFault(written.Errno);
     }
 
     private void StartRestoring(long end)
@@ -171,6 +209,7 @@ internal sealed class GetTransfer
     /// One stripe from devices to plain bytes. Where the first shards do not suffice, or one of
     /// them is forged so that only the authentication notices, all others are read too.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> RestoreAsync(StripeSlot slot, StripeInfo info)
     {
         await LoadAsync(slot, info, additional: false);
@@ -190,6 +229,7 @@ internal sealed class GetTransfer
     /// with
     /// <paramref name="additional"/> all that were not tried yet.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask LoadAsync(StripeSlot slot, StripeInfo info, bool additional)
     {
         int needed = _manifest.Geometry.Redundancy.DataShards;
@@ -250,6 +290,11 @@ internal sealed class GetTransfer
             ValueTask<Result> load = _restoring[turn];
             _restoring[turn] = default;
             await load; // Its outcome no longer matters.
+            if (_writing[turn])
+            {
+                _writing[turn] = false;
+                await _writes[turn];
+            }
         }
     }
 }

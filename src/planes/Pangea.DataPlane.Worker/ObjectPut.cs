@@ -14,46 +14,25 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 internal static class ObjectPut
 {
-    /// <summary>
-    /// Stores what the source holds. With a fault nothing was stored and nothing is left behind.
-    /// </summary>
+    /// <summary>As <see cref="StartAsync"/>, with the result as a record.</summary>
     public static async ValueTask<Result<ObjectPutResult>> RunAsync(
         StorageService service, ObjectPutParameters call, CallerFile source, TransferWatch watch)
     {
-        Result<PutRequest> request = PutRequest.Check(service, call);
-        if (!request.IsOk)
-        {
-            return request.Fault;
-        }
+        Result<PutOutcome> outcome = await StartAsync(service, call, source, watch);
+        return outcome.IsOk ? outcome.Value.ToResult() : outcome.Fault;
+    }
 
-        service.RefreshDevices();
-        await service.Checkpoints.WaitForRoomAsync();
-        if ((call.Bytes ?? source.BytesLeft) > request.Value.Kind.SmallBytes)
-        {
-            return await RunLargeAsync(service, request.Value, source, watch, null, 0);
-        }
-
-        // Of a pipe nothing is known: it is small until it has given more.
-        if (!await service.Small.EnterAsync(watch.Token))
-        {
-            return watch.Ending;
-        }
-
-        watch.Start();
-        SmallSlot slot = service.Small.Rent(request.Value.Kind.Geometry.Redundancy);
-        Result<int> read = await SmallPut.ReadAsync(request.Value, slot, source, watch);
-        if (!read.IsOk || read.Value <= request.Value.Kind.SmallBytes)
-        {
-            Result<ObjectPutResult> stored = read.IsOk
-                ? await SmallPut.StoreAsync(
-                    service, request.Value, slot, read.Value, source, watch)
-                : read.Fault;
-            service.Small.Return(slot);
-            return stored;
-        }
-
-        return await RunLargeAsync(
-            service, request.Value, source, watch, slot, read.Value);
+    /// <summary>
+    /// Stores what the source holds. With a fault nothing was stored and nothing is left behind.
+    /// Allocates nothing for a small object but what the catalog keeps of it.
+    /// </summary>
+    public static ValueTask<Result<PutOutcome>> StartAsync(
+        StorageService service, ObjectPutParameters call, CallerFile source, TransferWatch watch)
+    {
+        PutJob job = service.Puts.TryPop(out PutJob? used)
+            ? used
+            : new PutJob(service, service.Puts);
+        return job.Start(call, source, watch);
     }
 
     /// <param name="service">Whose.</param>
@@ -62,7 +41,7 @@ internal static class ObjectPut
     /// <param name="watch">Who ends it.</param>
     /// <param name="slot">Holds the first bytes, where some were read already; is returned.</param>
     /// <param name="prefixBytes">How many they are.</param>
-    private static async ValueTask<Result<ObjectPutResult>> RunLargeAsync(
+    public static async ValueTask<Result<PutOutcome>> RunLargeAsync(
         StorageService service, PutRequest request, CallerFile source, TransferWatch watch,
         SmallSlot? slot, int prefixBytes)
     {
@@ -88,10 +67,11 @@ internal static class ObjectPut
             return watch.Ending;
         }
 
-        Result<ObjectPutResult> result = transfer.IsOk
+        Result<PutOutcome> result = transfer.IsOk
             ? await transfer.Value.RunAsync()
             : transfer.Fault;
         service.Transfers.Leave();
+        service.NoteServed();
         return result;
     }
 
@@ -129,9 +109,9 @@ internal static class ObjectPut
             request.TtlMs == 0 ? 0 : createdMs + request.TtlMs, request.TtlMs);
 
     /// <summary>The commit is durable on enough devices: the object becomes visible.</summary>
-    public static ObjectPutResult Publish(
-        StorageService service, PutRequest request, ObjectCommit commit, CommitTerms terms,
-        Manifest manifest, long frameBytes)
+    public static PutOutcome Publish(
+        StorageService service, in PutRequest request, ObjectCommit commit, in CommitTerms terms,
+        long bytes, long stripes, ContentHash hash, long frameBytes)
     {
         long storedBytes = frameBytes;
         for (int position = 0; position < commit.Positions; position++)
@@ -140,24 +120,14 @@ internal static class ObjectPut
         }
 
         var entry = new ObjectEntry(
-            request.Name, commit.Id, terms.CreatedMs, manifest.Bytes, storedBytes,
+            request.Name, commit.Id, terms.CreatedMs, bytes, storedBytes,
             (byte)terms.Redundancy.DataShards, (byte)terms.Redundancy.ParityShards,
             terms.ExpiresMs, terms.TtlMs, default, service.Ordinals.LocationsOf(commit));
         bool replaced = service.Versions.Publish(entry);
         ReportMissing(service, commit);
-        return new ObjectPutResult
-        {
-            Name = request.Name.Text,
-            Id = commit.Id.ToString(),
-            Bytes = manifest.Bytes,
-            StoredBytes = storedBytes,
-            Stripes = manifest.Stripes.Count,
-            Sha256 = Convert.ToHexStringLower(manifest.ContentHash.AsSpan()),
-            Replaced = replaced,
-            DevicesCommitted = commit.Participants,
-            DevicesTotal = commit.Positions,
-            Expires = ObjectReports.TimeOf(terms.ExpiresMs),
-        };
+        return new PutOutcome(
+            request.Name, commit.Id, bytes, storedBytes, stripes, hash, replaced,
+            commit.Participants, commit.Positions, terms.ExpiresMs);
     }
 
     private static void ReportMissing(StorageService service, ObjectCommit commit)

@@ -87,6 +87,7 @@ internal sealed partial class ObjectRecovery
         }
 
         service.Versions.PassedOver.Load();
+        service.Refusals.Load();
         await recovery.ReplayAsync();
         await recovery.DecideAsync();
         Result durable = await recovery.CheckpointAsync();
@@ -204,7 +205,7 @@ internal sealed partial class ObjectRecovery
             return;
         }
 
-        if (_void.Contains(id))
+        if (_void.Contains(id) || _service.Refusals.HasPut(id))
         {
             if (_counts)
             {
@@ -442,6 +443,7 @@ internal sealed partial class ObjectRecovery
         }
 
         await _choice.WriteVoidsAsync();
+        await _service.Refusals.SettleAsync();
     }
 
     /// <summary>

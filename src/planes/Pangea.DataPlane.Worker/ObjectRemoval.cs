@@ -31,7 +31,11 @@ internal static class ObjectRemoval
         return await BuryAsync(service, entry, claim.CreatedMs);
     }
 
-    private static async ValueTask<Result<ObjectEntry>> BuryAsync(
+    /// <summary>
+    /// Removes the name's versions up to a time. Where that is refused, some devices may say that
+    /// they are removed; it is completed once they can be asked again.
+    /// </summary>
+    public static async ValueTask<Result<ObjectEntry>> BuryAsync(
         StorageService service, ObjectEntry entry, long removedMs)
     {
         long epoch = service.Commits.Enter();
@@ -40,10 +44,11 @@ internal static class ObjectRemoval
         {
             service.Versions.Forget(entry.Name, removedMs, mask);
         }
-        else if (mask != 0)
+        else
         {
             // Some devices will say that it is removed; later versions must be later than that.
             service.Catalog.NoteRemoved(entry.Name.Text, removedMs, mask);
+            service.Refusals.Note(entry.Name, removedMs);
         }
 
         service.Commits.Leave(epoch);

@@ -47,6 +47,7 @@ internal sealed class ObjectVersions(StorageService service)
         long newest = Math.Max(
             Catalog.Find(name)?.CreatedMs ?? 0, Catalog.RemovedMs(name.Text));
         newest = Math.Max(newest, _passedOver.NewestMs(name));
+        newest = Math.Max(newest, service.Tombstones.FloorMs);
         return _claims.Take(name, newest);
     }
 
@@ -96,6 +97,11 @@ internal sealed class ObjectVersions(StorageService service)
 
     private void DropPassedOver(ObjectName name, long upToMs)
     {
+        if (_passedOver.Count == 0)
+        {
+            return; // As nearly always; the list below would be an object for each put.
+        }
+
         foreach (ObjectEntry entry in _passedOver.Take(name, upToMs))
         {
             service.Garbage.Add(entry);

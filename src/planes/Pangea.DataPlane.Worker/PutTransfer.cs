@@ -1,6 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Pangea.DataPlane.Ces;
-using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Storage;
@@ -85,7 +85,7 @@ internal sealed class PutTransfer
     /// <summary>
     /// Stores what the source holds and gives everything back. With a fault nothing was stored.
     /// </summary>
-    public async ValueTask<Result<ObjectPutResult>> RunAsync()
+    public async ValueTask<Result<PutOutcome>> RunAsync()
     {
         ObjectId id = _writer.Commit.Id;
         _service.InFlight.Add(id);
@@ -97,7 +97,7 @@ internal sealed class PutTransfer
         Result outcome = drained.IsOk
             ? _request.CheckComplete(_service, _bytes, _watch)
             : drained;
-        Result<ObjectPutResult> result = outcome.IsOk ? await CommitAsync() : outcome.Fault!;
+        Result<PutOutcome> result = outcome.IsOk ? await CommitAsync() : outcome.Fault!;
         if (!outcome.IsOk)
         {
             _writer.Abort();
@@ -154,6 +154,7 @@ internal sealed class PutTransfer
         return Result.Ok;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> FillAsync(long stripe)
     {
         StripeSlot slot = _slots[stripe];
@@ -191,6 +192,7 @@ internal sealed class PutTransfer
     /// has been computed longest is waited for first, once as many are under way as there are
     /// threads.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> SealAsync(long stripe, bool isLast)
     {
         StripeSlot slot = _slots[stripe];
@@ -201,13 +203,14 @@ internal sealed class PutTransfer
         // The hash is taken while another thread compresses.
         _hash.AppendData(slot.Plain(slot.PlainBytes));
         _bytes += slot.PlainBytes;
-        int aheadMax = Math.Clamp(_service.Threads.Count, 1, _slots.Count - 1);
+        int aheadMax = Math.Clamp(_service.Threads.Count + 1, 1, _slots.Count - 2);
         return _sealed - _written >= aheadMax
             ? await WriteNextAsync()
             : Result.Ok;
     }
 
     /// <summary>Starts writing the oldest stripe that is being computed.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> WriteNextAsync()
     {
         long stripe = _written++;
@@ -245,6 +248,7 @@ internal sealed class PutTransfer
     }
 
     /// <summary>Waits until the slot's former stripe is on the devices.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Result> WaitForSlotAsync(long stripe)
     {
         Invariant.Check(
@@ -289,7 +293,7 @@ internal sealed class PutTransfer
         return outcome;
     }
 
-    private async ValueTask<Result<ObjectPutResult>> CommitAsync()
+    private async ValueTask<Result<PutOutcome>> CommitAsync()
     {
         using NameClaim claim = _service.Versions.Claim(_request.Name);
         Manifest manifest = ObjectPut.Describe(
@@ -299,10 +303,16 @@ internal sealed class PutTransfer
         long epoch = _service.Commits.Enter();
         Result committed = await _writer.CommitAsync(
             terms, ManifestCodec.Encode(manifest, _request.Key));
-        Result<ObjectPutResult> result = committed.IsOk
+        Result<PutOutcome> result = committed.IsOk
             ? ObjectPut.Publish(
-                _service, _request, _writer.Commit, terms, manifest, _writer.FrameBytes)
+                _service, _request, _writer.Commit, terms, _bytes, _table.Count,
+                ContentHash.Read(manifest.ContentHash.AsSpan()), _writer.FrameBytes)
             : committed.Fault!;
+        if (!committed.IsOk)
+        {
+            _service.Refusals.Note(_writer.Commit);
+        }
+
         _service.Commits.Leave(epoch);
         if (committed.IsOk)
         {

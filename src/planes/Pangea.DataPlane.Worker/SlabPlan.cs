@@ -11,7 +11,9 @@ namespace Pangea.DataPlane.Worker;
 /// </summary>
 /// <param name="StripeSlabBytes">Room for a stripe of whichever geometry needs most.</param>
 /// <param name="SmallSlabBytes">Room for a small object of whichever geometry needs most.</param>
-internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes)
+/// <param name="HealSlabBytes">Room for the shards of a stripe of any geometry.</param>
+internal readonly record struct SlabPlan(
+    int StripeSlabBytes, int SmallSlabBytes, int HealSlabBytes)
 {
     /// <summary>
     /// Commit entries that are read outside transfers at once: stat, garbage, heal.
@@ -19,18 +21,17 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     public const int EntryReadersMax = 4;
 
     /// <summary>
-    /// What is registered with the ring, and so pinned from the start: the slabs of small objects
-    /// and of the logs, not those of stripes, which many a worker hardly touches and whose long
-    /// transfers gain little.
+    /// What is registered with the ring, and so pinned and resident from the start: the short
+    /// slabs, where it saves most; not those of logs and stripes, which an idle worker does not
+    /// touch.
     /// </summary>
-    public const long RegisteredBytesMax = 24L * 1024 * 1024;
+    public const long RegisteredBytesMax = 8L * 1024 * 1024;
 
     /// <summary>Reading an entry goes through windows of this length.</summary>
     public const int EntrySlabBytes = 64 * 1024;
 
     /// <summary>Transfers and background work never take a slab of each other.</summary>
-    private const int StripeSlabs =
-        (Limits.TransfersMax * StripeSlots.PerTransfer) + HealLanes.StripesMax;
+    private const int StripeSlabs = StripeShares.All;
 
     private const int EntrySlabs = EntryReadersMax + Healer.ObjectsMax + Scrubber.ObjectsMax;
 
@@ -39,15 +40,19 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
     {
         int stripe = 0;
         int small = 0;
+        int heal = 0;
         foreach (StripeGeometry geometry in geometries)
         {
             stripe = Math.Max(
                 stripe,
                 (int)LogFormat.RoundUpToBlock(StripeSlot.SlabBytesFor(geometry)));
             small = Math.Max(small, SmallSlot.SlabBytesFor(geometry.Redundancy));
+            heal = Math.Max(
+                heal,
+                (int)LogFormat.RoundUpToBlock(StripeSlot.ShardSlabBytesFor(geometry)));
         }
 
-        return new SlabPlan(stripe, small);
+        return new SlabPlan(stripe, small, heal);
     }
 
     /// <summary>
@@ -58,14 +63,18 @@ internal readonly record struct SlabPlan(int StripeSlabBytes, int SmallSlabBytes
         SlabClass[] all =
         [
             new SlabClass(StripeSlabBytes, StripeSlabs),
-            new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax),
-            new SlabClass(EntrySlabBytes, EntrySlabs),
+            new SlabClass(SmallSlabBytes, Limits.SmallTransfersMax, TryHugePages: false),
+            new SlabClass(HealSlabBytes, HealLanes.StripesMax),
+            new SlabClass(EntrySlabBytes, EntrySlabs, TryHugePages: false),
             .. others,
         ];
         return
         [
             .. all.GroupBy(slabs => slabs.SlabBytes)
-                .Select(group => new SlabClass(group.Key, group.Sum(slabs => slabs.Count)))
+                .Select(group => new SlabClass(
+                    group.Key,
+                    group.Sum(slabs => slabs.Count),
+                    group.Any(slabs => slabs.TryHugePages)))
                 .OrderBy(slabs => slabs.SlabBytes),
         ];
     }

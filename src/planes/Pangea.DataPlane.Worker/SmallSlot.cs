@@ -43,6 +43,12 @@ internal sealed class SmallSlot
 
     public ObjectCommit Commit { get; }
 
+    /// <summary>Turned to the object while it is sealed or opened.</summary>
+    public ObjectCipher Cipher { get; } = new();
+
+    /// <summary>Room for the encoded manifest.</summary>
+    public Memory<byte> Manifest { get; } = new byte[ManifestBytesMax];
+
     public ValueTask<Result<InlineShard>>[] Reads { get; }
 
     public ShardState[] ShardStates { get; }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pangea.DataPlane.Catalog;
 using Pangea.DataPlane.Ces;
 using Pangea.DataPlane.Core;
@@ -41,7 +42,9 @@ internal sealed class StorageService : IDisposable
     private const int RefreshMs = 10;
 
     private readonly StorageParts _parts;
+    private readonly IdleCollection _idle;
     private long _refreshedAt;
+    private long _servedAt;
 
     public StorageService(StorageParts parts)
     {
@@ -54,8 +57,11 @@ internal sealed class StorageService : IDisposable
         Small = new SmallSlots(this);
         Checkpoints = new Checkpoints(this);
         Expiry = new Expiry(this);
+        Tombstones = new Tombstones(this);
+        Refusals = new Refusals(this);
         Kept = new KeptObjects(parts.Catalog);
         Compaction = new Compaction(this);
+        _idle = new IdleCollection(parts.Reactor, () => parts.Pool.Trim(all: false));
     }
 
     public IReactor Reactor => _parts.Reactor;
@@ -101,6 +107,10 @@ internal sealed class StorageService : IDisposable
 
     public Compaction Compaction { get; }
 
+    public Tombstones Tombstones { get; }
+
+    public Refusals Refusals { get; }
+
     /// <summary>What is on the devices and cannot be read for want of a key.</summary>
     public KeptObjects Kept { get; }
 
@@ -110,11 +120,28 @@ internal sealed class StorageService : IDisposable
     /// <summary>Permits to hold stripe slots; whoever waits here waits for memory.</summary>
     public LoopSemaphore Transfers { get; }
 
+    /// <summary>How many stripe slots each of them gets.</summary>
+    public StripeShares Stripes { get; } = new();
+
     /// <summary>True while transfers are under way or wait: background work gives way.</summary>
     public bool IsServing => Transfers.FreeCount < Limits.TransfersMax || Small.IsBusy;
 
+    /// <summary>Milliseconds since the last transfer ended, or very many.</summary>
+    public double ServedMsAgo => _servedAt == 0
+        ? double.MaxValue
+        : Stopwatch.GetElapsedTime(_servedAt).TotalMilliseconds;
+
+    /// <summary>A put or get of anybody has ended.</summary>
+    public void NoteServed() => _servedAt = Stopwatch.GetTimestamp();
+
     /// <summary>Permits to read a commit entry outside a transfer.</summary>
     public LoopSemaphore EntryReaders { get; }
+
+    /// <summary>Puts that are not under way, to be used again.</summary>
+    public Stack<PutJob> Puts { get; } = new();
+
+    /// <summary>Gets that are not under way, to be used again.</summary>
+    public Stack<GetJob> Gets { get; } = new();
 
     /// <summary>The memory of small objects on their way.</summary>
     public SmallSlots Small { get; }
@@ -166,10 +193,13 @@ internal sealed class StorageService : IDisposable
         Checkpoints.Run();
         Expiry.Run();
         Compaction.Run();
+        Pool.Trim(all: true);
+        _idle.Run();
     }
 
     public void StopBackground()
     {
+        _idle.Stop();
         Expiry.Stop();
         Compaction.Stop();
         Checkpoints.Stop();

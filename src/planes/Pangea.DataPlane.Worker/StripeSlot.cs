@@ -12,6 +12,7 @@ namespace Pangea.DataPlane.Worker;
 /// it, transformed inside it and written from it; nothing is copied in between but by the
 /// compressor and the cipher themselves. The log writes its frame header into the first 128 bytes
 /// of each header block, so the codec's headers start 128 bytes later and end in the spare block.
+/// Healing, which makes shards of shards, has slots without the plain part.
 /// </summary>
 internal sealed class StripeSlot
 {
@@ -20,13 +21,15 @@ internal sealed class StripeSlot
     private readonly int _payloadStart;
     private readonly int _totalShards;
 
-    public StripeSlot(BufferPool pool, BufferLease lease, in StripeGeometry geometry)
+    public StripeSlot(
+        BufferPool pool, BufferLease lease, in StripeGeometry geometry, bool hasPlain = true)
     {
-        Invariant.Check(lease.Bytes >= SlabBytesFor(geometry));
+        Invariant.Check(
+            lease.Bytes >= (hasPlain ? SlabBytesFor(geometry) : ShardSlabBytesFor(geometry)));
         _pool = pool;
         Lease = lease;
         _totalShards = geometry.Redundancy.TotalShards;
-        _headersStart = (int)LogFormat.RoundUpToBlock(geometry.StripeBytes);
+        _headersStart = hasPlain ? (int)LogFormat.RoundUpToBlock(geometry.StripeBytes) : 0;
         _payloadStart = _headersStart + HeaderAreaBytes(_totalShards);
         Reads = new ValueTask<SysResult>[_totalShards];
         Appends = new ValueTask<Result<LogAddress>>[_totalShards];
@@ -63,8 +66,11 @@ internal sealed class StripeSlot
 
     /// <summary>What a slab must hold for that geometry.</summary>
     public static int SlabBytesFor(in StripeGeometry geometry) => checked(
-        (int)LogFormat.RoundUpToBlock(geometry.StripeBytes)
-        + HeaderAreaBytes(geometry.Redundancy.TotalShards)
+        (int)LogFormat.RoundUpToBlock(geometry.StripeBytes) + ShardSlabBytesFor(geometry));
+
+    /// <summary>The same for a slot without the plain part.</summary>
+    public static int ShardSlabBytesFor(in StripeGeometry geometry) => checked(
+        HeaderAreaBytes(geometry.Redundancy.TotalShards)
         + (int)LogFormat.RoundUpToBlock(geometry.PayloadBytesMax));
 
     public BufferSlice PlainSlice(int start, int bytes) => Lease.Slice(start, bytes);

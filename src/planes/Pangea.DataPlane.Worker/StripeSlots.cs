@@ -5,23 +5,18 @@ using Pangea.DataPlane.Memory;
 namespace Pangea.DataPlane.Worker;
 
 /// <summary>
-/// The stripe slots of one transfer: a fixed small number that are used in turn, so that reading,
+/// The stripe slots of one transfer: a small number that are used in turn, so that reading,
 /// computing and writing of neighbouring stripes overlap while memory stays bounded however large
 /// the object is.
 /// </summary>
 internal sealed class StripeSlots : IDisposable
 {
-    /// <summary>
-    /// One stripe being read, two being computed, two on their way to the devices.
-    /// </summary>
-    public const int PerTransfer = 5;
-
-    private readonly BufferPool _pool;
+    private readonly StorageService _service;
     private readonly StripeSlot[] _slots;
 
-    private StripeSlots(BufferPool pool, StripeSlot[] slots)
+    private StripeSlots(StorageService service, StripeSlot[] slots)
     {
-        _pool = pool;
+        _service = service;
         _slots = slots;
     }
 
@@ -32,7 +27,7 @@ internal sealed class StripeSlots : IDisposable
 
     /// <summary>
     /// Rents the slots. With a transfer permit in hand this cannot run dry: the pool holds
-    /// <see cref="PerTransfer"/> slabs for each of <see cref="Limits.TransfersMax"/> transfers.
+    /// <see cref="StripeShares.All"/> slabs for transfers.
     /// </summary>
     /// <param name="service">Whose pool and loop.</param>
     /// <param name="geometry">How the object is cut.</param>
@@ -41,7 +36,7 @@ internal sealed class StripeSlots : IDisposable
     public static StripeSlots Rent(
         StorageService service, in StripeGeometry geometry, MasterKey key, ObjectId id)
     {
-        var slots = new StripeSlot[PerTransfer];
+        var slots = new StripeSlot[service.Stripes.Take()];
         for (int i = 0; i < slots.Length; i++)
         {
             bool rented = service.Pool.TryRent(
@@ -52,7 +47,7 @@ internal sealed class StripeSlots : IDisposable
                 slots[i], service.Reactor, ObjectCipher.Create(key, id), geometry);
         }
 
-        return new StripeSlots(service.Pool, slots);
+        return new StripeSlots(service, slots);
     }
 
     /// <summary>
@@ -63,7 +58,9 @@ internal sealed class StripeSlots : IDisposable
         foreach (StripeSlot slot in _slots)
         {
             slot.Job.Dispose();
-            _pool.Return(slot.Lease);
+            _service.Pool.Return(slot.Lease);
         }
+
+        _service.Stripes.Return(_slots.Length);
     }
 }

@@ -11,7 +11,7 @@ internal sealed class TransferWatch : IDisposable
     private static readonly TimeSpan s_progressEvery = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _source = new();
-    private readonly Action<long, long?>? _report;
+    private Action<long, long?>? _report;
     private long? _movedAt;
     private long? _endedAt;
     private long _reportedAt;
@@ -21,6 +21,21 @@ internal sealed class TransferWatch : IDisposable
     /// Takes bytes done and bytes in all; null where the caller wants no progress.
     /// </param>
     public TransferWatch(Action<long, long?>? report) => _report = report;
+
+    /// <summary>
+    /// Makes it fit for another transfer, without a new token and what hangs on it; false where it
+    /// was cancelled and is used up.
+    /// </summary>
+    public bool TryReset(Action<long, long?>? report)
+    {
+        if (!_source.TryReset())
+        {
+            return false;
+        }
+
+        (_report, _movedAt, _endedAt, _reportedAt, _stalled) = (report, null, null, 0, false);
+        return true;
+    }
 
     public CancellationToken Token => _source.Token;
 

@@ -21,6 +21,7 @@ internal sealed class WorkerCalls : IRpcPeer
     private readonly StorageService _service;
     private readonly HealingCalls _healing;
     private readonly Dictionary<long, TransferWatch> _transfers = [];
+    private readonly TransferAnswer _answer = new();
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private bool _closed;
     private bool _rebuilding;
@@ -81,11 +82,13 @@ internal sealed class WorkerCalls : IRpcPeer
     {
         if (call.Method == RpcMethods.ObjectPut.Name)
         {
-            Transfer(connection, call, RpcMethods.ObjectPut, descriptors, RunPutAsync);
+            Result<ObjectPutParameters> put = RpcParameters.Read(RpcMethods.ObjectPut, call);
+            Transfer(connection, call, descriptors, put.Fault, put.IsOk ? put.Value : null, null);
         }
         else if (call.Method == RpcMethods.ObjectGet.Name)
         {
-            Transfer(connection, call, RpcMethods.ObjectGet, descriptors, RunGetAsync);
+            Result<ObjectGetParameters> get = RpcParameters.Read(RpcMethods.ObjectGet, call);
+            Transfer(connection, call, descriptors, get.Fault, null, get.IsOk ? get.Value : null);
         }
         else if (call.Method == RpcMethods.ObjectStat.Name)
         {
@@ -195,67 +198,70 @@ internal sealed class WorkerCalls : IRpcPeer
         Answer(connection, call, RpcMethods.ObjectStat, result);
     }
 
-    /// <summary>
-    /// Runs a put or a get: moves bytes, answers, cleans up.
-    /// </summary>
-    private async void Transfer<TParameters, TResult>(
-        RpcConnection connection,
-        RpcMessage call,
-        RpcMethod<TParameters, TResult> method,
-        DescriptorSet descriptors,
-        Func<TParameters, OwnedFd, TransferWatch, ValueTask<Result<TResult>>> run)
+    private void Transfer(
+        RpcConnection connection, RpcMessage call, DescriptorSet descriptors, Fault? fault,
+        ObjectPutParameters? put, ObjectGetParameters? get)
     {
-        Result<TParameters> parameters = RpcParameters.Read(method, call);
-        Result<OwnedFd> descriptor = parameters.IsOk ? descriptors.Take(0) : parameters.Fault;
-        if (!descriptor.IsOk || call.IdNumber is not { } id)
+        Result<OwnedFd> file = fault is null ? descriptors.Take(0) : fault;
+        if (!file.IsOk || call.IdNumber is not { } id)
         {
-            connection.Answer(call, descriptor.Fault ?? new Fault(
+            if (file.IsOk)
+            {
+                file.Value.Dispose();
+            }
+
+            connection.Answer(call, file.Fault ?? new Fault(
                 FaultCode.InvalidRequest, "calls on a worker's channel are numbered"));
             return;
         }
 
-        using OwnedFd file = descriptor.Value;
-        using var watch = new TransferWatch(WantsProgress(parameters.Value!)
-            ? (bytes, total) => ReportProgress(connection, id, bytes, total)
-            : null);
-        if (!_transfers.TryAdd(id, watch))
+        TransferCall job = IdleTransfers.TryPop(out TransferCall? used)
+            ? used
+            : new TransferCall(this, _service);
+        job.Prepare(connection, call, id, file.Value, put, get);
+        if (_transfers.TryAdd(id, job.Watch))
         {
-            connection.Answer(
-                call, new Fault(FaultCode.InvalidRequest, $"call {id} is under way already"));
+            job.StartAlone();
             return;
         }
 
-        Result<TResult> result = await run(parameters.Value, file, watch);
-        _transfers.Remove(id);
-        Answer(connection, call, method, result);
+        file.Value.Dispose();
+        IdleTransfers.Push(job);
+        connection.Answer(
+            call, new Fault(FaultCode.InvalidRequest, $"call {id} is under way already"));
     }
 
-    private async ValueTask<Result<ObjectPutResult>> RunPutAsync(
-        ObjectPutParameters parameters, OwnedFd file, TransferWatch watch)
+    /// <summary>Transfers that are not under way, to be used again.</summary>
+    public Stack<TransferCall> IdleTransfers { get; } = new();
+
+    /// <summary>The transfer needs its caller no more: it cannot be withdrawn.</summary>
+    public void Ended(long id) => _transfers.Remove(id);
+
+    public void Answer(RpcConnection connection, RpcMessage call, in Result<PutOutcome> outcome)
     {
-        Result<CallerFile> source = CallerFile.ForReading(file, _service.Reactor);
-        return source.IsOk
-            ? await ObjectPut.RunAsync(_service, parameters, source.Value, watch)
-            : source.Fault;
+        if (outcome.IsOk)
+        {
+            connection.Answer(_answer.Of(call.Id.Span, outcome.Value));
+        }
+        else
+        {
+            connection.Answer(call, outcome.Fault);
+        }
     }
 
-    private async ValueTask<Result<ObjectGetResult>> RunGetAsync(
-        ObjectGetParameters parameters, OwnedFd file, TransferWatch watch)
+    public void Answer(RpcConnection connection, RpcMessage call, in Result<GetOutcome> outcome)
     {
-        Result<CallerFile> target = CallerFile.ForWriting(file, _service.Reactor);
-        return target.IsOk
-            ? await ObjectGet.RunAsync(_service, parameters, target.Value, watch)
-            : target.Fault;
+        if (outcome.IsOk)
+        {
+            connection.Answer(_answer.Of(call.Id.Span, outcome.Value));
+        }
+        else
+        {
+            connection.Answer(call, outcome.Fault);
+        }
     }
 
-    private static bool WantsProgress(object parameters) => parameters switch
-    {
-        ObjectPutParameters put => put.Progress,
-        ObjectGetParameters get => get.Progress,
-        _ => false,
-    };
-
-    private static void ReportProgress(
+    public static void ReportProgress(
         RpcConnection connection, long id, long bytes, long? total) =>
         connection.TrySend(RpcWriter.Notification(
             WorkerMethods.Progress,

@@ -81,6 +81,9 @@ public static class WorkerProcess
             parts.Reactor, channel, calls, callsMax: Limits.CallsPerWorkerMax)
         {
             Observer = parts.Telemetry,
+
+            // One peer, whose every put is a chunk: as many as may be under way share a turn.
+            ChunksPerTurn = Limits.SmallTransfersMax,
         };
         parts.Telemetry?.Ready();
         connection.Send(

@@ -23,6 +23,9 @@ internal sealed class WorkerStart : IDisposable
     /// <summary>Devices that may be added while a worker runs.</summary>
     private const int DevicesAddedMax = 4;
 
+    /// <summary>For measurements of what pinning brings.</summary>
+    private const string PinningVariable = "PANGEA_PINNING";
+
     private static OwnedFd? s_catalogDirectory;
 
     private WorkerStart(
@@ -53,6 +56,9 @@ internal sealed class WorkerStart : IDisposable
     public static Result<WorkerStart> Prepare(RpcMessage call, DescriptorSet descriptors)
     {
         Result<WorkerStartParameters> read = ReadCall(call);
+        read = read.IsOk && DescriptorManifest.Check(read.Value.Manifest, descriptors) is { } unlike
+            ? unlike
+            : read;
         if (!read.IsOk)
         {
             return read.Fault;
@@ -70,13 +76,12 @@ internal sealed class WorkerStart : IDisposable
             return threads.Fault;
         }
 
-        if (start.Core is { } core)
+        if (start.Core is { } core && !IsPinningOff)
         {
             _ = CoreAffinity.Set(core); // Where it is refused, the jail's mask still holds.
         }
 
-        Result<BufferPool> pool = BufferPool.Create(slabs.Value.Classes(
-            [new SlabClass(DeviceLog.SlabBytes, LogSlabs(start.Devices.Count))]));
+        Result<BufferPool> pool = CreatePool(slabs.Value, start.Devices.Count);
         if (!pool.IsOk)
         {
             return pool.Fault;
@@ -119,6 +124,9 @@ internal sealed class WorkerStart : IDisposable
         };
     }
 
+    private static bool IsPinningOff =>
+        Environment.GetEnvironmentVariable(PinningVariable) == "off";
+
     private static Result<WorkerStartParameters> ReadCall(RpcMessage call)
     {
         if (call.Method != WorkerMethods.Start.Name)
@@ -137,6 +145,12 @@ internal sealed class WorkerStart : IDisposable
                 FaultCode.Unsupported,
                 error!, $"unset {ErasureKernels.Variable} or choose another");
     }
+
+    private static Result<BufferPool> CreatePool(SlabPlan slabs, int devices) =>
+        BufferPool.Create(
+            slabs.Classes(
+                [new SlabClass(DeviceLog.SlabBytes, LogSlabs(devices), TryHugePages: false)]),
+            BufferPoolOptions.FromEnvironment());
 
     /// <summary>
     /// Slabs of the device logs: those configured, and some that are added while this runs.
@@ -169,6 +183,7 @@ internal sealed class WorkerStart : IDisposable
         Pid = Environment.ProcessId,
         Ring = Reactor.Kind,
         RingReason = Reactor.Reason,
+        Buffers = Pool.Describe(),
         ErasureKernel = ErasureKernels.Name(ErasureKernels.Active),
         ErasureKernelReason = ErasureKernels.ActiveReason,
         DevicesInUse =
@@ -271,7 +286,8 @@ internal sealed class WorkerStart : IDisposable
             return Fault.InvalidParameter("keys", $"one key file is needed, {files.Count} came");
         }
 
-        Result<OwnedFd> descriptor = descriptors.Take(files[0].Descriptor);
+        Result<OwnedFd> descriptor = DescriptorManifest.Take(
+            descriptors, files[0].Descriptor, "master key", DescriptorKind.File);
         if (!descriptor.IsOk)
         {
             return descriptor.Fault;

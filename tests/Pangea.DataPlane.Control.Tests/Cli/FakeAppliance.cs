@@ -110,7 +110,8 @@ internal sealed partial class FakeAppliance : IDisposable
         {
             if (call.Method == "object.get" && BytesBeforeFailure > 0)
             {
-                Files.Write(descriptors.Take(0).Value, new byte[BytesBeforeFailure]);
+                using OwnedFd file = descriptors.Take(0).Value;
+                WriteTo(file, new byte[BytesBeforeFailure]);
             }
 
             return RpcWriter.Error(id, fault);
@@ -172,6 +173,13 @@ internal sealed partial class FakeAppliance : IDisposable
         });
     }
 
+    /// <summary>As a worker does with what is no whole number of blocks.</summary>
+    private static void WriteTo(OwnedFd file, ReadOnlySpan<byte> content)
+    {
+        Assert.True(Files.SetDirect(file, isDirect: false).IsOk);
+        Assert.Equal(content.Length, Files.Write(file, content).Value);
+    }
+
     private byte[] Get(ReadOnlySpan<byte> id, ObjectGetParameters get, DescriptorSet descriptors)
     {
         using OwnedFd file = descriptors.Take(0).Value;
@@ -182,7 +190,7 @@ internal sealed partial class FakeAppliance : IDisposable
 
         int from = (int)(get.Offset is < 0 ? content.Length + get.Offset : get.Offset ?? 0);
         int length = (int)Math.Min(content.Length - from, get.Length ?? content.Length);
-        Files.Write(file, content.AsSpan(from, length));
+        WriteTo(file, content.AsSpan(from, length));
         return RpcWriter.Result(id, RpcMethods.ObjectGet, new ObjectGetResult
         {
             Name = get.Name,

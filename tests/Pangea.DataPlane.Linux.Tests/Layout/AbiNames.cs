@@ -18,7 +18,8 @@ internal static class AbiNames
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
         "bpf/bpf.h", "bpf/libbpf.h", "linux/bpf.h", "linux/if_link.h",
-        "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/time_types.h",
+        "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/mempolicy.h",
+        "linux/time_types.h",
     ];
 
     /// <summary>C types by our type, where it is not "struct our_name".</summary>

@@ -143,7 +143,9 @@ public sealed class DeviceLogTests
                 Assert.All(await Task.WhenAll(appends), result => Assert.True(result.IsOk));
             }
 
-            Assert.Equal(rounds, rig.Log.FlushCount);
+            // Of those that find the log idle half go at once, so that the device has work while
+            // the others come: the first round's.
+            Assert.Equal(rounds + 1, rig.Log.FlushCount);
         }, choice);
 
         LogRig.Run(directory.Path, async rig =>

@@ -42,6 +42,41 @@ public sealed class LogFaultTests
         Assert.True(n > 20, $"only {n} operations were met");
     }
 
+    [SkippableTheory]
+    [MemberData(nameof(LogRig.Reactors), MemberType = typeof(LogRig))]
+    public void A_flush_that_failed_says_nothing_about_later_frames(ReactorChoice choice)
+    {
+        using TestDirectory directory = LogRig.NewDirectory();
+        bool fails = false;
+        LogRig.Run(
+            directory.Path,
+            async rig =>
+            {
+                await rig.Log.ReplayAsync(default, (in LogEntryView _) => { });
+                Extent lost = await AppendAsync(rig);
+                fails = true;
+                Assert.False((await rig.Log.SyncShardsAsync(new[] { lost })).IsOk);
+                fails = false;
+
+                // Nobody knows what of it is on the disk, whatever a later flush says.
+                Assert.False((await rig.Log.SyncShardsAsync(new[] { lost })).IsOk);
+                Extent next = await AppendAsync(rig);
+                Assert.NotEqual(lost.Segment, next.Segment);
+                Assert.True((await rig.Log.SyncShardsAsync(new[] { next })).IsOk);
+                Assert.False((await rig.Log.SyncShardsAsync(new[] { next, lost })).IsOk);
+            },
+            choice,
+            plan: call => fails && call.Kind == ReactorCallKind.Sync
+                ? InjectedFault.Fail(Errno.EIO)
+                : InjectedFault.None);
+
+        static async Task<Extent> AppendAsync(LogRig rig)
+        {
+            LogAddress frame = (await rig.AppendShardAsync(ObjectId.New(), 65536, 7)).Value;
+            return new Extent(0, 1, frame.Segment, frame.Offset);
+        }
+    }
+
     private static InjectedFault Injected(string fault, ReactorCall call) => fault switch
     {
         "EIO" => InjectedFault.Fail(Errno.EIO),

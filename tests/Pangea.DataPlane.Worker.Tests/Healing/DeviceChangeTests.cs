@@ -66,6 +66,22 @@ public sealed class DeviceChangeTests
         }
     }
 
+    /// <summary>As many positions as a word has bits: no position is forgotten.</summary>
+    [Fact]
+    public void Of_64_positions_every_missing_one_is_seen()
+    {
+        var random = new Random(38);
+        using var options = new StorageRigOptions(dataShards: 40, parityShards: 24);
+        using var rig = new HealingRig(options, HealingRig.Fast with { TargetShards = 0 });
+        rig.Rig.Put("small", HealingTests.Bytes(random, 5000));
+        rig.Rig.Put("large", HealingTests.Bytes(random, 10 * options.StripeBytes));
+        Assert.Equal(0, rig.Scrub().Errors);
+        options.Destroy(5);
+        rig.Heal();
+        Assert.Equal(2, rig.Healing.Check.Degraded);
+        Assert.Equal(2, rig.Scrub().Errors);
+    }
+
     [Fact]
     public void More_objects_than_the_queue_holds_are_healed_all_the_same()
     {

@@ -21,6 +21,12 @@ internal static class StatusCommands
         table.ShowHeaders = false;
         table.Add("state", NameOf(status.State.ToString()));
         table.Add("supervisor", $"pid {status.Pid}, up {Quantities.Uptime(status.UptimeSeconds)}");
+        foreach (ProcessPrivilege each in status.Privilege ?? [])
+        {
+            string kept = each.Kept.Count == 0 ? "no capabilities" : string.Join("\n", each.Kept);
+            table.Add("privilege", $"{each.Process} (pid {each.Pid}, uid {each.Uid}): {kept}");
+        }
+
         table.Add("state directory", status.StateDirectory);
         table.Add("workers run as", status.User);
         table.Add(

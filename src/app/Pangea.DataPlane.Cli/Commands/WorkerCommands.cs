@@ -80,6 +80,7 @@ internal static class WorkerCommands
         foreach (WorkerStatus worker in workers)
         {
             PrintReason(output, worker.Index, "ring", worker.RingReason);
+            PrintReason(output, worker.Index, "buffers", worker.Buffers);
             PrintReason(output, worker.Index, "isolation", worker.Isolation);
         }
     }
@@ -98,7 +99,7 @@ internal static class WorkerCommands
         output.WriteLine();
         Table table = Tables.Make(
             ">WORKER", ">PID", ">UID", ">GID", ">THREADS", "CAPABILITIES", "BOUNDING",
-            "NO_NEW_PRIVS", "SECCOMP", "LANDLOCK", "CORES", "DESCRIPTORS");
+            "NO_NEW_PRIVS", "SECCOMP", "LANDLOCK", ">CORE", ">NODE", "CORES", "DESCRIPTORS");
         foreach (WorkerStatus worker in workers)
         {
             table.Add(
@@ -112,6 +113,8 @@ internal static class WorkerCommands
                 YesNo(worker.NoNewPrivileges),
                 worker.Seccomp,
                 YesNo(worker.Landlock),
+                Text(worker.Core),
+                Text(worker.Node),
                 worker.Cores,
                 worker.Descriptors is { } descriptors
                     ? string.Join(' ', descriptors.Select(each => $"{each.Kind}:{each.Count}"))

@@ -139,10 +139,7 @@ internal sealed class LocalTarget : IDisposable
 
         string temporary =
             $".pangea-get-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}.part";
-        Result<OwnedFd> file = directory.Value.OpenFile(
-            temporary,
-            OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive,
-            0x1B6); // 0666, narrowed by the umask as for any new file
+        Result<OwnedFd> file = Create(directory.Value, temporary);
         if (!file.IsOk)
         {
             directory.Value.Dispose();
@@ -150,6 +147,26 @@ internal sealed class LocalTarget : IDisposable
         }
 
         return new LocalTarget(directory.Value, file.Value, temporary, name, path, replace);
+    }
+
+    /// <summary>
+    /// A new file, past the page cache where the file system can: it is durable before it gets its
+    /// name, so writing it to memory first would only take longer (experiment 0011).
+    /// </summary>
+    private static Result<OwnedFd> Create(DirectoryFd directory, string name)
+    {
+        const OpenFlags flags =
+            OpenFlags.Read | OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive;
+        const int mode = 0x1B6; // 0666, narrowed by the umask as for any new file
+        Result<OwnedFd> file = directory.OpenFile(name, flags | OpenFlags.Direct, mode);
+        if (file.Fault is { } fault && fault.Errno == Errno.EINVAL.Value)
+        {
+            // open(2): the file is made even where O_DIRECT is refused.
+            directory.RemoveFile(name);
+            return directory.OpenFile(name, flags, mode);
+        }
+
+        return file;
     }
 
     private static bool IsRegular(OwnedFd file)

@@ -13,6 +13,9 @@ public static class FileTypeDetector
 
     private const int ExtensionCharsMax = 16;
 
+    private static readonly Dictionary<string, FileType>.AlternateLookup<ReadOnlySpan<char>>
+        s_extensions = FileTypeTable.Extensions.GetAlternateLookup<ReadOnlySpan<char>>();
+
     public static FileType Detect(ReadOnlySpan<byte> head, string? name = null)
     {
         head = head[..Math.Min(head.Length, HeadBytesMax)];
@@ -72,7 +75,9 @@ public static class FileTypeDetector
             return FileType.Unknown;
         }
 
-        return FileTypeTable.Extensions.GetValueOrDefault(name[(dot + 1)..]);
+        return s_extensions.TryGetValue(name.AsSpan(dot + 1), out FileType type)
+            ? type
+            : FileType.Unknown;
     }
 
     private static FileType ByStatistics(ReadOnlySpan<byte> head)

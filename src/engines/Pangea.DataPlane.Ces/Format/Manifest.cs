@@ -67,18 +67,11 @@ public sealed record Manifest
     /// <summary>What every shard of stripe <paramref name="index"/> must agree with.</summary>
     public StripeInfo Stripe(int index)
     {
-        uint entry = Stripes.Entries[index];
-        int storedBytes = (int)(entry & ~StripeTable.ZstdBit);
         bool isLast = index == Stripes.Count - 1;
         long plainBytes = isLast
             ? Bytes - ((long)index * Geometry.StripeBytes)
             : Geometry.StripeBytes;
-        return new StripeInfo(
-            (ulong)index,
-            isLast,
-            (int)plainBytes,
-            storedBytes,
-            Geometry.ShardBytesFor(storedBytes),
-            (entry & StripeTable.ZstdBit) != 0 ? StripeCompression.Zstd : StripeCompression.Raw);
+        return StripeTable.InfoOf(
+            Stripes.Entries[index], index, isLast, (int)plainBytes, Geometry);
     }
 }

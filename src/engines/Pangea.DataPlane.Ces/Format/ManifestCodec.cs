@@ -14,7 +14,7 @@ namespace Pangea.DataPlane.Ces;
 /// 6, is the specification. Reading trusts no length before it is checked against the bytes that
 /// are there.
 /// </summary>
-public static class ManifestCodec
+public static partial class ManifestCodec
 {
     /// <summary>
     /// The trailer behind every manifest: its length (4) and CRC32C (4), so that a reader that
@@ -53,10 +53,10 @@ public static class ManifestCodec
 
     private static ReadOnlySpan<byte> Magic => "PGMANIF1"u8;
 
-    /// <summary>Bytes that <see cref="Encode"/> will make.</summary>
-    public static int EncodedBytes(Manifest manifest) =>
-        FixedBytes + Encoding.UTF8.GetByteCount(manifest.Name.Text)
-        + (manifest.Devices.Length * DeviceIdBytes) + (manifest.Stripes.Count * sizeof(uint))
+    /// <summary>Bytes that <see cref="Write"/> will make.</summary>
+    public static int EncodedBytes(in ManifestParts parts) =>
+        FixedBytes + Encoding.UTF8.GetByteCount(parts.Name.Text)
+        + (parts.Devices.Length * DeviceIdBytes) + (parts.StripeCount * sizeof(uint))
         + MacBytes + TrailerBytes;
 
     /// <summary>Writes and authenticates; <paramref name="key"/> is the one the manifest
@@ -64,33 +64,61 @@ public static class ManifestCodec
     public static byte[] Encode(Manifest manifest, MasterKey key)
     {
         Invariant.Check(key.Id == manifest.KeyId);
-        Invariant.Check(manifest.Devices.Length == manifest.Geometry.Redundancy.TotalShards);
-        Invariant.Check(manifest.ContentHash.Length == Manifest.ContentHashBytes);
-        Invariant.Check(manifest.Stripes.Count == manifest.Geometry.StripesFor(manifest.Bytes));
-
-        byte[] encoded = new byte[EncodedBytes(manifest)];
-        int nameBytes = Encoding.UTF8.GetBytes(manifest.Name.Text, encoded.AsSpan(FixedBytes));
-        WriteFixed(encoded, manifest, nameBytes);
-        int position = FixedBytes + nameBytes;
-        foreach (UInt128 device in manifest.Devices)
+        var parts = new ManifestParts
         {
-            BinaryPrimitives.WriteUInt128BigEndian(encoded.AsSpan(position), device);
+            Name = manifest.Name,
+            ObjectId = manifest.ObjectId,
+            CreatedMs = manifest.Created.ToUnixTimeMilliseconds(),
+            Bytes = manifest.Bytes,
+            ContentHash = manifest.ContentHash.AsSpan(),
+            Geometry = manifest.Geometry,
+            HeaderStride = manifest.HeaderStride,
+            FileType = manifest.FileType,
+            Stripes = manifest.Stripes,
+            Devices = manifest.Devices.AsSpan(),
+        };
+        byte[] encoded = new byte[EncodedBytes(parts)];
+        _ = Write(parts, key, encoded);
+        return encoded;
+    }
+
+    /// <summary>Writes and authenticates the manifest of an object that the key seals.</summary>
+    /// <param name="parts">What it says.</param>
+    /// <param name="key">The object's key; the manifest names it.</param>
+    /// <param name="destination">At least <see cref="EncodedBytes"/> long.</param>
+    /// <returns>Bytes written.</returns>
+    public static int Write(in ManifestParts parts, MasterKey key, Span<byte> destination)
+    {
+        Invariant.Check(parts.Devices.Length == parts.Geometry.Redundancy.TotalShards);
+        Invariant.Check(parts.ContentHash.Length == Manifest.ContentHashBytes);
+        Invariant.Check(parts.StripeCount == parts.Geometry.StripesFor(parts.Bytes));
+
+        Span<byte> encoded = destination[..EncodedBytes(parts)];
+        int nameBytes = Encoding.UTF8.GetBytes(parts.Name.Text, encoded[FixedBytes..]);
+        WriteFixed(encoded[..FixedBytes], parts, key.Id, nameBytes);
+        int position = FixedBytes + nameBytes;
+        foreach (UInt128 device in parts.Devices)
+        {
+            BinaryPrimitives.WriteUInt128BigEndian(encoded[position..], device);
             position += DeviceIdBytes;
         }
 
-        foreach (uint entry in manifest.Stripes.Entries)
+        uint only = parts.OnlyStripe is { } stripe ? StripeTable.EntryOf(stripe) : 0;
+        ReadOnlySpan<uint> entries =
+            parts.Stripes is { } table ? table.Entries : new(ref only);
+        foreach (uint entry in entries[..parts.StripeCount])
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(encoded.AsSpan(position), entry);
+            BinaryPrimitives.WriteUInt32LittleEndian(encoded[position..], entry);
             position += sizeof(uint);
         }
 
-        ComputeMac(key, manifest.ObjectId, encoded.AsSpan(0, position), encoded.AsSpan(position));
+        ComputeMac(key, parts.ObjectId, encoded[..position], encoded.Slice(position, MacBytes));
         position += MacBytes;
-        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(position), encoded.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(encoded[position..], encoded.Length);
         position += sizeof(int);
         BinaryPrimitives.WriteUInt32LittleEndian(
-            encoded.AsSpan(position), Crc32C.Compute(encoded.AsSpan(0, position)));
-        return encoded;
+            encoded[position..], Crc32C.Compute(encoded[..position]));
+        return encoded.Length;
     }
 
     /// <summary>
@@ -111,12 +139,9 @@ public static class ManifestCodec
             return key.Fault;
         }
 
-        int macOffset = encoded.Length - TrailerBytes - MacBytes;
-        Span<byte> mac = stackalloc byte[MacBytes];
-        ComputeMac(key.Value, manifest.Value.ObjectId, encoded[..macOffset], mac);
-        return CryptographicOperations.FixedTimeEquals(mac, encoded.Slice(macOffset, MacBytes))
+        return IsGenuine(encoded, key.Value, manifest.Value.ObjectId)
             ? manifest
-            : Malformed($"that of object {manifest.Value.ObjectId} fails its authentication");
+            : Forged(manifest.Value.ObjectId);
     }
 
     /// <summary>
@@ -185,28 +210,27 @@ public static class ManifestCodec
         };
     }
 
-    private static void WriteFixed(Span<byte> encoded, Manifest manifest, int nameBytes)
+    private static void WriteFixed(
+        Span<byte> target, in ManifestParts parts, KeyId key, int nameBytes)
     {
-        Magic.CopyTo(encoded);
-        StripeGeometry geometry = manifest.Geometry;
-        BinaryPrimitives.WriteUInt16LittleEndian(encoded[VersionOffset..], FormatVersion);
-        encoded[DataShardsOffset] = (byte)geometry.Redundancy.DataShards;
-        encoded[ParityShardsOffset] = (byte)geometry.Redundancy.ParityShards;
-        encoded[FileTypeOffset] = (byte)manifest.FileType;
-        BinaryPrimitives.WriteUInt16LittleEndian(encoded[NameBytesOffset..], (ushort)nameBytes);
-        manifest.ObjectId.Write(encoded[ObjectIdOffset..]);
-        manifest.KeyId.Write(encoded[KeyIdOffset..]);
-        BinaryPrimitives.WriteInt64LittleEndian(
-            encoded[CreatedOffset..], manifest.Created.ToUnixTimeMilliseconds());
-        BinaryPrimitives.WriteInt64LittleEndian(encoded[BytesOffset..], manifest.Bytes);
-        BinaryPrimitives.WriteInt32LittleEndian(encoded[StripeBytesOffset..], geometry.StripeBytes);
+        target.Clear();
+        Magic.CopyTo(target);
+        StripeGeometry geometry = parts.Geometry;
+        BinaryPrimitives.WriteUInt16LittleEndian(target[VersionOffset..], FormatVersion);
+        target[DataShardsOffset] = (byte)geometry.Redundancy.DataShards;
+        target[ParityShardsOffset] = (byte)geometry.Redundancy.ParityShards;
+        target[FileTypeOffset] = (byte)parts.FileType;
+        BinaryPrimitives.WriteUInt16LittleEndian(target[NameBytesOffset..], (ushort)nameBytes);
+        parts.ObjectId.Write(target[ObjectIdOffset..]);
+        key.Write(target[KeyIdOffset..]);
+        BinaryPrimitives.WriteInt64LittleEndian(target[CreatedOffset..], parts.CreatedMs);
+        BinaryPrimitives.WriteInt64LittleEndian(target[BytesOffset..], parts.Bytes);
+        BinaryPrimitives.WriteInt32LittleEndian(target[StripeBytesOffset..], geometry.StripeBytes);
         BinaryPrimitives.WriteInt32LittleEndian(
-            encoded[ShardAlignmentOffset..], geometry.ShardAlignment);
-        BinaryPrimitives.WriteInt32LittleEndian(
-            encoded[HeaderStrideOffset..], manifest.HeaderStride);
-        BinaryPrimitives.WriteInt32LittleEndian(
-            encoded[StripeCountOffset..], manifest.Stripes.Count);
-        manifest.ContentHash.AsSpan().CopyTo(encoded[ContentHashOffset..]);
+            target[ShardAlignmentOffset..], geometry.ShardAlignment);
+        BinaryPrimitives.WriteInt32LittleEndian(target[HeaderStrideOffset..], parts.HeaderStride);
+        BinaryPrimitives.WriteInt32LittleEndian(target[StripeCountOffset..], parts.StripeCount);
+        parts.ContentHash.CopyTo(target[ContentHashOffset..]);
     }
 
     /// <summary>Magic, version, length and checksum: after this the bytes are as they were
@@ -271,18 +295,25 @@ public static class ManifestCodec
         for (int i = 0; i < count; i++)
         {
             uint entry = BinaryPrimitives.ReadUInt32LittleEndian(source[(i * sizeof(uint))..]);
-            long stored = entry & ~StripeTable.ZstdBit;
             long plain = Math.Min(geometry.StripeBytes, bytes - ((long)i * geometry.StripeBytes));
-            bool isZstd = (entry & StripeTable.ZstdBit) != 0;
-            if (isZstd ? stored < 1 || stored >= plain : stored != plain)
+            if (!IsEntryPossible(entry, plain))
             {
-                return Malformed($"stripe {i} stores {stored} bytes for {plain}");
+                return Malformed(
+                    $"stripe {i} stores {entry & ~StripeTable.ZstdBit} bytes for {plain}");
             }
 
             table.AddEntry(entry);
         }
 
         return table;
+    }
+
+    private static bool IsEntryPossible(uint entry, long plainBytes)
+    {
+        long stored = entry & ~StripeTable.ZstdBit;
+        return (entry & StripeTable.ZstdBit) != 0
+            ? stored >= 1 && stored < plainBytes
+            : stored == plainBytes;
     }
 
     private static ImmutableArray<UInt128> ReadDevices(ReadOnlySpan<byte> source)
@@ -297,14 +328,26 @@ public static class ManifestCodec
         return devices.MoveToImmutable();
     }
 
+    private static bool IsGenuine(
+        ReadOnlySpan<byte> encoded, MasterKey key, ObjectId objectId)
+    {
+        int macOffset = encoded.Length - TrailerBytes - MacBytes;
+        Span<byte> mac = stackalloc byte[MacBytes];
+        ComputeMac(key, objectId, encoded[..macOffset], mac);
+        return CryptographicOperations.FixedTimeEquals(mac, encoded.Slice(macOffset, MacBytes));
+    }
+
     private static void ComputeMac(
         MasterKey key, ObjectId objectId, ReadOnlySpan<byte> authenticated, Span<byte> mac)
     {
         Span<byte> manifestKey = stackalloc byte[MasterKey.Bytes];
         KeyDerivation.ManifestKey(key, objectId, manifestKey);
-        HMACSHA256.HashData(manifestKey, authenticated, mac);
+        HmacSha256.Compute(manifestKey, authenticated, mac);
         CryptographicOperations.ZeroMemory(manifestKey);
     }
+
+    private static Fault Forged(ObjectId objectId) =>
+        Malformed($"that of object {objectId} fails its authentication");
 
     private static Fault Malformed(string what) =>
         new(

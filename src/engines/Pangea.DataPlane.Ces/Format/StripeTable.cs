@@ -41,9 +41,24 @@ public sealed class StripeTable
                 "choose a larger stripeBytes for this object class");
         }
 
-        uint isZstd = stripe.Compression == StripeCompression.Zstd ? ZstdBit : 0;
-        AddEntry((uint)stripe.StoredBytes | isZstd);
+        AddEntry(EntryOf(stripe));
         return Result.Ok;
+    }
+
+    internal static uint EntryOf(in StripeInfo stripe) =>
+        (uint)stripe.StoredBytes | (stripe.Compression == StripeCompression.Zstd ? ZstdBit : 0);
+
+    internal static StripeInfo InfoOf(
+        uint entry, int index, bool isLast, int plainBytes, in StripeGeometry geometry)
+    {
+        int storedBytes = (int)(entry & ~ZstdBit);
+        return new StripeInfo(
+            (ulong)index,
+            isLast,
+            plainBytes,
+            storedBytes,
+            geometry.ShardBytesFor(storedBytes),
+            (entry & ZstdBit) != 0 ? StripeCompression.Zstd : StripeCompression.Raw);
     }
 
     internal void AddEntry(uint entry)

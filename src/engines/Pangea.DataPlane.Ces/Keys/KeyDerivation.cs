@@ -10,6 +10,8 @@ namespace Pangea.DataPlane.Ces;
 /// </summary>
 internal static class KeyDerivation
 {
+    private const int InfoBytesMax = 32;
+
     private static ReadOnlySpan<byte> KeyIdInfo => "pangea key id v1"u8;
 
     private static ReadOnlySpan<byte> ObjectKeyInfo => "pangea object key v1"u8;
@@ -29,11 +31,22 @@ internal static class KeyDerivation
     public static void ManifestKey(MasterKey key, ObjectId objectId, Span<byte> destination) =>
         Derive(key, objectId, ManifestKeyInfo, destination);
 
+    /// <summary>
+    /// Extract with the object's id as salt, then the first block of expand: all that a key of 32
+    /// bytes needs.
+    /// </summary>
     private static void Derive(
         MasterKey key, ObjectId objectId, ReadOnlySpan<byte> info, Span<byte> destination)
     {
+        Invariant.Check(destination.Length == HmacSha256.Bytes && info.Length < InfoBytesMax);
         Span<byte> salt = stackalloc byte[ObjectId.Bytes];
         objectId.Write(salt);
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, key.Secret, destination, salt, info);
+        Span<byte> extracted = stackalloc byte[HmacSha256.Bytes];
+        HmacSha256.Compute(salt, key.Secret, extracted);
+        Span<byte> block = stackalloc byte[InfoBytesMax];
+        info.CopyTo(block);
+        block[info.Length] = 1;
+        HmacSha256.Compute(extracted, block[..(info.Length + 1)], destination);
+        CryptographicOperations.ZeroMemory(extracted);
     }
 }

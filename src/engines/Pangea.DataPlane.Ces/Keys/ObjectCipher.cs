@@ -19,38 +19,49 @@ public sealed class ObjectCipher : IDisposable
     private const int NonceBytes = 12;
     private const int NonceCounterOffset = 4;
 
-    private readonly ChaCha20Poly1305 _aead;
+    private ChaCha20Poly1305? _aead;
 
-    private ObjectCipher(ObjectId objectId, KeyId keyId, ReadOnlySpan<byte> subkey)
+    /// <summary>For no object yet: see <see cref="Begin"/>.</summary>
+    public ObjectCipher()
     {
-        ObjectId = objectId;
-        KeyId = keyId;
-        _aead = new ChaCha20Poly1305(subkey);
     }
 
-    public ObjectId ObjectId { get; }
+    public ObjectId ObjectId { get; private set; }
 
-    public KeyId KeyId { get; }
+    public KeyId KeyId { get; private set; }
 
     public static ObjectCipher Create(MasterKey key, ObjectId objectId)
     {
+        var cipher = new ObjectCipher();
+        cipher.Begin(key, objectId);
+        return cipher;
+    }
+
+    /// <summary>
+    /// Turns to another object; what the BCL keeps of the earlier key is overwritten. For many
+    /// small objects one after another, with <see cref="End"/> behind each.
+    /// </summary>
+    public void Begin(MasterKey key, ObjectId objectId)
+    {
         Span<byte> objectKey = stackalloc byte[MasterKey.Bytes];
         KeyDerivation.ObjectKey(key, objectId, objectKey);
-        ObjectCipher cipher = FromObjectKey(objectKey, objectId, key.Id);
+        Begin(objectKey, objectId, key.Id);
         CryptographicOperations.ZeroMemory(objectKey);
-        return cipher;
+    }
+
+    /// <summary>Forgets the object's key; may be called again.</summary>
+    public void End()
+    {
+        _aead?.Dispose();
+        _aead = null;
     }
 
     /// <summary>From a key that is used as it is, without derivation (test vectors).</summary>
     internal static ObjectCipher FromObjectKey(
         ReadOnlySpan<byte> objectKey, ObjectId objectId, KeyId keyId)
     {
-        Span<byte> prefix = stackalloc byte[ObjectId.Bytes];
-        objectId.Write(prefix);
-        Span<byte> subkey = stackalloc byte[HChaCha20.KeyBytes];
-        HChaCha20.Derive(objectKey, prefix, subkey);
-        var cipher = new ObjectCipher(objectId, keyId, subkey);
-        CryptographicOperations.ZeroMemory(subkey);
+        var cipher = new ObjectCipher();
+        cipher.Begin(objectKey, objectId, keyId);
         return cipher;
     }
 
@@ -68,7 +79,7 @@ public sealed class ObjectCipher : IDisposable
     {
         Span<byte> nonce = stackalloc byte[NonceBytes];
         WriteNonce(stripeIndex, nonce);
-        _aead.Encrypt(nonce, plain, sealedBytes, tag, aad);
+        Aead.Encrypt(nonce, plain, sealedBytes, tag, aad);
     }
 
     /// <summary>
@@ -86,7 +97,7 @@ public sealed class ObjectCipher : IDisposable
         WriteNonce(stripeIndex, nonce);
         try
         {
-            _aead.Decrypt(nonce, sealedBytes, tag, plain, aad);
+            Aead.Decrypt(nonce, sealedBytes, tag, plain, aad);
             return true;
         }
         catch (AuthenticationTagMismatchException)
@@ -96,7 +107,28 @@ public sealed class ObjectCipher : IDisposable
         }
     }
 
-    public void Dispose() => _aead.Dispose();
+    public void Dispose() => End();
+
+    private ChaCha20Poly1305 Aead
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_aead is null, this);
+            return _aead;
+        }
+    }
+
+    private void Begin(ReadOnlySpan<byte> objectKey, ObjectId objectId, KeyId keyId)
+    {
+        End();
+        Span<byte> prefix = stackalloc byte[ObjectId.Bytes];
+        objectId.Write(prefix);
+        Span<byte> subkey = stackalloc byte[HChaCha20.KeyBytes];
+        HChaCha20.Derive(objectKey, prefix, subkey);
+        (ObjectId, KeyId) = (objectId, keyId);
+        _aead = new ChaCha20Poly1305(subkey);
+        CryptographicOperations.ZeroMemory(subkey);
+    }
 
     private static void WriteNonce(ulong stripeIndex, Span<byte> nonce)
     {

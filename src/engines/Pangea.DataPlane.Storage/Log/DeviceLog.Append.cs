@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -14,9 +15,9 @@ public sealed partial class DeviceLog
     /// <summary>Entries longer than this get a frame of their own.</summary>
     private const int PackedBytesMax = SlabBytes - LogFormat.FrameHeaderBytes;
 
-    private readonly Stack<LogWaiter<Result<LogAddress>>> _entryWaiters = new();
-    private readonly Stack<LogWaiter<bool>> _roomWaiters = new();
-    private readonly Queue<LogWaiter<bool>> _waitingForRoom = new();
+    private readonly Stack<LoopWaiter<Result<LogAddress>>> _entryWaiters = new();
+    private readonly Stack<LoopWaiter<bool>> _roomWaiters = new();
+    private readonly Queue<LoopWaiter<bool>> _waitingForRoom = new();
 
     /// <summary>
     /// Writes one shard; not yet durable: the commit entry makes it so. Calls may overlap; the
@@ -97,9 +98,10 @@ public sealed partial class DeviceLog
             return new ValueTask<Result<LogAddress>>(fault);
         }
 
-        LogWaiter<Result<LogAddress>> waiter = Add(
+        LoopWaiter<Result<LogAddress>> waiter = Add(
             (int)bytes, !entry.Extents.IsEmpty, essential: false, out Span<byte> target);
         LogEntryWriter.WriteCommit(target, entry, manifest.Span, inlineShard.Span);
+        FlushEarly();
         return waiter.Task;
     }
 
@@ -133,7 +135,7 @@ public sealed partial class DeviceLog
             return Closed();
         }
 
-        LogWaiter<Result<LogAddress>> waiter = Add(
+        LoopWaiter<Result<LogAddress>> waiter = Add(
             bytes, needsShards: false, essential: kind != LogEntryKind.Touch,
             out Span<byte> target);
         if (kind == LogEntryKind.Void)
@@ -171,7 +173,7 @@ public sealed partial class DeviceLog
             return fault;
         }
 
-        LogWaiter<Result<LogAddress>> waiter = Add(
+        LoopWaiter<Result<LogAddress>> waiter = Add(
             (int)bytes, !entry.Extents.IsEmpty, essential: false, out Span<byte> target);
         LogEntryWriter.WriteCommit(target, entry, manifest.Span, inlineShard.Span);
         return await waiter.Task;
@@ -190,17 +192,17 @@ public sealed partial class DeviceLog
             return Closed();
         }
 
-        LogWaiter<Result<LogAddress>> waiter = Add(
+        LoopWaiter<Result<LogAddress>> waiter = Add(
             raw.Length, needsShards: false, essential: true, out Span<byte> target);
         raw.Span.CopyTo(target);
         return await waiter.Task;
     }
 
-    private LogWaiter<Result<LogAddress>> Add(
+    private LoopWaiter<Result<LogAddress>> Add(
         int bytes, bool needsShards, bool essential, out Span<byte> target)
     {
-        LogWaiter<Result<LogAddress>> waiter =
-            LogWaiter<Result<LogAddress>>.Rent(_entryWaiters);
+        LoopWaiter<Result<LogAddress>> waiter =
+            LoopWaiter<Result<LogAddress>>.Rent(_entryWaiters);
         int offset = _filling.Add(waiter, bytes, needsShards, essential);
         target = _pool.Span(_filling.Lease).Slice(offset, bytes);
         WantFlush();
@@ -210,7 +212,7 @@ public sealed partial class DeviceLog
 
     private ValueTask<bool> RoomAsync()
     {
-        LogWaiter<bool> waiter = LogWaiter<bool>.Rent(_roomWaiters);
+        LoopWaiter<bool> waiter = LoopWaiter<bool>.Rent(_roomWaiters);
         _waitingForRoom.Enqueue(waiter);
         WantFlush();
 

@@ -3,6 +3,7 @@
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 

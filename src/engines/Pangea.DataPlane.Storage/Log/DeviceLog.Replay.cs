@@ -76,6 +76,14 @@ public sealed partial class DeviceLog
 
         await ResumeJournalAsync(tailIsClean ? tail : null, empty);
         await ResumeShardsAsync();
+
+        // Most logs are idle most of the time: what the scan filled need not stay resident.
+        foreach (BufferLease slab in (ReadOnlySpan<BufferLease>)
+            [_filling.Lease, _spare.Lease, _scratch])
+        {
+            _pool.Discard(slab);
+        }
+
         return new ReplayReport(
             scan.Entries, End, scan.Holes == 0 && !scan.HasUnreadable, scan.IsTorn);
     }

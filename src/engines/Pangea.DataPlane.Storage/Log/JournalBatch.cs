@@ -1,5 +1,6 @@
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Memory;
+using Pangea.DataPlane.Reactor;
 
 namespace Pangea.DataPlane.Storage;
 
@@ -10,7 +11,7 @@ namespace Pangea.DataPlane.Storage;
 /// <param name="NeedsShards">A commit that points to shard frames.</param>
 /// <param name="Fault">Why it was taken out again; null for one that counts.</param>
 internal readonly record struct PendingEntry(
-    LogWaiter<Result<LogAddress>> Waiter,
+    LoopWaiter<Result<LogAddress>> Waiter,
     int Offset,
     int Bytes,
     bool NeedsShards,
@@ -46,7 +47,7 @@ internal sealed class JournalBatch(BufferLease lease)
 
     /// <summary>Takes room; returns where it begins.</summary>
     internal int Add(
-        LogWaiter<Result<LogAddress>> waiter, int bytes, bool needsShards, bool essential)
+        LoopWaiter<Result<LogAddress>> waiter, int bytes, bool needsShards, bool essential)
     {
         int offset = UsedBytes;
         UsedBytes += bytes;

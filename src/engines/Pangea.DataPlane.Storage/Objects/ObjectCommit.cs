@@ -111,14 +111,46 @@ public sealed class ObjectCommit
     /// Appends a commit entry on every device that takes part and waits until they are durable. On
     /// a fault too few are: the version was not stored, and the devices are told so.
     /// </summary>
+    /// <inheritdoc cref="BeginCommit"/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<Result> CommitAsync(
+        CommitTerms terms,
+        ReadOnlyMemory<byte> manifest,
+        ReadOnlyMemory<byte> shards,
+        int shardStride,
+        Extent[]?[]? extents)
+    {
+        BeginCommit(terms, manifest, shards, shardStride, extents);
+        for (int position = 0; position < Positions; position++)
+        {
+            if (IsAppending(position))
+            {
+                EndAppend(position, await Appending(position));
+            }
+        }
+
+        Result enough = CheckQuorum();
+        if (!enough.IsOk)
+        {
+            await VoidAsync();
+        }
+
+        return enough;
+    }
+
+    /// <summary>
+    /// Appends a commit entry on every device that takes part. Each position that <see
+    /// cref="IsAppending"/> must then be awaited and given to <see cref="EndAppend"/>, and where
+    /// there is no quorum at the end <see cref="VoidAsync"/> is due. For callers that are one
+    /// asynchronous method already; <see cref="CommitAsync"/> does it all.
+    /// </summary>
     /// <param name="terms">The same on all devices.</param>
     /// <param name="manifest">The encoded manifest, the same on all devices.</param>
     /// <param name="shards">Inline shards, one for each position; empty where they are frames.
     /// </param>
     /// <param name="shardStride">Bytes of one inline shard, header included.</param>
     /// <param name="extents">Frames of each position; null for inline shards.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<Result> CommitAsync(
+    public void BeginCommit(
         CommitTerms terms,
         ReadOnlyMemory<byte> manifest,
         ReadOnlyMemory<byte> shards,
@@ -139,24 +171,31 @@ public sealed class ObjectCommit
                 _appends[position] = log.AppendCommitAsync(entry, manifest, shard);
             }
         }
+    }
 
-        for (int position = 0; position < Positions; position++)
+    /// <summary>True where a commit entry is on its way to the position's device.</summary>
+    public bool IsAppending(int position) => _mayHaveLanded[position];
+
+    /// <summary>Completes when the position's commit entry is durable; await it once.</summary>
+    public ValueTask<Result<LogAddress>> Appending(int position)
+    {
+        ValueTask<Result<LogAddress>> append = _appends[position];
+        _appends[position] = default;
+        return append;
+    }
+
+    /// <summary>Notes what became of the position's commit entry.</summary>
+    public void EndAppend(int position, Result<LogAddress> landed)
+    {
+        if (landed.IsOk)
         {
-            if (_mayHaveLanded[position])
-            {
-                Result<LogAddress> landed = await _appends[position];
-                _appends[position] = default;
-                Note(position, landed);
-            }
+            _entries[position] = landed.Value;
+            _devices[position].ReportSuccess();
         }
-
-        Result enough = CheckQuorum();
-        if (!enough.IsOk)
+        else
         {
-            await VoidAsync();
+            Drop(position, landed.Fault);
         }
-
-        return enough;
     }
 
     /// <summary>
@@ -167,13 +206,12 @@ public sealed class ObjectCommit
     {
         for (int position = 0; position < Positions; position++)
         {
-            if (_mayHaveLanded[position] && _devices[position].Log is { } log)
+            if (_mayHaveLanded[position])
             {
-                _appends[position] = log.AppendVoidAsync(Id);
-            }
-            else
-            {
-                _mayHaveLanded[position] = false;
+                _appends[position] = _devices[position].Log is { } log
+                    ? log.AppendVoidAsync(Id)
+                    : ValueTask.FromResult<Result<LogAddress>>(
+                        new Fault(FaultCode.Unavailable, "the device has left"));
             }
         }
 
@@ -181,7 +219,7 @@ public sealed class ObjectCommit
         {
             if (_mayHaveLanded[position])
             {
-                _ = await _appends[position];
+                _mayHaveLanded[position] = !(await _appends[position]).IsOk;
                 _appends[position] = default;
                 if (!_entries[position].IsNone)
                 {
@@ -191,6 +229,12 @@ public sealed class ObjectCommit
             }
         }
     }
+
+    /// <summary>
+    /// After <see cref="VoidAsync"/>: the commit may have landed there, and the device could not be
+    /// told that it does not count.
+    /// </summary>
+    public bool IsUnsettled(int position) => _mayHaveLanded[position];
 
     /// <summary>Unavailable or NoSpace where too few devices still take part.</summary>
     public Result CheckQuorum()
@@ -219,19 +263,6 @@ public sealed class ObjectCommit
             _ => FaultCode.Io,
         },
         $"device {device.Index} is not available: {device.Reason}");
-
-    private void Note(int position, Result<LogAddress> landed)
-    {
-        if (landed.IsOk)
-        {
-            _entries[position] = landed.Value;
-            _devices[position].ReportSuccess();
-        }
-        else
-        {
-            Drop(position, landed.Fault);
-        }
-    }
 
     /// <summary>The fault that says most about why too few devices take part.</summary>
     private Fault? Cause()

@@ -12,7 +12,7 @@ namespace Pangea.DataPlane.Storage;
 public sealed class ObjectWriter
 {
     /// <summary>Stripes whose writes may overlap; more than any transfer has slots.</summary>
-    private const int WindowStripes = 8;
+    private const int WindowStripes = 16;
 
     private readonly ObjectCommit _commit;
     private readonly List<Run>[] _runs;

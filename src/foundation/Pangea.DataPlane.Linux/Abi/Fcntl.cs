@@ -28,9 +28,11 @@ internal static class Fcntl
     internal const int O_NOFOLLOW_ARM64 = 0x8000;
 
     internal const int F_GETFL = 3;
+    internal const int F_SETFL = 4;
     internal const int F_DUPFD_CLOEXEC = 1030;
 
     internal const int F_ADD_SEALS = 1033;
+    internal const int F_GET_SEALS = 1034;
     internal const int F_SEAL_SEAL = 1;
     internal const int F_SEAL_SHRINK = 2;
     internal const int F_SEAL_GROW = 4;

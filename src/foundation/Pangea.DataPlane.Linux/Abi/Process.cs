@@ -13,9 +13,12 @@ namespace Pangea.DataPlane.Linux.Abi;
 internal static class Process
 {
     internal const int PR_SET_PDEATHSIG = 1;
+    internal const int PR_SET_DUMPABLE = 4;
+    internal const int PR_SET_KEEPCAPS = 8;
     internal const int PR_CAPBSET_DROP = 24;
     internal const int PR_SET_NO_NEW_PRIVS = 38;
     internal const int PR_CAP_AMBIENT = 47;
+    internal const int PR_CAP_AMBIENT_RAISE = 2;
     internal const int PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
     internal const uint _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
@@ -51,6 +54,8 @@ internal static class Process
     internal const short POSIX_SPAWN_SETSIGMASK = 8;
 
     internal const int F_DUPFD_CLOEXEC = 1030;
+    internal const int F_SETFD = 2;
+    internal const int FD_CLOEXEC = 1;
 
     // System call numbers without a wrapper in older C libraries. From 424 on they are the same on
     // every architecture.

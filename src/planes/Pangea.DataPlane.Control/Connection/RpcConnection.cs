@@ -22,7 +22,6 @@ public sealed class RpcConnection : IDisposable
     public const int QueueBytesMax = 4 * Limits.RpcLineBytesMax;
 
     private const int ChunkBytes = 64 * 1024;
-    private const int ChunksPerTurn = 4;
     private static readonly TimeSpan s_hangUpPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_lingerMax = TimeSpan.FromSeconds(5);
 
@@ -73,6 +72,29 @@ public sealed class RpcConnection : IDisposable
     /// <summary>Bytes that wait for the peer to read.</summary>
     public long QueuedBytes { get; private set; }
 
+    /// <summary>
+    /// Chunks that are read before the loop's other work has its turn. A line with a descriptor is
+    /// a chunk, however short.
+    /// </summary>
+    public int ChunksPerTurn { get; init; } = 4;
+
+    /// <summary>
+    /// Nothing is under way: no call, no answer on its way, no half line. What comes next stays in
+    /// the socket while it is paused.
+    /// </summary>
+    public bool IsAtRest => CallsOpen == 0 && _queue.Count == 0 && _lines.IsAtLineStart
+        && !IsClosed && !_lingering && !_inputEnded;
+
+    /// <summary>The socket, for a program that is executed in this one's place.</summary>
+    public OwnedFd Descriptor => _socket.Fd;
+
+    /// <summary>
+    /// Whether to leave what comes in the socket, after the line that is under way.
+    /// </summary>
+    public bool IsPaused { get; set; }
+
+    private bool IsHeld => IsPaused && _lines.IsAtLineStart;
+
     /// <summary>Is told of calls and answers; null where nobody counts.</summary>
     public IRpcCallObserver? Observer { get; init; }
 
@@ -107,7 +129,15 @@ public sealed class RpcConnection : IDisposable
     /// Sends the one reply to a delivered request (see <see cref="Send"/>) and counts it as
     /// answered.
     /// </summary>
-    public void Answer(byte[] line)
+    public void Answer(byte[] line) => Answer(line.AsSpan(), line);
+
+    /// <summary>
+    /// As <see cref="Answer(byte[])"/>, from memory that stays the caller's: it is copied only
+    /// where the socket does not take it at once.
+    /// </summary>
+    public void Answer(ReadOnlySpan<byte> line) => Answer(line, null);
+
+    private void Answer(ReadOnlySpan<byte> line, byte[]? own)
     {
         if (IsClosed)
         {
@@ -117,11 +147,26 @@ public sealed class RpcConnection : IDisposable
         Invariant.Check(CallsOpen > 0);
         CallsOpen--;
         Observer?.OnAnswer(line);
-        Send(line);
+        int sent = own is null && !_sending && !_lingering ? SendNow(line) : 0;
+        if (sent < line.Length)
+        {
+            Send(own ?? line[sent..].ToArray());
+        }
+
         if (_inputEnded && CallsOpen == 0)
         {
             CloseAfterSending();
         }
+    }
+
+    /// <summary>
+    /// Bytes that the socket takes at once, with nothing queued before them. An error is met again
+    /// by whoever sends the rest.
+    /// </summary>
+    private int SendNow(ReadOnlySpan<byte> line)
+    {
+        SysResult sent = _socket.Send(line, [], wait: false);
+        return sent.IsOk ? (int)sent.Value : 0;
     }
 
     /// <summary>Answers a delivered request with an error.</summary>
@@ -221,10 +266,14 @@ public sealed class RpcConnection : IDisposable
             {
                 await AfterInputEnded((PollEvents)ready.Value);
             }
+            else if (IsHeld)
+            {
+                await _reactor.DelayAsync(s_hangUpPause, _closing.Token);
+            }
             else
             {
                 int chunks = 0;
-                while (chunks < ChunksPerTurn && ReceiveChunk())
+                while (chunks < ChunksPerTurn && !IsHeld && ReceiveChunk())
                 {
                     chunks++;
                 }

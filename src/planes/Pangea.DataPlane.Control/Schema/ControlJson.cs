@@ -50,5 +50,7 @@ namespace Pangea.DataPlane.Control.Schema;
 [JsonSerializable(typeof(StatsReadResult))]
 [JsonSerializable(typeof(PostmortemResult))]
 [JsonSerializable(typeof(WorkerRestartResult))]
+[JsonSerializable(typeof(ConfigReloadResult))]
+[JsonSerializable(typeof(SystemUpgradeResult))]
 [JsonSerializable(typeof(System.Text.Json.JsonElement))]
 public sealed partial class ControlJson : JsonSerializerContext;

@@ -55,6 +55,7 @@ public static class RpcMethods
             StorageFields.Catalog,
             new("devices", RecordList, "every configured device") { Fields = DeviceStatusFields },
             new("workers", RecordList, "every worker") { Fields = WorkerStatusFields },
+            LifeMethods.Privilege,
         ],
         ParametersCode = () => ControlJson.Default.Nothing,
         ResultCode = () => ControlJson.Default.SystemStatusResult,
@@ -306,7 +307,8 @@ public static class RpcMethods
     /// </summary>
     public static readonly IReadOnlyList<RpcMethod> All =
     [
-        SystemVersion, SystemStatus, WorkerList, .. WorkerControlMethods.All, .. StatsMethods.All,
+        SystemVersion, SystemStatus, .. LifeMethods.All,
+        WorkerList, .. WorkerControlMethods.All, .. StatsMethods.All,
         RpcDiscover,
         ObjectPut, ObjectGet, ObjectList, ObjectStat, ObjectRemove,
         .. StorageMethods.All,

@@ -71,6 +71,9 @@ public sealed record WorkerStatus
 
     public int? Core { get; init; }
 
+    /// <summary>Memory node of that core.</summary>
+    public int? Node { get; init; }
+
     public long? Uid { get; init; }
 
     public required int Restarts { get; init; }
@@ -83,6 +86,9 @@ public sealed record WorkerStatus
     public string? Ring { get; init; }
 
     public string? RingReason { get; init; }
+
+    /// <summary>How much buffer memory it has, and on what pages.</summary>
+    public string? Buffers { get; init; }
 
     public string? ErasureKernel { get; init; }
 
@@ -151,6 +157,9 @@ public sealed record SystemStatusResult
     public required IReadOnlyList<DeviceStatus> Devices { get; init; }
 
     public required IReadOnlyList<WorkerStatus> Workers { get; init; }
+
+    /// <summary>What supervisor and warden keep of root.</summary>
+    public IReadOnlyList<ProcessPrivilege>? Privilege { get; init; }
 }
 
 /// <summary>Result of <c>key.list</c> and <c>key.rotate</c>.</summary>

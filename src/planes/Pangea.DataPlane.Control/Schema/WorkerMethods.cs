@@ -27,6 +27,18 @@ public static class WorkerMethods
         ],
     };
 
+    private static readonly RpcField s_manifest = new(
+        "manifest", RecordList, "what each descriptor of the call is, in their order")
+    {
+        Fields =
+        [
+            new("name", Text, "what it serves"),
+            Choice("kind", "what the kernel must say it is",
+                "directory", "blockDevice", "file", "memory"),
+            Choice("access", "what it must be open for", "read", "readWrite"),
+        ],
+    };
+
     private static readonly RpcField s_classes = new RpcField(
         "classes", RecordList, "object classes beside the default").Optional() with
     {
@@ -94,6 +106,7 @@ public static class WorkerMethods
                 .Optional(),
             Number("stats", "index of the statistics page's descriptor",
                 0, Limits.RpcDescriptorsMax - 1) with { Required = false, Nullable = true },
+            s_manifest,
         ],
         Descriptors = -1,
         DescriptorDoc = "devices, key files, catalog directory, statistics page",
@@ -102,6 +115,7 @@ public static class WorkerMethods
             Number("pid", "process id of the worker"),
             new("ring", Text, "`io_uring` or `plain`"),
             new("ringReason", Text, "why that executor was chosen"),
+            new RpcField("buffers", Text, "how much, and on what pages").Optional(),
             new("erasureKernel", Text, "Reed-Solomon kernel in use"),
             new RpcField("erasureKernelReason", Text, "why that one").Optional(),
             new("devicesInUse", TextList, "paths of the devices taken into use"),
@@ -118,7 +132,9 @@ public static class WorkerMethods
             "redundancy":{"dataShards":8,"parityShards":4},"stripeBytes":1048576,
             "compression":"balanced","devices":[
                 {"index":0,"path":"/d","state":"ok","descriptor":0}],
-            "keys":[{"descriptor":1}]}
+            "keys":[{"descriptor":1}],"manifest":[
+                {"name":"device 0","kind":"directory","access":"read"},
+                {"name":"master key","kind":"file","access":"read"}]}
             """,
     };
 

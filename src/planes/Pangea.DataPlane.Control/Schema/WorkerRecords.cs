@@ -1,3 +1,5 @@
+using Pangea.DataPlane.Linux;
+
 namespace Pangea.DataPlane.Control.Schema;
 
 /// <summary>One device as the supervisor hands it to a worker.</summary>
@@ -41,6 +43,30 @@ public sealed record StartKey
 {
     /// <summary>Index into the descriptors of the call.</summary>
     public required int Descriptor { get; init; }
+}
+
+/// <summary>
+/// What a descriptor is said to be. The worker asks the kernel and uses none that is another thing
+/// or open for more.
+/// </summary>
+public sealed record DescriptorClaim
+{
+    /// <summary>What it serves, for messages.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>"directory", "blockDevice", "file" or "memory".</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>"read" or "readWrite".</summary>
+    public required string Access { get; init; }
+
+    /// <summary>The claim for a descriptor of this kind.</summary>
+    public static DescriptorClaim Of(string name, DescriptorKind kind) => new()
+    {
+        Name = name,
+        Kind = char.ToLowerInvariant(kind.ToString()[0]) + kind.ToString()[1..],
+        Access = kind is DescriptorKind.Directory or DescriptorKind.File ? "read" : "readWrite",
+    };
 }
 
 /// <summary>How the objects of one class are kept.</summary>
@@ -125,6 +151,9 @@ public sealed record WorkerStartParameters
 
     /// <summary>Index of the descriptor of the statistics page, where there is one.</summary>
     public int? Stats { get; init; }
+
+    /// <summary>One entry for each descriptor of the call, in their order.</summary>
+    public required IReadOnlyList<DescriptorClaim> Manifest { get; init; }
 }
 
 /// <summary>Result of <c>worker.start</c>: the worker is ready.</summary>
@@ -135,6 +164,9 @@ public sealed record WorkerStartResult
     public required string Ring { get; init; }
 
     public required string RingReason { get; init; }
+
+    /// <summary>How much buffer memory it has, and on what pages.</summary>
+    public string? Buffers { get; init; }
 
     public required string ErasureKernel { get; init; }
 

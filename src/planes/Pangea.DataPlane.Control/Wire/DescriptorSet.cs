@@ -9,18 +9,18 @@ namespace Pangea.DataPlane.Control.Wire;
 /// </summary>
 public sealed class DescriptorSet : IDisposable
 {
-    private readonly List<OwnedFd?> _descriptors;
+    // Most lines come without any and get no list.
+    private List<OwnedFd?>? _descriptors;
 
     /// <summary>Takes ownership of the descriptors.</summary>
     public DescriptorSet(IEnumerable<OwnedFd> descriptors) => _descriptors = [.. descriptors];
 
     public DescriptorSet()
-        : this([])
     {
     }
 
     /// <summary>How many came, taken ones included.</summary>
-    public int Count => _descriptors.Count;
+    public int Count => _descriptors?.Count ?? 0;
 
     /// <summary>
     /// Moves one descriptor to the caller; <see cref="FaultCode.BadDescriptor"/> where it is not
@@ -28,12 +28,11 @@ public sealed class DescriptorSet : IDisposable
     /// </summary>
     public Result<OwnedFd> Take(int index)
     {
-        if ((uint)index >= (uint)_descriptors.Count || _descriptors[index] is not { } descriptor)
+        if ((uint)index >= (uint)Count || _descriptors![index] is not { } descriptor)
         {
             return new Fault(
                 FaultCode.BadDescriptor,
-                $"descriptor {index} did not come with the call, which brought " +
-                    $"{_descriptors.Count}",
+                $"descriptor {index} did not come with the call, which brought {Count}",
                 "pass the open file with SCM_RIGHTS in the sendmsg that begins the line");
         }
 
@@ -41,13 +40,22 @@ public sealed class DescriptorSet : IDisposable
         return descriptor;
     }
 
+    /// <summary>One that was not taken yet, to look at; null where there is none.</summary>
+    public OwnedFd? Peek(int index) =>
+        (uint)index < (uint)Count ? _descriptors![index] : null;
+
     /// <summary>Moves all descriptors that were not taken to the caller, in their order.</summary>
     public OwnedFd[] TakeAll()
     {
-        OwnedFd[] all = [.. _descriptors.OfType<OwnedFd>()];
-        for (int i = 0; i < _descriptors.Count; i++)
+        if (_descriptors is not { } descriptors)
         {
-            _descriptors[i] = null;
+            return [];
+        }
+
+        OwnedFd[] all = [.. descriptors.OfType<OwnedFd>()];
+        for (int i = 0; i < descriptors.Count; i++)
+        {
+            descriptors[i] = null;
         }
 
         return all;
@@ -55,11 +63,19 @@ public sealed class DescriptorSet : IDisposable
 
     public void Dispose()
     {
-        foreach (OwnedFd descriptor in TakeAll())
+        for (int i = 0; i < Count; i++)
         {
-            descriptor.Dispose();
+            _descriptors![i]?.Dispose();
+            _descriptors[i] = null;
         }
     }
 
-    internal void Add(IEnumerable<OwnedFd> descriptors) => _descriptors.AddRange(descriptors);
+    internal void Add(IReadOnlyList<OwnedFd> descriptors)
+    {
+        for (int i = 0; i < descriptors.Count; i++)
+        {
+            _descriptors ??= new List<OwnedFd?>(descriptors.Count);
+            _descriptors.Add(descriptors[i]);
+        }
+    }
 }

@@ -22,7 +22,7 @@ public static class JsonText
         var reader = new Utf8JsonReader(text, ControlJsonText.Reading);
         try
         {
-            return Walk(ref reader);
+            return Walk(text, ref reader);
         }
         catch (JsonException e)
         {
@@ -37,27 +37,24 @@ public static class JsonText
         }
     }
 
-    private static string? Walk(ref Utf8JsonReader reader)
+    private static string? Walk(ReadOnlySpan<byte> text, ref Utf8JsonReader reader)
     {
-        var open = new Stack<HashSet<string>?>();
+        var names = new MemberNames(
+            text, stackalloc (int, int)[64], stackalloc int[ControlJsonText.DepthMax + 1]);
         while (reader.Read())
         {
             switch (reader.TokenType)
             {
-                case JsonTokenType.StartObject:
-                    open.Push([]);
-                    break;
-                case JsonTokenType.StartArray:
-                    open.Push(null);
+                case JsonTokenType.StartObject or JsonTokenType.StartArray:
+                    names.Open();
                     break;
                 case JsonTokenType.EndObject or JsonTokenType.EndArray:
-                    open.Pop();
+                    names.Close();
                     break;
                 case JsonTokenType.PropertyName:
-                    string name = reader.GetString()!;
-                    if (!open.Peek()!.Add(name))
+                    if (!names.TryAdd(reader))
                     {
-                        return $"member '{Shorten(name)}' appears twice";
+                        return $"member '{Shorten(reader.GetString()!)}' appears twice";
                     }
 
                     break;

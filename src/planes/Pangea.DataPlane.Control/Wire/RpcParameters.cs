@@ -16,7 +16,7 @@ public static class RpcParameters
     {
         if (call.Parameters.IsEmpty)
         {
-            return Missing(method.Parameters, [], "", method);
+            return Missing(method.Parameters, 0, "", method);
         }
 
         var reader = new Utf8JsonReader(call.Parameters.Span, ControlJsonText.Reading);
@@ -91,25 +91,40 @@ public static class RpcParameters
     private static Fault? CheckRecord(
         ref Utf8JsonReader reader, IReadOnlyList<RpcField> fields, string path, RpcMethod method)
     {
-        var seen = new HashSet<string>();
+        ulong seen = 0;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            string name = reader.GetString()!;
-            RpcField? field = fields.FirstOrDefault(f => f.Name == name);
-            if (field is null)
+            int index = IndexOf(fields, ref reader);
+            if (index < 0)
             {
-                return Unknown(fields, path + JsonText.Shorten(name), method);
+                return Unknown(fields, path + JsonText.Shorten(reader.GetString()!), method);
             }
 
-            seen.Add(name);
+            seen |= 1UL << index;
+            RpcField field = fields[index];
             reader.Read();
-            if (CheckValue(ref reader, field, path + name, method) is { } fault)
+            Fault? fault = CheckValue(
+                ref reader, field, path.Length == 0 ? field.Name : path + field.Name, method);
+            if (fault is not null)
             {
                 return fault;
             }
         }
 
         return Missing(fields, seen, path, method);
+    }
+
+    private static int IndexOf(IReadOnlyList<RpcField> fields, ref Utf8JsonReader reader)
+    {
+        for (int i = 0; i < fields.Count; i++)
+        {
+            if (reader.ValueTextEquals(fields[i].Name))
+            {
+                return i;
+            }
+        }
+
+        return -1;
     }
 
     private static Fault? CheckValue(
@@ -179,17 +194,22 @@ public static class RpcParameters
             ? null
             : Wrong(path, "one of " + string.Join(", ", field.Values));
 
+    /// <param name="fields">At most 64.</param>
+    /// <param name="seen">Bit i: the i-th field was there.</param>
+    /// <param name="path">Before the fields' names.</param>
+    /// <param name="method">Whose.</param>
     private static Fault? Missing(
-        IReadOnlyList<RpcField> fields, HashSet<string> seen, string path, RpcMethod method)
+        IReadOnlyList<RpcField> fields, ulong seen, string path, RpcMethod method)
     {
-        foreach (RpcField field in fields)
+        Invariant.Check(fields.Count <= 64);
+        for (int i = 0; i < fields.Count; i++)
         {
-            if (field.Required && !seen.Contains(field.Name))
+            if (fields[i].Required && (seen & (1UL << i)) == 0)
             {
                 return Fault.InvalidParameter(
-                    path + field.Name,
-                    $"{method.Name}: parameter '{path}{field.Name}' is missing",
-                    field.Doc);
+                    path + fields[i].Name,
+                    $"{method.Name}: parameter '{path}{fields[i].Name}' is missing",
+                    fields[i].Doc);
             }
         }
 

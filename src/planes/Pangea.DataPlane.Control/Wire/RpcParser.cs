@@ -13,8 +13,11 @@ namespace Pangea.DataPlane.Control.Wire;
 /// </summary>
 public static class RpcParser
 {
-    private static readonly string[] s_members =
-        ["jsonrpc", "id", "method", "params", "result", "error"];
+    private static readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> s_known =
+        RpcMethods.All.Concat(WorkerMethods.Private).Select(method => method.Name)
+            .ToHashSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+
+    private static readonly int s_knownBytesMax = s_known.Set.Max(name => name.Length);
 
     /// <summary>Cuts the line into its parts, or says what to answer.</summary>
     /// <param name="line">Without its newline; the message keeps a reference to it.</param>
@@ -92,24 +95,47 @@ public static class RpcParser
         Fault? unknown = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            string name = reader.GetString()!;
+            Member member = MemberOf(ref reader);
+            string? other = member == Member.Unknown ? reader.GetString() : null;
             reader.Read();
             JsonTokenType type = reader.TokenType;
             int start = (int)reader.TokenStartIndex;
             reader.Skip();
             ReadOnlyMemory<byte> value = line[start..(int)reader.BytesConsumed];
-            if (Array.IndexOf(s_members, name) < 0)
+            if (other is not null)
             {
-                unknown ??= Invalid($"unknown member '{JsonText.Shorten(name)}'", null) with
+                unknown ??= Invalid($"unknown member '{JsonText.Shorten(other)}'", null) with
                 {
-                    Field = JsonText.Shorten(name),
+                    Field = JsonText.Shorten(other),
                 };
             }
 
-            parts.Set(name, type, value);
+            parts.Set(member, type, value);
         }
 
         return unknown;
+    }
+
+    private static Member MemberOf(ref Utf8JsonReader reader) =>
+        reader.ValueTextEquals("jsonrpc"u8) ? Member.Version
+        : reader.ValueTextEquals("id"u8) ? Member.Id
+        : reader.ValueTextEquals("method"u8) ? Member.Method
+        : reader.ValueTextEquals("params"u8) ? Member.Parameters
+        : reader.ValueTextEquals("result"u8) ? Member.Result
+        : reader.ValueTextEquals("error"u8) ? Member.Error
+        : Member.Unknown;
+
+    /// <summary>The method's name: of one that we know the string that the table has.</summary>
+    private static string NameOf(ref Utf8JsonReader reader)
+    {
+        if (reader.ValueIsEscaped || reader.ValueSpan.Length > s_knownBytesMax)
+        {
+            return reader.GetString()!;
+        }
+
+        Span<char> name = stackalloc char[reader.ValueSpan.Length];
+        name = name[..reader.CopyString(name)];
+        return s_known.TryGetValue(name, out string? known) ? known : name.ToString();
     }
 
     private static (RpcMessage?, Fault?) Compose(ReadOnlyMemory<byte> line, in Parts parts)
@@ -152,7 +178,7 @@ public static class RpcParser
         var reader = new Utf8JsonReader(parts.Method.Span);
         reader.Read();
         RpcKind kind = parts.HasId ? RpcKind.Request : RpcKind.Notification;
-        return (new RpcMessage(kind, line, parts.Id, reader.GetString()!, parts.Parameters), null);
+        return (new RpcMessage(kind, line, parts.Id, NameOf(ref reader), parts.Parameters), null);
     }
 
     private static (RpcMessage?, Fault?) ComposeReply(ReadOnlyMemory<byte> line, in Parts parts)
@@ -177,6 +203,17 @@ public static class RpcParser
     private static Fault Invalid(string message, string? hint, string? field = null) =>
         new(FaultCode.InvalidRequest, message, hint, field);
 
+    private enum Member
+    {
+        Unknown,
+        Version,
+        Id,
+        Method,
+        Parameters,
+        Result,
+        Error,
+    }
+
     /// <summary>The raw members of a line; a member that is not there is empty.</summary>
     private struct Parts
     {
@@ -191,28 +228,28 @@ public static class RpcParser
 
         public readonly bool HasId => !Id.IsEmpty;
 
-        public void Set(string name, JsonTokenType type, ReadOnlyMemory<byte> value)
+        public void Set(Member member, JsonTokenType type, ReadOnlyMemory<byte> value)
         {
-            switch (name)
+            switch (member)
             {
-                case "jsonrpc":
+                case Member.Version:
                     Version = value;
                     break;
-                case "id":
+                case Member.Id:
                     Id = value;
                     break;
-                case "method":
+                case Member.Method:
                     Method = value;
                     MethodType = type;
                     break;
-                case "params":
+                case Member.Parameters:
                     Parameters = value;
                     ParametersType = type;
                     break;
-                case "result":
+                case Member.Result:
                     Result = value;
                     break;
-                case "error":
+                case Member.Error:
                     Error = value;
                     break;
             }

@@ -19,9 +19,19 @@ public sealed record ApplianceConfiguration
     /// </summary>
     public const string UserWithoutAccount = "61183:61183";
 
-    private const int ThreadsDefault = 2;
+    private const int ThreadsDefaultMin = 2;
+    private const int ThreadsDefaultMax = 8;
     private const int DeathsPerMinuteDefault = 5;
     private const int StallSecondsDefault = 10;
+
+    /// <summary>The configuration file, full path; null where there is none.</summary>
+    public string? FilePath { get; init; }
+
+    /// <summary>The flags it was read from.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>What relative paths in flags and variables meant.</summary>
+    public string WorkingDirectory { get; init; } = "/";
 
     /// <summary>Full path.</summary>
     public required string StateDirectory { get; init; }
@@ -56,13 +66,12 @@ public sealed record ApplianceConfiguration
     /// <summary>How the storage works, complete.</summary>
     public required StorageSettings Settings { get; init; }
 
-    /// <summary>Core of the storage worker's loop.</summary>
-    public required int StorageCore { get; init; }
+    /// <summary>Which cores each role has.</summary>
+    public required CorePlan Cores { get; init; }
 
     /// <summary>
-    /// Threads that compute stripes beside the storage worker's loop. By default two where the
-    /// worker has a second core, its housekeeping one, and none where it has not: there they would
-    /// only take turns.
+    /// Threads that compute stripes beside the storage worker's loop. By default one for each other
+    /// core it may use, two to eight; none where it has one core only: there they would take turns.
     /// </summary>
     public required int StorageThreads { get; init; }
 
@@ -74,13 +83,29 @@ public sealed record ApplianceConfiguration
     /// <summary>Seconds without a turn of its loop after which a worker is killed.</summary>
     public required int StallSecondsMax { get; init; }
 
-    /// <summary>Core of the workers' other threads.</summary>
-    public required int HousekeepingCore { get; init; }
-
     /// <summary>Fills what no source said, and checks what only the whole can tell.</summary>
-    public static Result<ApplianceConfiguration> Complete(ConfigurationValues values)
+    public static Result<ApplianceConfiguration> Complete(
+        ConfigurationValues values, ConfigurationContext? context = null)
     {
-        string state = Path.GetFullPath(values.StateDirectory ?? StateDirectoryDefault);
+        Result<IReadOnlyList<int>> allowed = CoreAffinity.Get();
+        return allowed.IsOk
+            ? Complete(
+                values,
+                CpuTopology.Read(CpuTopology.SystemRoot, allowed.Value),
+                allowed.Value,
+                context)
+            : allowed.Fault;
+    }
+
+    /// <summary>The same on a given machine, of which this process may use some cores.</summary>
+    public static Result<ApplianceConfiguration> Complete(
+        ConfigurationValues values,
+        CpuTopology topology,
+        IReadOnlyList<int> allowed,
+        ConfigurationContext? context = null)
+    {
+        context ??= ConfigurationContext.Own;
+        string state = context.FullPath(values.StateDirectory ?? StateDirectoryDefault);
         Redundancy redundancy = values.Redundancy ?? Redundancy.Default;
         IReadOnlyList<string> devices = values.Devices
             ?? [.. Enumerable.Range(0, redundancy.TotalShards)
@@ -101,23 +126,13 @@ public sealed record ApplianceConfiguration
             return classes.Fault;
         }
 
-        Result<IReadOnlyList<int>> cores = CoreAffinity.Get();
+        Result<CorePlan> cores = CorePlan.Make(topology, allowed, RequestsOf(values));
         if (!cores.IsOk)
         {
             return cores.Fault;
         }
 
-        int core = values.StorageCore ?? cores.Value[^1];
-        if (!cores.Value.Contains(core))
-        {
-            return Fault.InvalidParameter(
-                "core",
-                $"core {core} is not available; this process may use "
-                    + string.Join(", ", cores.Value),
-                "change workers.storage.core");
-        }
-
-        Result<UserAccount?> user = ChooseUser(values.User);
+        Result<UserAccount?> user = ChooseUser(values.User, context);
         if (!user.IsOk)
         {
             return user.Fault;
@@ -126,7 +141,7 @@ public sealed record ApplianceConfiguration
         return new ApplianceConfiguration
         {
             StateDirectory = state,
-            SocketPath = Path.GetFullPath(values.SocketPath ?? ControlAddress.Default),
+            SocketPath = context.FullPath(values.SocketPath ?? ControlAddress.Default),
             User = user.Value,
             Devices = devices,
             CreatesDevices = values.Devices is null,
@@ -135,13 +150,38 @@ public sealed record ApplianceConfiguration
             Compression = values.Compression ?? "balanced",
             Classes = classes.Value,
             Settings = (values.Settings ?? new StorageSettingsValues()).Complete(),
-            StorageCore = core,
-            StorageThreads = values.StorageThreads ?? (core == cores.Value[0] ? 0 : ThreadsDefault),
+            Cores = cores.Value,
+            StorageThreads = values.StorageThreads
+                ?? ThreadsFor(cores.Value.MaskOf(WorkerRole.Storage).Count),
             DeathsPerMinuteMax = values.DeathsPerMinuteMax ?? DeathsPerMinuteDefault,
             StallSecondsMax = values.StallSecondsMax ?? StallSecondsDefault,
-            HousekeepingCore = cores.Value[0],
         };
     }
+
+    /// <summary>
+    /// Storage has cores without being asked; the other roles have no workers yet.
+    /// </summary>
+    private static Dictionary<WorkerRole, CoreRequest> RequestsOf(ConfigurationValues values)
+    {
+        var requests = new Dictionary<WorkerRole, CoreRequest>
+        {
+            [WorkerRole.Storage] = values.StorageCores ?? new CoreRequest(null, "default"),
+        };
+        if (values.RelayCores is { } relay)
+        {
+            requests[WorkerRole.Relay] = relay;
+        }
+
+        if (values.GatewayCores is { } gateway)
+        {
+            requests[WorkerRole.Gateway] = gateway;
+        }
+
+        return requests;
+    }
+
+    private static int ThreadsFor(int cores) =>
+        cores == 1 ? 0 : Math.Clamp(cores - 1, ThreadsDefaultMin, ThreadsDefaultMax);
 
     private static Result<IReadOnlyList<StartClass>> CompleteClasses(
         ConfigurationValues values, Redundancy defaultRedundancy, int devices)
@@ -172,9 +212,10 @@ public sealed record ApplianceConfiguration
         return classes;
     }
 
-    private static Result<UserAccount?> ChooseUser(string? name)
+    private static Result<UserAccount?> ChooseUser(
+        string? name, ConfigurationContext context)
     {
-        if (!UserAccount.IsRoot)
+        if (!context.StartedByRoot)
         {
             // Only root can become someone else; naming oneself is harmless.
             return name is null || (UserAccount.Find(name) is { IsOk: true } same

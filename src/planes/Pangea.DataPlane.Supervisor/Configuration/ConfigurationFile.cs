@@ -1,5 +1,6 @@
 using System.Text;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
@@ -24,26 +25,60 @@ public sealed partial class ConfigurationFile
     /// <summary>Reads a file. The fault's message has one line per error.</summary>
     public static Result<ConfigurationValues> Read(string path)
     {
+        Result<string> text = ReadText(path);
+        return text.IsOk ? Parse(path, text.Value) : text.Fault;
+    }
+
+    /// <summary>The text of a file, which must be UTF-8 and not too long.</summary>
+    internal static Result<string> ReadText(string path)
+    {
+        // Without waiting: the path may turn out to be a pipe.
+        Result<OwnedFd> opened = Files.Open(path, OpenFlags.Read | OpenFlags.NonBlocking);
+        if (!opened.IsOk)
+        {
+            return opened.Fault with
+            {
+                Message = $"cannot read the configuration: {opened.Fault.Message}",
+                Hint = "give the right path with --config",
+            };
+        }
+
+        using OwnedFd file = opened.Value;
+        return ReadText(file, path);
+    }
+
+    /// <summary>The text of an open file; <paramref name="path"/> serves messages.</summary>
+    internal static Result<string> ReadText(OwnedFd file, string path)
+    {
+        Result<FileStatus> status = Files.Status(file);
+        if (!status.IsOk)
+        {
+            return status.Fault;
+        }
+
+        if (status.Value.Kind != FileKind.Regular)
+        {
+            return Fault.InvalidParameter("config", $"{path} is not a file");
+        }
+
+        byte[] bytes = new byte[FileBytesMax + 1];
+        SysResult read = Files.ReadAt(file, bytes, 0);
+        if (!read.IsOk)
+        {
+            return read.Errno.ToFault($"read the configuration {path}");
+        }
+
+        if (read.Value > FileBytesMax)
+        {
+            return new Fault(FaultCode.TooLarge, $"{path} has more than {FileBytesMax} bytes");
+        }
+
         try
         {
-            var info = new FileInfo(path);
-            if (info.Exists && info.Length > FileBytesMax)
-            {
-                return new Fault(
-                    FaultCode.TooLarge, $"{path} has {info.Length} bytes, over {FileBytesMax}");
-            }
-
-            return Parse(
-                path, File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true)));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return new Fault(
-                e is FileNotFoundException or DirectoryNotFoundException
-                    ? FaultCode.NotFound
-                    : FaultCode.Io,
-                $"cannot read the configuration: {e.Message}",
-                "give the right path with --config");
+            // A mark at the beginning is no part of the text.
+            string text = new UTF8Encoding(false, throwOnInvalidBytes: true)
+                .GetString(bytes, 0, (int)read.Value);
+            return text.TrimStart('\uFEFF');
         }
         catch (DecoderFallbackException)
         {
@@ -57,7 +92,7 @@ public sealed partial class ConfigurationFile
     public static Result<ConfigurationValues> Parse(string path, string text)
     {
         var file = new ConfigurationFile(path);
-        file.ReadText(text);
+        file.ReadDocument(text);
         return file._errors.Count == 0
             ? file._values
             : new Fault(
@@ -67,7 +102,7 @@ public sealed partial class ConfigurationFile
                 "config");
     }
 
-    private void ReadText(string text)
+    private void ReadDocument(string text)
     {
         var stream = new YamlStream();
         try
@@ -248,6 +283,12 @@ public sealed partial class ConfigurationFile
                 return true;
             case "storage":
                 break;
+            case "relay":
+                ReadCores(key, value, cores => _values = _values with { RelayCores = cores });
+                return true;
+            case "gateway":
+                ReadCores(key, value, cores => _values = _values with { GatewayCores = cores });
+                return true;
             default:
                 return false;
         }
@@ -256,9 +297,10 @@ public sealed partial class ConfigurationFile
         {
             switch (inner)
             {
-                case "core":
-                    ReadParsed(node, inner, ConfigurationValues.ParseCore, parsed =>
-                        _values = _values with { StorageCore = parsed });
+                case "cores":
+                    ReadParsed(
+                        node, inner, text => CoreRequest.Parse(text, PlaceOf(node)),
+                        parsed => _values = _values with { StorageCores = parsed });
                     return true;
                 case "threads":
                     ReadParsed(node, inner, ConfigurationValues.ParseThreads, parsed =>
@@ -270,6 +312,19 @@ public sealed partial class ConfigurationFile
         });
         return true;
     }
+
+    /// <summary>Of a role that has no workers yet, and so nothing else to say.</summary>
+    private void ReadCores(string role, YamlNode value, Action<CoreRequest> take) =>
+        ReadMapping(value, $"workers.{role}", (key, node) =>
+        {
+            if (key != "cores")
+            {
+                return false;
+            }
+
+            ReadParsed(node, key, text => CoreRequest.Parse(text, PlaceOf(node)), take);
+            return true;
+        });
 
     private void ReadDevices(YamlNode node)
     {
@@ -347,5 +402,8 @@ public sealed partial class ConfigurationFile
         Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(_path)) ?? "/");
 
     private void Error(YamlNode node, string message) =>
-        _errors.Add($"{_path}:{node.Start.Line}:{node.Start.Column}: {message}");
+        _errors.Add($"{PlaceOf(node)}: {message}");
+
+    private string PlaceOf(YamlNode node) =>
+        $"{_path}:{node.Start.Line}:{node.Start.Column}";
 }

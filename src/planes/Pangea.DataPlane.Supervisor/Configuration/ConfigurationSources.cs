@@ -8,13 +8,19 @@ namespace Pangea.DataPlane.Supervisor.Configuration;
 /// </summary>
 public static class ConfigurationSources
 {
+    private const string FileVariable = "PANGEA_CONFIG";
+
     /// <summary>Reads all sources and completes them.</summary>
     /// <param name="arguments">Flags of <c>pangea supervise</c>: <c>--name value</c> or
     /// <c>--name=value</c>.</param>
     /// <param name="environment">Returns null for a variable that is not set.</param>
+    /// <param name="context">Null: that of the running process.</param>
     public static Result<ApplianceConfiguration> Load(
-        ReadOnlySpan<string> arguments, Func<string, string?> environment)
+        ReadOnlySpan<string> arguments,
+        Func<string, string?> environment,
+        ConfigurationContext? context = null)
     {
+        context ??= ConfigurationContext.Own;
         Result<(ConfigurationValues Values, string? File)> flags = ReadFlags(arguments);
         if (!flags.IsOk)
         {
@@ -27,9 +33,13 @@ public static class ConfigurationSources
             SocketPath = Variable(environment, ControlAddress.Variable),
             User = Variable(environment, "PANGEA_USER"),
         });
-        if ((flags.Value.File ?? Variable(environment, "PANGEA_CONFIG")) is { } path)
+        string? path = flags.Value.File ?? Variable(environment, FileVariable);
+        if (path is not null)
         {
-            Result<ConfigurationValues> file = ConfigurationFile.Read(path);
+            path = context.FullPath(path);
+            Result<string> text = context.ReadFile(path);
+            Result<ConfigurationValues> file =
+                text.IsOk ? ConfigurationFile.Parse(path, text.Value) : text.Fault;
             if (!file.IsOk)
             {
                 return file.Fault;
@@ -38,7 +48,15 @@ public static class ConfigurationSources
             values = values.Over(file.Value);
         }
 
-        return ApplianceConfiguration.Complete(values);
+        Result<ApplianceConfiguration> complete = ApplianceConfiguration.Complete(values, context);
+        return complete.IsOk
+            ? complete.Value with
+            {
+                FilePath = path,
+                Arguments = [.. arguments],
+                WorkingDirectory = context.WorkingDirectory,
+            }
+            : complete.Fault;
     }
 
     private static string? Variable(Func<string, string?> environment, string name) =>
@@ -114,9 +132,9 @@ public static class ConfigurationSources
                         },
                     }
                     : durability.Fault;
-            case "--core":
-                Result<int> core = ConfigurationValues.ParseCore(value);
-                return core.IsOk ? values with { StorageCore = core.Value } : core.Fault;
+            case "--cores":
+                Result<CoreRequest> cores = CoreRequest.Parse(value, name);
+                return cores.IsOk ? values with { StorageCores = cores.Value } : cores.Fault;
             case "--deaths-per-minute":
                 Result<int> deaths = ConfigurationValues.ParseDeathsPerMinute(value);
                 return deaths.IsOk

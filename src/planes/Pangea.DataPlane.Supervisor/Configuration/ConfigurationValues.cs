@@ -33,8 +33,11 @@ public sealed record ConfigurationValues
     /// <summary>How the storage works.</summary>
     public StorageSettingsValues? Settings { get; init; }
 
-    /// <summary>Core of the storage worker's loop.</summary>
-    public int? StorageCore { get; init; }
+    public CoreRequest? StorageCores { get; init; }
+
+    public CoreRequest? RelayCores { get; init; }
+
+    public CoreRequest? GatewayCores { get; init; }
 
     /// <summary>Threads that compute stripes beside that loop.</summary>
     public int? StorageThreads { get; init; }
@@ -59,7 +62,9 @@ public sealed record ConfigurationValues
         Settings = Settings is not null && other.Settings is not null
             ? Settings.Over(other.Settings)
             : Settings ?? other.Settings,
-        StorageCore = StorageCore ?? other.StorageCore,
+        StorageCores = StorageCores ?? other.StorageCores,
+        RelayCores = RelayCores ?? other.RelayCores,
+        GatewayCores = GatewayCores ?? other.GatewayCores,
         StorageThreads = StorageThreads ?? other.StorageThreads,
         DeathsPerMinuteMax = DeathsPerMinuteMax ?? other.DeathsPerMinuteMax,
         StallSecondsMax = StallSecondsMax ?? other.StallSecondsMax,
@@ -99,11 +104,6 @@ public sealed record ConfigurationValues
             ? text
             : Fault.InvalidParameter(
                 "compression", $"\"{text}\" is none of none, balanced, archive, adaptive");
-
-    public static Result<int> ParseCore(string text) =>
-        TryNumber(text, out int core) && core < 1024
-            ? core
-            : Fault.InvalidParameter("core", $"\"{text}\" is no core number");
 
     public static Result<int> ParseDeathsPerMinute(string text) =>
         TryNumber(text, out int deaths) && deaths is >= 1 and <= 10_000

@@ -30,6 +30,11 @@ internal sealed class DeviceChanges(
     private readonly Dictionary<int, string> _remarks = [];
     private bool _changing;
 
+    private ApplianceConfiguration _configuration = configuration;
+
+    /// <summary>From now on this configuration.</summary>
+    public void Use(ApplianceConfiguration next) => _configuration = next;
+
     /// <summary>True while a change is under way.</summary>
     public bool IsChanging => _changing;
 
@@ -166,13 +171,13 @@ internal sealed class DeviceChanges(
         DevicePlace? replaced)
     {
         Fault? fault = DeviceOpener.CheckPath(place.Path) ?? Begin() ?? CheckFree(place)
-            ?? DeviceInspection.Check(place.Path, state.Id);
+            ?? devices.Steps.InspectDevice(place.Path, state.Id);
         if (fault is not null)
         {
             return fault;
         }
 
-        Result<OpenedPath> opened = DeviceOpener.Open(place.Path, configuration.User);
+        Result<OpenedPath> opened = devices.Steps.OpenDevice(place.Path);
         if (!opened.IsOk)
         {
             return opened.Fault;
@@ -322,9 +327,9 @@ internal sealed class DeviceChanges(
     {
         int remaining = devices.Table.Places.Count(
             known => known.Index != place.Index && !known.Draining);
-        int needed = configuration.Classes
+        int needed = _configuration.Classes
             .Select(kind => kind.Redundancy.DataShards + kind.Redundancy.ParityShards)
-            .Append(configuration.Redundancy.TotalShards)
+            .Append(_configuration.Redundancy.TotalShards)
             .Max();
         return remaining >= needed
             ? null

@@ -24,7 +24,7 @@ internal sealed class DeviceTable
     private const string Drain = "drain";
     private const string None = "none";
 
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private SortedDictionary<int, (string Verb, string Path)> _changes = [];
 
@@ -48,6 +48,13 @@ internal sealed class DeviceTable
     /// <summary>The lowest index without a device; null where all are taken.</summary>
     public int? FreeIndex => Enumerable.Range(0, Limits.DevicesMax).Cast<int?>()
         .FirstOrDefault(index => Places.All(place => place.Index != index));
+
+    /// <summary>From now on the devices of this configuration, and the changes over them.</summary>
+    public void Follow(ApplianceConfiguration configuration)
+    {
+        _configuration = configuration;
+        Places = Merge(_changes);
+    }
 
     /// <summary>Whether a line of the file <c>device-changes</c> is one of ours.</summary>
     public static bool IsChange(string line)

@@ -2,6 +2,7 @@ using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
 namespace Pangea.DataPlane.Supervisor.Devices;
@@ -12,20 +13,24 @@ namespace Pangea.DataPlane.Supervisor.Devices;
 /// </summary>
 internal sealed class WorkerDevices : IDisposable
 {
-    private const UnixFileMode Private =
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
-    private readonly ApplianceConfiguration _configuration;
+    private ApplianceConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly SortedDictionary<int, OpenedDevice> _devices = [];
 
     public WorkerDevices(
-        ApplianceConfiguration configuration, StateDirectory state, DeviceTable table)
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        DeviceTable table,
+        IPrivilegedSteps steps)
     {
         _configuration = configuration;
         _state = state;
         Table = table;
+        Steps = steps;
     }
+
+    /// <summary>Who opens them.</summary>
+    public IPrivilegedSteps Steps { get; }
 
     public DeviceTable Table { get; }
 
@@ -33,6 +38,13 @@ internal sealed class WorkerDevices : IDisposable
     public IReadOnlyCollection<OpenedDevice> All => _devices.Values;
 
     public OpenedDevice? At(int index) => _devices.GetValueOrDefault(index);
+
+    /// <summary>From now on this configuration; it opens with the next start.</summary>
+    public void Use(ApplianceConfiguration configuration)
+    {
+        _configuration = configuration;
+        Table.Follow(configuration);
+    }
 
     /// <summary>Opens every place of the table anew.</summary>
     public void OpenAll()
@@ -59,21 +71,12 @@ internal sealed class WorkerDevices : IDisposable
     /// </summary>
     public Result<OpenedPath> Open(DevicePlace place)
     {
-        string path = place.Path;
-        if (IsMadeHere(place) && !Directory.Exists(path) && !File.Exists(path))
+        if (IsMadeHere(place) && _state.MakeDevice(place.Path) is { } fault)
         {
-            try
-            {
-                Directory.CreateDirectory(path, Private);
-                EventLog.Write("device.made", ("path", path));
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return new Fault(FaultCode.Io, $"cannot make device directory {path}: {e.Message}");
-            }
+            return fault;
         }
 
-        return DeviceOpener.Open(path, _configuration.User);
+        return Steps.OpenDevice(place.Path);
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Pangea.DataPlane.Control.Schema;
+using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Supervisor.Processes;
 

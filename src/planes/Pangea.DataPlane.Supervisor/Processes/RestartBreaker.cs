@@ -11,6 +11,9 @@ internal sealed class RestartBreaker(int deathsMax)
 
     private readonly Queue<long> _deaths = new();
 
+    /// <summary>Deaths within a minute at which it opens.</summary>
+    public int DeathsMax { get; set; } = deathsMax;
+
     /// <summary>Deaths within the last minute, as of the last one.</summary>
     public int Deaths => _deaths.Count;
 
@@ -24,7 +27,7 @@ internal sealed class RestartBreaker(int deathsMax)
             _deaths.Dequeue();
         }
 
-        return _deaths.Count >= deathsMax;
+        return _deaths.Count >= DeathsMax;
     }
 
     /// <summary>Somebody has looked at it and wants another try.</summary>

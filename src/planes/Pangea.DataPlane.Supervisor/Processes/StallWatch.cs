@@ -18,6 +18,9 @@ internal sealed class StallWatch(int looksMax)
     private long _beats = -1;
     private long _ticks;
 
+    /// <summary>Looks in a row without a beat that are too many.</summary>
+    public int LooksMax { get; set; } = looksMax;
+
     /// <summary>Looks in a row without a beat.</summary>
     public int Still { get; private set; }
 
@@ -39,7 +42,7 @@ internal sealed class StallWatch(int looksMax)
 
         _beats = beats;
         _ticks = ticks;
-        return Still >= looksMax;
+        return Still >= LooksMax;
     }
 
     /// <summary>State and processor time of a process's first thread (proc(5)).</summary>

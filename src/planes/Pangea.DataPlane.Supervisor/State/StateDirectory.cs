@@ -13,7 +13,7 @@ namespace Pangea.DataPlane.Supervisor.State;
 /// The directory that makes an appliance this appliance: its identity, its master key and, in the
 /// embedded default, its devices. Held by one supervisor at a time.
 /// </summary>
-public sealed class StateDirectory : IDisposable
+public sealed partial class StateDirectory : IDisposable
 {
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
@@ -30,14 +30,25 @@ public sealed class StateDirectory : IDisposable
     private readonly HashSet<string> _devicesInUse;
     private readonly HashSet<string> _geometries;
 
-    private StateDirectory(string path, string id, OwnedFd guard)
+    /// <summary>
+    /// How this process reaches it: by its path, or through a descriptor where the way there may be
+    /// closed to the user that it has become.
+    /// </summary>
+    private readonly string _root;
+
+    private readonly OwnedFd? _directory;
+
+    private StateDirectory(
+        string path, string id, OwnedFd guard, OwnedFd? directory = null)
     {
         Path = path;
         Id = id;
         _lock = guard;
+        _directory = directory;
+        _root = RootOf(path, directory);
         _devicesInUse = ReadLines(
-            System.IO.Path.Combine(path, DevicesFile), line => line.Length > 0);
-        _geometries = ReadLines(System.IO.Path.Combine(path, GeometriesFile), IsGeometry);
+            System.IO.Path.Combine(_root, DevicesFile), line => line.Length > 0);
+        _geometries = ReadLines(System.IO.Path.Combine(_root, GeometriesFile), IsGeometry);
     }
 
     /// <summary>Full path.</summary>
@@ -46,7 +57,10 @@ public sealed class StateDirectory : IDisposable
     /// <summary>32 hexadecimal digits, made once; devices remember whose they are by it.</summary>
     public string Id { get; }
 
-    public string KeyPath => KeyPathOf(Path);
+    public string KeyPath => KeyPathOf(_root);
+
+    /// <summary>The lock, for a program that is executed in this one's place.</summary>
+    internal OwnedFd Lock => _lock;
 
     /// <summary>Opens the directory, and makes what is missing on the first start.</summary>
     /// <returns><see cref="FaultCode.Busy"/> while another supervisor holds it.</returns>
@@ -121,7 +135,7 @@ public sealed class StateDirectory : IDisposable
     /// Changes of devices at run time, one a line; see <see cref="DeviceTable"/>.
     /// </summary>
     internal IEnumerable<string> DeviceChanges =>
-        ReadLines(System.IO.Path.Combine(Path, ChangesFile), DeviceTable.IsChange);
+        ReadLines(System.IO.Path.Combine(_root, ChangesFile), DeviceTable.IsChange);
 
     /// <summary>Replaces <see cref="DeviceChanges"/>, durable.</summary>
     internal Fault? WriteDeviceChanges(IEnumerable<string> lines) =>
@@ -205,7 +219,7 @@ public sealed class StateDirectory : IDisposable
         byte[] separator = known is [.., not (byte)'\n'] ? [(byte)'\n'] : [];
         byte[] all = [.. known, .. separator, .. line];
         Fault? fault = WriteNew(
-            System.IO.Path.Combine(Path, "keys"), "master.key", all, replace: true);
+            System.IO.Path.Combine(_root, "keys"), "master.key", all, replace: true);
         CryptographicOperations.ZeroMemory(known);
         CryptographicOperations.ZeroMemory(line);
         CryptographicOperations.ZeroMemory(all);
@@ -222,7 +236,7 @@ public sealed class StateDirectory : IDisposable
     /// </summary>
     public Result<OwnedFd> OpenCatalog(UserAccount? user)
     {
-        string path = System.IO.Path.Combine(Path, CatalogDirectory);
+        string path = System.IO.Path.Combine(_root, CatalogDirectory);
         if (MakeDirectory(path) is { } fault)
         {
             return fault;
@@ -244,13 +258,20 @@ public sealed class StateDirectory : IDisposable
         return opened.Value.Fd;
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        _lock.Dispose();
+        _directory?.Dispose();
+    }
+
+    private static string RootOf(string path, OwnedFd? directory) =>
+        directory is null ? path : $"/proc/self/fd/{directory.Number}/.";
 
     private Fault? WriteLines(string file, IEnumerable<string> lines)
     {
         string text = string.Concat(
             lines.Order(StringComparer.Ordinal).Select(line => line + "\n"));
-        return WriteNew(Path, file, Encoding.UTF8.GetBytes(text), replace: true);
+        return WriteNew(_root, file, Encoding.UTF8.GetBytes(text), replace: true);
     }
 
     private static HashSet<string> ReadLines(string path, Func<string, bool> isValid) =>

@@ -21,7 +21,9 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
     private StripeGeometry _geometry;
     private Manifest _manifest = null!;
     private MasterKey? _key;
+    private ObjectCipher? _cipher;
     private StripeInfo _stripe;
+    private ulong _wanted;
     private bool _rebuilds;
     private Result _result;
 
@@ -43,11 +45,17 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
     {
         if (_slot is null || _slot.Lease != lease || _geometry != manifest.Geometry)
         {
-            _slot = new StripeSlot(pool, lease, manifest.Geometry);
+            _slot = new StripeSlot(pool, lease, manifest.Geometry, hasPlain: false);
             _geometry = manifest.Geometry;
         }
 
         Array.Clear(_slot.Shards);
+        if (_cipher is null || _key != key || _cipher.ObjectId != manifest.ObjectId)
+        {
+            _cipher?.Dispose();
+            _cipher = key is null ? null : ObjectCipher.Create(key, manifest.ObjectId);
+        }
+
         _manifest = manifest;
         _key = key;
         BadShards = 0;
@@ -58,14 +66,16 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
     /// tells which one is forged; Corrupt where it is not here or does not help.
     /// </summary>
     public ValueTask<Result> JudgeAsync(ComputeThreads threads, in StripeInfo stripe) =>
-        StartAsync(threads, stripe, rebuilds: false);
+        StartAsync(threads, stripe, wanted: 0, rebuilds: false);
 
     /// <summary>
-    /// Makes the shards anew that are missing or damaged, once those that are there have proved to
-    /// be good: more than k of them by agreeing with each other, k of them by opening with the key.
+    /// Makes the wanted shards anew where they are missing or damaged, once those that are there
+    /// have proved to be good: k of them by the stripe's tag, more by agreeing with each other.
+    /// Others may be made as well.
     /// </summary>
-    public ValueTask<Result> RebuildAsync(ComputeThreads threads, in StripeInfo stripe) =>
-        StartAsync(threads, stripe, rebuilds: true);
+    public ValueTask<Result> RebuildAsync(
+        ComputeThreads threads, in StripeInfo stripe, ulong wanted) =>
+        StartAsync(threads, stripe, wanted, rebuilds: true);
 
     public void Run(StripeCodec codec)
     {
@@ -89,9 +99,10 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
             flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
 
     private ValueTask<Result> StartAsync(
-        ComputeThreads threads, in StripeInfo stripe, bool rebuilds)
+        ComputeThreads threads, in StripeInfo stripe, ulong wanted, bool rebuilds)
     {
         _stripe = stripe;
+        _wanted = wanted;
         _rebuilds = rebuilds;
         if (threads.Count == 0)
         {
@@ -109,9 +120,9 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
             _manifest.ObjectId, _manifest.KeyId, _geometry, _stripe,
             Slot.Headers, StripeSlot.HeaderStride, Slot.Payload, Slot.Shards);
         NoteBad();
-        if (!_rebuilds && judged.Fault?.Code == FaultCode.Corrupt && _key is not null)
+        if (!_rebuilds && judged.Fault?.Code == FaultCode.Corrupt && _cipher is not null)
         {
-            return Open(codec, _key);
+            return Open(codec, _cipher);
         }
 
         return _rebuilds && judged.Fault?.Code != FaultCode.Unavailable
@@ -124,15 +135,16 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
         // Exactly k shards have no other shard to disagree with: then only the key tells a forged
         // one, and where the key is not here the checksums must do.
         int usable = Slot.Shards.AsSpan().Count(ShardState.Ok);
-        if (judged.IsOk && usable == _geometry.Redundancy.DataShards && _key is not null)
+        if (judged.IsOk && usable == _geometry.Redundancy.DataShards && _cipher is not null)
         {
-            Result opened = Open(codec, _key);
-            return opened.IsOk ? Compute() : opened;
+            return codec.Restore(
+                _cipher, _geometry, _stripe, Slot.Headers, StripeSlot.HeaderStride, Slot.Payload,
+                Slot.Shards, _wanted);
         }
 
         Result rebuilt = judged.IsOk ? Compute() : judged;
-        if (rebuilt.Fault?.Code == FaultCode.Corrupt && _key is not null
-            && Open(codec, _key).IsOk)
+        if (rebuilt.Fault?.Code == FaultCode.Corrupt && _cipher is not null
+            && Open(codec, _cipher).IsOk)
         {
             rebuilt = Compute();
         }
@@ -147,12 +159,12 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
     /// <summary>
     /// Opens the stripe, which finds out the one shard that does not belong; it counts as missing.
     /// </summary>
-    private Result Open(StripeCodec codec, MasterKey key)
+    private Result Open(StripeCodec codec, ObjectCipher cipher)
     {
-        using ObjectCipher cipher = ObjectCipher.Create(key, _manifest.ObjectId);
+        // Only where somebody has forged a shard, so memory of its own may be taken for it.
         Result opened = codec.Decode(
             cipher, _geometry, _stripe, Slot.Headers, StripeSlot.HeaderStride, Slot.Payload,
-            Slot.Shards, Slot.Plain(_geometry.StripeBytes));
+            Slot.Shards, new byte[_geometry.StripeBytes]);
         if (opened.IsOk)
         {
             NoteBad();

@@ -52,6 +52,9 @@ internal sealed class HealPlan
     /// <summary>Of these, the ones that have a device to go to.</summary>
     public ulong Placed { get; private set; }
 
+    /// <summary>Every position of the object.</summary>
+    public ulong All => ulong.MaxValue >> (Limits.DevicesMax - Positions);
+
     /// <summary>Good shards beyond the k that a get needs.</summary>
     public int Spare => BitOperations.PopCount(Good) - DataShards;
 

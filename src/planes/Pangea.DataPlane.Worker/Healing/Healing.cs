@@ -150,6 +150,7 @@ internal sealed class Healing : IHealQueue
     {
         DeviceChangeCount++;
         Losses.Refresh();
+        Service.Tombstones.Ask();
         Retry();
         Check.Begin();
     }
@@ -222,6 +223,7 @@ internal sealed class Healing : IHealQueue
         Check.Tick();
         Scrubber.Tick();
         Works.Tick();
+        Service.Tombstones.Tick();
         Healer.Wake();
     }
 

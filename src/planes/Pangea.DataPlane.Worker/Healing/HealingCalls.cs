@@ -87,7 +87,11 @@ internal sealed class HealingCalls(Healing healing, DeviceChanges changes)
         Func<WorkerDeviceParameters, OwnedFd, ValueTask<Result<DeviceChangeResult>>> run)
     {
         Result<WorkerDeviceParameters> read = RpcParameters.Read(method, call);
-        Result<OwnedFd> root = read.IsOk ? descriptors.Take(read.Value.Descriptor) : read.Fault;
+        Result<OwnedFd> root = read.IsOk
+            ? DescriptorManifest.Take(
+                descriptors, read.Value.Descriptor, "device", DescriptorKind.Directory,
+                DescriptorKind.BlockDevice)
+            : read.Fault;
         Answer(
             connection, call, method,
             root.IsOk ? await run(read.Value, root.Value) : root.Fault);

@@ -139,7 +139,7 @@ internal sealed class RedundancyCheck(Healing healing)
 
         HealPlan plan = HealPlan.Make(healing, entry, note?.BadPositions ?? 0);
         healing.Works.OnSeen(plan);
-        Degraded += plan.Good == (1UL << plan.Positions) - 1 ? 0 : 1;
+        Degraded += plan.Good == plan.All ? 0 : 1;
         if (plan.Wanted == 0)
         {
             return;

@@ -199,7 +199,7 @@ internal sealed class Scrubber
             _healing.Report(entry.Id, bad);
         }
 
-        ulong missing = ((1UL << plan.Positions) - 1) & ~plan.Here;
+        ulong missing = plan.All & ~plan.Here;
         return BitOperations.PopCount(bad | known | missing);
     }
 

@@ -30,9 +30,12 @@ internal sealed class StripedHeal
     private readonly List<LogAddress>[] _replaced;
     private readonly ulong _targets;
     private readonly bool _isCritical;
+    private readonly Dictionary<uint, TaskCompletionSource> _waitingToWrite = [];
     private ulong _found;
     private Fault? _fault;
     private int _underWay;
+    private uint _nextToWrite;
+    private bool _isNoting;
     private TaskCompletionSource? _drained;
     private long _bytes;
     private long _notedBytes;
@@ -136,26 +139,9 @@ internal sealed class StripedHeal
             }
         }
 
-        uint first = _runs.Min(run => run?.Stripes ?? uint.MaxValue);
-        for (uint stripe = first; stripe < StripeCount && _fault is null; stripe++)
-        {
-            HealLane? lane = _healing.IsEnding
-                ? null
-                : await _healing.Lanes.EnterAsync(Manifest, _parts.Key);
-            if (lane is null)
-            {
-                _fault = new Fault(FaultCode.Canceled, "the worker is ending");
-                break;
-            }
-
-            _underWay++;
-            HealStripe(lane, Manifest.Stripe((int)stripe));
-            if (IsNoteDue)
-            {
-                await NoteProgressAsync();
-            }
-        }
-
+        await _healing.Lanes.BeginObjectAsync(_isCritical);
+        await BeginStripesAsync();
+        _healing.Lanes.EndObject(_isCritical);
         await DrainAsync();
         if (_fault is { } fault)
         {
@@ -164,6 +150,33 @@ internal sealed class StripedHeal
         }
 
         return await CommitAsync();
+    }
+
+    /// <summary>
+    /// Begins all stripes in their order; the last ones are still under way when it ends.
+    /// </summary>
+    private async ValueTask BeginStripesAsync()
+    {
+        _nextToWrite = _runs.Min(run => run?.Stripes ?? uint.MaxValue);
+        for (uint stripe = _nextToWrite; stripe < StripeCount && _fault is null; stripe++)
+        {
+            HealLane? lane = _healing.IsEnding
+                ? null
+                : await _healing.Lanes.EnterAsync(Manifest, _parts.Key, _isCritical);
+            if (lane is null)
+            {
+                Fail(new Fault(FaultCode.Canceled, "the worker is ending"));
+                break;
+            }
+
+            _underWay++;
+            HealStripe(lane, Manifest.Stripe((int)stripe));
+            if (IsNoteDue && !_isNoting)
+            {
+                _underWay++;
+                NoteInBackground();
+            }
+        }
     }
 
     private bool IsNoteDue => _bytes - _notedBytes >= _healing.NoteEveryBytes
@@ -191,12 +204,62 @@ internal sealed class StripedHeal
     private async void HealStripe(HealLane lane, StripeInfo info)
     {
         Result healed = await HealStripeAsync(lane, info);
-        _fault ??= healed.Fault;
+        if (healed.Fault is { } fault)
+        {
+            Fail(fault);
+        }
+
         _healing.Lanes.Leave(lane);
+        End();
+    }
+
+    /// <summary>Stripes go on while the frames so far are flushed.</summary>
+    private async void NoteInBackground()
+    {
+        _isNoting = true;
+        await NoteProgressAsync();
+        _isNoting = false;
+        End();
+    }
+
+    private void End()
+    {
         _underWay--;
         if (_underWay == 0)
         {
             _drained?.TrySetResult();
+        }
+    }
+
+    private void Fail(Fault fault)
+    {
+        _fault ??= fault;
+        TaskCompletionSource[] waiting = [.. _waitingToWrite.Values];
+        _waitingToWrite.Clear(); // Before they go on: they come here again.
+        Array.ForEach(waiting, each => each.SetResult());
+    }
+
+    /// <summary>
+    /// Waits until the stripes before have taken their places: frames in order are few extents, and
+    /// later reads go through the device from one to the next.
+    /// </summary>
+    private async ValueTask TurnToWriteAsync(uint stripe)
+    {
+        Invariant.Check(stripe >= _nextToWrite);
+        if (stripe != _nextToWrite && _fault is null)
+        {
+            var turn = new TaskCompletionSource();
+            _waitingToWrite.Add(stripe, turn);
+            await turn.Task;
+        }
+    }
+
+    private void PassTurn()
+    {
+        _nextToWrite++;
+        if (_waitingToWrite.Remove(_nextToWrite, out TaskCompletionSource? next))
+        {
+            next.SetResult();
         }
     }
 
@@ -242,19 +305,24 @@ internal sealed class StripedHeal
     }
 
     /// <summary>
-    /// Makes the missing shards of the stripe from one more than k others, which then prove each
-    /// other; from all there are where these do not suffice.
+    /// Makes the missing shards of the stripe from k others, which the key proves, or without it
+    /// from one more, which then prove each other; from all there are where these do not suffice.
     /// </summary>
     private async ValueTask<Result> RestoreAsync(
         HealLane lane, StripeInfo info, ulong wanted, ulong kept)
     {
-        int needed = _plan.DataShards + 1 - System.Numerics.BitOperations.PopCount(kept);
+        // The key proves k shards. Without it, and where one of them is under suspicion (it would
+        // not be among those that the proof uses), one more must agree.
+        bool isProved = _parts.Key is not null && (wanted & _plan.Bad) == 0;
+        int needed = _plan.DataShards + (isProved ? 0 : 1)
+            - System.Numerics.BitOperations.PopCount(kept);
+        ulong shards = ShardsOf(wanted, info);
         _ = await ReadAsync(lane, info, _plan.Good & ~wanted, needed);
-        Result rebuilt = await lane.RebuildAsync(Service.Threads, info);
+        Result rebuilt = await lane.RebuildAsync(Service.Threads, info, shards);
         if (rebuilt.Fault is { Code: FaultCode.Unavailable or FaultCode.Corrupt })
         {
             _ = await ReadAsync(lane, info, _plan.Here, int.MaxValue);
-            rebuilt = await lane.RebuildAsync(Service.Threads, info);
+            rebuilt = await lane.RebuildAsync(Service.Threads, info, shards);
         }
 
         return rebuilt;
@@ -304,7 +372,9 @@ internal sealed class StripedHeal
         StripeImage image = slot.Image(info.ShardBytes);
         int frameBytes = StripeImage.FrameBytes(info.ShardBytes);
         ulong started = 0;
-        for (int position = 0; position < _plan.Positions; position++)
+        Fault? gone = null;
+        await TurnToWriteAsync((uint)info.StripeIndex);
+        for (int position = 0; position < _plan.Positions && _fault is null; position++)
         {
             ulong bit = 1UL << position;
             if ((wanted & bit) == 0 || ((kept & bit) != 0 && _plan.StaysAt(position)))
@@ -315,8 +385,9 @@ internal sealed class StripedHeal
             await _healing.PassAsync(frameBytes, _isCritical);
             if (_plan.TargetOf(position).Log is not { } log)
             {
-                return new Fault(
+                gone = new Fault(
                     FaultCode.Unavailable, "the device that was to take the shards is gone");
+                break;
             }
 
             int shard = ShardAt(info, position);
@@ -325,11 +396,19 @@ internal sealed class StripedHeal
             started |= bit;
         }
 
-        return await SettleAsync(slot, info, wanted, started);
+        if (gone is null && _fault is null)
+        {
+            PassTurn();
+        }
+
+        Fault? stopped = gone ?? _fault;
+        ulong stays = stopped is null ? wanted & ~started : 0;
+        Result settled = await SettleAsync(slot, info, started, stays);
+        return stopped is null ? settled : stopped;
     }
 
     private async ValueTask<Result> SettleAsync(
-        StripeSlot slot, StripeInfo info, ulong wanted, ulong started)
+        StripeSlot slot, StripeInfo info, ulong started, ulong stays)
     {
         Fault? fault = null;
         uint stripe = (uint)info.StripeIndex;
@@ -355,7 +434,7 @@ internal sealed class StripedHeal
                 _bytes += written.Value.Bytes;
                 _healing.Counts.BytesWritten += written.Value.Bytes;
             }
-            else if ((wanted & bit) != 0)
+            else if ((stays & bit) != 0)
             {
                 _runs[position]!.Add(stripe, _reader.AddressOf(position, stripe));
             }
@@ -381,7 +460,8 @@ internal sealed class StripedHeal
 
             StorageDevice device = _plan.TargetOf(position);
             var reached = new HealProgress(position, device.Id, run.Stripes, run.Extents);
-            if (device.Log is { } log && (await log.SyncShardsAsync()).IsOk)
+            if (device.Log is { } log
+                && (await log.SyncShardsAsync(reached.Extents.AsMemory())).IsOk)
             {
                 progress.Add(reached);
             }
@@ -436,6 +516,17 @@ internal sealed class StripedHeal
         }
 
         return positions;
+    }
+
+    private ulong ShardsOf(ulong positions, in StripeInfo info)
+    {
+        ulong shards = 0;
+        for (int position = 0; position < _plan.Positions; position++)
+        {
+            shards |= (positions & (1UL << position)) != 0 ? 1UL << ShardAt(info, position) : 0;
+        }
+
+        return shards;
     }
 
     private int PositionOf(in StripeInfo info, int shard) =>

@@ -1,25 +1,25 @@
-// HOT PATH: one of these per append under way, made once and used again.
+// HOT PATH: one of these per job that waits, made once and used again.
 
 using System.Threading.Tasks.Sources;
 
-namespace Pangea.DataPlane.Storage;
+namespace Pangea.DataPlane.Reactor;
 
 /// <summary>
-/// The value task source of whoever waits for a log; pooled, so it must be awaited exactly once.
-/// Used on the loop's thread only.
+/// The value task source of whoever waits for another job of the loop; pooled, so it must be
+/// awaited exactly once. Used on the loop's thread only.
 /// </summary>
 /// <param name="pool">Where it goes when its result was taken.</param>
-internal sealed class LogWaiter<T>(Stack<LogWaiter<T>> pool) : IValueTaskSource<T>
+public sealed class LoopWaiter<T>(Stack<LoopWaiter<T>> pool) : IValueTaskSource<T>
 {
     private ManualResetValueTaskSourceCore<T> _core;
 
-    internal ValueTask<T> Task => new(this, _core.Version);
+    public ValueTask<T> Task => new(this, _core.Version);
 
-    internal static LogWaiter<T> Rent(Stack<LogWaiter<T>> pool) =>
-        pool.TryPop(out LogWaiter<T>? waiter) ? waiter : new LogWaiter<T>(pool);
+    public static LoopWaiter<T> Rent(Stack<LoopWaiter<T>> pool) =>
+        pool.TryPop(out LoopWaiter<T>? waiter) ? waiter : new LoopWaiter<T>(pool);
 
     /// <summary>Resumes the waiter, inside this call.</summary>
-    internal void SetResult(T result) => _core.SetResult(result);
+    public void SetResult(T result) => _core.SetResult(result);
 
     public T GetResult(short token)
     {

@@ -1,0 +1,54 @@
+using Pangea.DataPlane.Control.Schema;
+
+namespace Pangea.DataPlane.Supervisor.Configuration;
+
+/// <summary>What a new configuration changes, and what it takes to bring each.</summary>
+internal static class ConfigurationDiff
+{
+    public const string Now = "now";
+    public const string Worker = "worker";
+    public const string Start = "start";
+
+    /// <summary>In the order of the file; empty where nothing has changed.</summary>
+    public static IReadOnlyList<ConfigurationChange> Between(
+        ApplianceConfiguration old, ApplianceConfiguration next)
+    {
+        var changes = new List<ConfigurationChange>();
+        void Note(string key, bool isSame, string effect)
+        {
+            if (!isSame)
+            {
+                changes.Add(new ConfigurationChange { Key = key, Effect = effect });
+            }
+        }
+
+        // State and socket are open and locked, and only root could become another user.
+        Note("state", old.StateDirectory == next.StateDirectory, Start);
+        Note("socket", old.SocketPath == next.SocketPath, Start);
+        Note("user", old.User?.Uid == next.User?.Uid && old.User?.Gid == next.User?.Gid, Start);
+
+        // A worker gets these with its start.
+        Note("storage.devices", old.Devices.SequenceEqual(next.Devices), Worker);
+        Note("storage.redundancy", old.Redundancy.Equals(next.Redundancy), Worker);
+        Note("storage.stripeBytes", old.StripeBytes == next.StripeBytes, Worker);
+        Note("storage.compression", old.Compression == next.Compression, Worker);
+        Note("storage.classes", old.Classes.SequenceEqual(next.Classes), Worker);
+        Note("storage", old.Settings.Equals(next.Settings), Worker);
+        Note("workers cores", old.Cores.ToString() == next.Cores.ToString(), Worker);
+        Note("workers.storage.threads", old.StorageThreads == next.StorageThreads, Worker);
+
+        // The supervisor asks for these each time it needs them.
+        Note("workers.deathsPerMinute", old.DeathsPerMinuteMax == next.DeathsPerMinuteMax, Now);
+        Note("workers.stallSeconds", old.StallSecondsMax == next.StallSecondsMax, Now);
+        return changes;
+    }
+
+    /// <summary>The new configuration but for what only a start can bring.</summary>
+    public static ApplianceConfiguration Apply(
+        ApplianceConfiguration old, ApplianceConfiguration next) => next with
+        {
+            StateDirectory = old.StateDirectory,
+            SocketPath = old.SocketPath,
+            User = old.User,
+        };
+}

@@ -1,0 +1,258 @@
+using System.Globalization;
+using Pangea.DataPlane.Control.Wire;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Supervisor.Devices;
+
+namespace Pangea.DataPlane.Supervisor.Privilege;
+
+/// <summary>The warden's requests and what it does about each.</summary>
+/// <param name="wire">To the supervisor.</param>
+/// <param name="user">Whom every worker becomes.</param>
+/// <param name="socket">The control socket, to remove at the end.</param>
+/// <param name="configuration">The one file that may be read; null without.</param>
+/// <param name="arguments">Its own, to execute itself again.</param>
+internal sealed class Warden(
+    WardenWire wire,
+    UserAccount user,
+    string socket,
+    string? configuration,
+    string[] arguments)
+{
+    /// <summary>
+    /// Where no device lies. Whoever has taken over the supervisor could otherwise have an empty
+    /// directory of the system given to its user, and put into it what root executes.
+    /// </summary>
+    private static readonly string[] s_system =
+    [
+        "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/sbin",
+        "/sys", "/usr", "/var/cache", "/var/lib/dpkg", "/var/lib/systemd", "/var/spool",
+    ];
+
+    private readonly OwnSteps _steps = new(user);
+    private readonly Dictionary<int, ChildProcess> _children = [];
+
+    public void Serve()
+    {
+        while (wire.Receive() is { } line)
+        {
+            using DescriptorSet descriptors = line.Descriptors;
+            Answer(WardenWire.Texts(line.Bytes) ?? [], descriptors);
+        }
+    }
+
+    private void Answer(string?[] request, DescriptorSet descriptors)
+    {
+        switch (request)
+        {
+            case [WardenWire.Launch, .. { } command]:
+                Launch([.. command.OfType<string>()], descriptors);
+                break;
+            case [WardenWire.Reap, { } pid]
+                when int.TryParse(pid, CultureInfo.InvariantCulture, out int child):
+                Reap(child);
+                break;
+            case [WardenWire.Inspect, { } path, { } stateId]:
+                Send(DeviceOpener.CheckPath(path) ?? _steps.InspectDevice(path, stateId));
+                break;
+            case [WardenWire.Open, { } path]:
+                Open(path);
+                break;
+            case [WardenWire.Configuration]:
+                OpenConfiguration();
+                break;
+            case [WardenWire.RemoveSocket]:
+                _steps.RemoveSocket(socket);
+                Send(null);
+                break;
+            case [WardenWire.Renew]:
+                Send(Renew());
+                break;
+            default:
+                Refuse($"no step \"{request.FirstOrDefault()}\"");
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Only ever the jail that becomes the workers' user: whoever has taken over the supervisor
+    /// gets no other program and no other user from here.
+    /// </summary>
+    private void Launch(string[] command, DescriptorSet descriptors)
+    {
+        if (!IsJail(command) || descriptors.Count == 0)
+        {
+            Refuse("to start anything but a worker in its jail");
+            return;
+        }
+
+        OwnedFd[] all = descriptors.TakeAll();
+        try
+        {
+            Result<ChildProcess> started = _steps.Launch(
+                command, UnixSocket.Adopt(all[0]), all[1..]);
+            if (!started.IsOk)
+            {
+                Send(started.Fault);
+                return;
+            }
+
+            ChildProcess child = started.Value;
+            _children[child.Pid] = child;
+            wire.Send(
+                [WardenWire.Done, child.Pid.ToString(CultureInfo.InvariantCulture)],
+                [child.PidFd]);
+        }
+        finally
+        {
+            Array.ForEach(all, each => each.Dispose());
+        }
+    }
+
+    private bool IsJail(string[] command)
+    {
+        int end = Array.IndexOf(command, "--");
+        if (end < 0 || command[0] != JailVerb.Verb || end % 2 == 0
+            || !command.AsSpan(end + 1).SequenceEqual(WorkerVerb.Command))
+        {
+            return false;
+        }
+
+        string[] users =
+        [
+            .. Enumerable.Range(0, end / 2)
+                .Where(pair => command[1 + (2 * pair)] == JailVerb.UserOption)
+                .Select(pair => command[2 + (2 * pair)]),
+        ];
+        return users is [{ } only] && only == $"{user.Uid}:{user.Gid}";
+    }
+
+    private void Reap(int pid)
+    {
+        if (!_children.TryGetValue(pid, out ChildProcess? child))
+        {
+            // Started by the program that this process ran before. Of a process that is nobody's
+            // child here, the kernel tells nothing.
+            Result<ChildProcess> earlier = ChildProcess.OfEarlierProgram(pid);
+            if (!earlier.IsOk)
+            {
+                Send(earlier.Fault);
+                return;
+            }
+
+            _children[pid] = child = earlier.Value;
+        }
+
+        if (child.TryReap() is not { } status)
+        {
+            Send(null);
+            return;
+        }
+
+        _children.Remove(pid);
+        child.Dispose();
+        wire.Send(
+            [
+                WardenWire.Done,
+                status.Code.ToString(CultureInfo.InvariantCulture),
+                status.Signal.ToString(CultureInfo.InvariantCulture),
+            ],
+            []);
+    }
+
+    private void Open(string path)
+    {
+        Result<OpenedPath> opened = CheckPlace(path) is { } fault
+            ? fault
+            : _steps.OpenDevice(path);
+        if (!opened.IsOk)
+        {
+            Send(opened.Fault);
+            return;
+        }
+
+        using OwnedFd fd = opened.Value.Fd;
+        DeviceIdentity identity = opened.Value.Identity;
+        wire.Send(
+            [
+                WardenWire.Done,
+                identity.Kind.ToString(),
+                identity.Device.ToString(CultureInfo.InvariantCulture),
+                identity.Inode.ToString(CultureInfo.InvariantCulture),
+            ],
+            [fd]);
+    }
+
+    /// <summary>
+    /// The place as it is once links are followed; block devices below /dev are devices.
+    /// </summary>
+    private static Fault? CheckPlace(string path)
+    {
+        if (DeviceOpener.CheckPath(path) is { } malformed)
+        {
+            return malformed;
+        }
+
+        Result<DirectoryFd> opened = DirectoryFd.Open(path);
+        if (!opened.IsOk)
+        {
+            return null; // A block device, or what the opener says of it.
+        }
+
+        using DirectoryFd directory = opened.Value;
+        string real = new FileInfo($"/proc/self/fd/{directory.Fd.Number}").LinkTarget ?? "/";
+        bool isSystem = real == "/" || s_system.Any(
+            place => real == place || real.StartsWith(place + "/", StringComparison.Ordinal));
+        return isSystem
+            ? new Fault(
+                FaultCode.Denied,
+                $"{path} ({real}) belongs to the system",
+                "a device is a directory below /srv, /mnt or the like, or a disk")
+            : null;
+    }
+
+    private void OpenConfiguration()
+    {
+        Result<OwnedFd> opened = configuration is null
+            ? new Fault(FaultCode.NotFound, "the appliance was started without a file")
+            : Files.Open(configuration, OpenFlags.Read | OpenFlags.NonBlocking);
+        if (!opened.IsOk)
+        {
+            Send(opened.Fault);
+            return;
+        }
+
+        using OwnedFd file = opened.Value;
+        wire.Send([WardenWire.Done], [file]);
+    }
+
+    /// <summary>
+    /// Executes the program that is installed now; its own path, no other. Returns only with the
+    /// reason why that did not work, and then goes on as before.
+    /// </summary>
+    private Fault Renew()
+    {
+        ApplicationFiles files = ApplicationFiles.Current;
+        if (InheritedFds.KeepOnly([wire.Channel.Fd]) is { } fault)
+        {
+            return fault;
+        }
+
+        string[] own = [.. arguments.Where(each => each != WardenVerb.RenewedOption)];
+        fault = Jail.Execute(
+            files.Program,
+            [.. files.LeadingArguments, WardenVerb.Verb, .. own, WardenVerb.RenewedOption],
+            files.Environment());
+        _ = InheritedFds.KeepOnly([]);
+        return fault;
+    }
+
+    private void Send(Fault? fault) =>
+        wire.Send(fault is null ? [WardenWire.Done] : WardenWire.Fields(fault), []);
+
+    private void Refuse(string what)
+    {
+        EventLog.Write("warden.refused", ("what", what));
+        Send(new Fault(FaultCode.Denied, $"the warden refuses: {what}"));
+    }
+}

@@ -1,0 +1,70 @@
+using System.Runtime.InteropServices;
+using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Supervisor.Privilege;
+
+/// <summary>
+/// <c>pangea warden --user U:G --socket PATH [--config FILE]</c>: the one process of the appliance
+/// that stays root, for the few steps that take it. It speaks with its supervisor only, parses no
+/// client's bytes, starts nothing but this program's jail for the workers' user, and opens nothing
+/// but devices and one configuration file. Ends with the supervisor.
+/// </summary>
+public static class WardenVerb
+{
+    internal const string Verb = "warden";
+    internal const string UserOption = "--user";
+    internal const string SocketOption = "--socket";
+    internal const string ConfigurationOption = "--config";
+
+    /// <summary>The channel to the supervisor.</summary>
+    internal const int ChannelFd = 3;
+
+    /// <summary>Set where an earlier program of this process waits for the answer.</summary>
+    internal const string RenewedOption = "--renewed";
+
+    private const int UsageExit = 2;
+
+    /// <summary>Serves until the supervisor ends.</summary>
+    public static int Run(string[] arguments)
+    {
+        string? Option(string name)
+        {
+            int at = Array.IndexOf(arguments, name);
+            return at >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
+        }
+
+        Result<UserAccount> user = UserAccount.Find(Option(UserOption) ?? "none");
+        Result<OwnedFd> channel = InheritedFds.Take(ChannelFd);
+        if (!user.IsOk || !channel.IsOk || Option(SocketOption) is not { } socket)
+        {
+            EventLog.Write("warden.refused", ("hint", "started by pangea supervise only"));
+            return UsageExit;
+        }
+
+        // The supervisor gets the signals of the terminal or of systemd and ends in order, and we
+        // with it: here they mean nothing.
+        using PosixSignalRegistration term = Ignore(PosixSignal.SIGTERM);
+        using PosixSignalRegistration interrupt = Ignore(PosixSignal.SIGINT);
+        using PosixSignalRegistration hangUp = Ignore(PosixSignal.SIGHUP);
+        if ((Privileges.EndWithParent() ?? Privileges.ForbidInspection()) is { } fault)
+        {
+            EventLog.Write("warden.failed", fault);
+            return 1;
+        }
+
+        using var wire = new WardenWire(UnixSocket.Adopt(channel.Value));
+        var warden = new Warden(
+            wire, user.Value, socket, Option(ConfigurationOption), arguments);
+        if (arguments.Contains(RenewedOption))
+        {
+            wire.Send([WardenWire.Done], []);
+        }
+
+        warden.Serve();
+        return 0;
+    }
+
+    private static PosixSignalRegistration Ignore(PosixSignal signal) =>
+        PosixSignalRegistration.Create(signal, context => context.Cancel = true);
+}

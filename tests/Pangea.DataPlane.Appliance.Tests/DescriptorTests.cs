@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using Pangea.DataPlane.Linux;
+
+namespace Pangea.DataPlane.Appliance.Tests;
+
+/// <summary>
+/// Which descriptors each process of an appliance has, and what garbage on the channels between
+/// them does.
+/// </summary>
+public sealed class DescriptorTests
+{
+    private const string NotRoot = "needs root: to look into other users' processes";
+    private static readonly string[] s_small = ["--redundancy", "2+1"];
+
+    [SkippableFact]
+    public void No_process_has_a_descriptor_that_is_not_for_it()
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Start(s_small);
+        int worker = appliance.WorkerPid();
+        string state = appliance.StatePath;
+        string[] devices =
+        [
+            .. Enumerable.Range(0, 3).Select(appliance.DevicePath),
+            Path.Combine(state, "catalog"),
+        ];
+
+        // The worker: its devices, its catalog and what is in them, one channel, one segment.
+        string[] ofWorker = Links(worker);
+        Assert.Equal(devices.Order(), ofWorker.Where(devices.Contains).Distinct().Order());
+        Assert.DoesNotContain(ofWorker, link => link.StartsWith(appliance.Directory)
+            && !devices.Any(place => link == place || link.StartsWith(place + "/")));
+        Assert.Single(ofWorker, link => link.StartsWith("socket:"));
+        Assert.Single(ofWorker, link => link.StartsWith("/memfd:pangea-worker"));
+
+        // The warden: one channel, and nothing of the state.
+        string[] ofWarden = Links(ParentOf(worker));
+        Assert.Single(ofWarden, link => link.StartsWith("socket:"));
+        Assert.DoesNotContain(ofWarden, link => link.StartsWith(appliance.Directory));
+
+        // The supervisor: state, locks, devices; listener, warden and worker.
+        string[] ofSupervisor = Links(appliance.SupervisorPid);
+        string[] known =
+        [
+            .. devices, state, Path.Combine(state, "lock"), appliance.SocketPath + ".lock",
+        ];
+        Assert.DoesNotContain(
+            ofSupervisor, link => link.StartsWith(appliance.Directory) && !known.Contains(link));
+        Assert.Equal(3, ofSupervisor.Count(link => link.StartsWith("socket:")));
+    }
+
+    [SkippableTheory]
+    [InlineData("no message at all\\n", "worker.insane")]
+    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"key.rotate\"}\\n", "worker.refused")]
+    public void Garbage_from_a_worker_is_refused_and_the_appliance_goes_on(
+        string text, string expected)
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Start(s_small);
+        SendFrom(appliance.WorkerPid(), WorkerChannel, text);
+        appliance.WaitFor("refusal", () => appliance.Log.Contains(expected));
+        appliance.WaitUntilReady();
+        Assert.Equal(0, appliance.Run("ls").ExitCode);
+        using var keys = System.Text.Json.JsonDocument.Parse(
+            appliance.Run("key", "list", "--json").Output);
+        Assert.Equal(1, keys.RootElement.GetProperty("keys").GetArrayLength());
+    }
+
+    /// <summary>
+    /// A supervisor that was taken over gets no program and no user of its choice started.
+    /// </summary>
+    [SkippableTheory]
+    [InlineData("garbage\\n")]
+    [InlineData("[]\\n")]
+    [InlineData("[\"launch\",\"jail\",\"--user\",\"0:0\",\"--\",\"worker\",\"--channel\"]\\n")]
+    [InlineData("[\"launch\",\"supervise\"]\\n")]
+    [InlineData("[\"open\",\"/etc\"]\\n")]
+    public void The_warden_refuses_what_no_supervisor_asks_for(string text)
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Start(s_small);
+        int warden = ParentOf(appliance.WorkerPid());
+        int children = ChildrenOf(warden);
+        string answer = SendFrom(
+            appliance.SupervisorPid, ChannelOf(appliance.SupervisorPid, warden), text, read: true);
+        Assert.StartsWith("[\"fault\"", answer);
+        Assert.Equal(children, ChildrenOf(warden));
+    }
+
+    /// <summary>Writes with another process's descriptor (pidfd_getfd(2)).</summary>
+    private static string SendFrom(int pid, int fd, string text, bool read = false)
+    {
+        string script =
+            "import ctypes,os; c=ctypes.CDLL(None,use_errno=True); "
+            + $"p=os.pidfd_open({pid}); f=c.syscall(438,p,{fd},0); "
+            + $"assert f>=0,ctypes.get_errno(); os.write(f,b'''{text}'''); "
+            + (read ? "print(os.read(f,4096).decode())" : "");
+        using Process python = Process.Start(
+            new ProcessStartInfo("/usr/bin/python3", ["-c", script])
+            {
+                RedirectStandardOutput = true,
+            })!;
+        string output = python.StandardOutput.ReadToEnd();
+        python.WaitForExit();
+        Assert.Equal(0, python.ExitCode);
+        return output;
+    }
+
+    private const int WorkerChannel = 3;
+
+    /// <summary>The supervisor's end towards its warden: what ss(8) calls the peer.</summary>
+    private static int ChannelOf(int supervisor, int warden)
+    {
+        string theirs = new FileInfo($"/proc/{warden}/fd/{WorkerChannel}").LinkTarget!;
+        long inode = long.Parse(theirs["socket:[".Length..^1]);
+
+        // The two ends of a pair are made one after the other, so their numbers are neighbours.
+        return Directory.GetFileSystemEntries($"/proc/{supervisor}/fd")
+            .Where(path => new FileInfo(path).LinkTarget == $"socket:[{inode - 1}]")
+            .Select(path => int.Parse(Path.GetFileName(path)))
+            .Single();
+    }
+
+    private static string[] Links(int pid) =>
+        [.. Directory.GetFileSystemEntries($"/proc/{pid}/fd")
+            .Select(path => new FileInfo(path).LinkTarget)
+            .OfType<string>()];
+
+    private static int ParentOf(int pid) => int.Parse(
+        File.ReadAllLines($"/proc/{pid}/status")
+            .First(line => line.StartsWith("PPid:"))["PPid:".Length..]);
+
+    private static int ChildrenOf(int pid) =>
+        File.ReadAllText($"/proc/{pid}/task/{pid}/children")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
+}
