@@ -260,6 +260,11 @@ internal sealed partial class Supervisor : IRpcPeer
         {
             RotateKey(connection, message);
         }
+        else if (FirewallMethods.All.Contains(method))
+        {
+            connection.Answer(message, new Fault(
+                FaultCode.BadState, "the firewall is off", "write a section `firewall:`"));
+        }
         else
         {
             connection.Answer(

@@ -53,6 +53,18 @@ public sealed record RuleSet
     /// <summary>In the order in which equal priorities are tried.</summary>
     public IReadOnlyList<Rule> Rules { get; init; } = [];
 
+    /// <summary>
+    /// The same with the prefixes of included files in the sets themselves: its text depends on no
+    /// file.
+    /// </summary>
+    public RuleSet WithoutIncludes() => Sets.Values.All(set => set.Includes.Count == 0)
+        ? this
+        : this with
+        {
+            Sets = Sets.Values.ToDictionary(
+                set => set.Name, set => new PrefixSet(set.Name, [.. set.All], [], [])),
+        };
+
     /// <summary>The prefixes of a list, those of its sets among them.</summary>
     public IEnumerable<IpPrefix> PrefixesOf(AddressList list) =>
         list.SetNames.Count == 0
