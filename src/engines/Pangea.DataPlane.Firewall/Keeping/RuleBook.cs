@@ -7,9 +7,9 @@ namespace Pangea.DataPlane.Firewall.Keeping;
 
 /// <summary>
 /// Keeps the rule set in use and changes it as a whole or not at all: compile, hand to the
-/// executor, and only when that took it, remember. A change may ask to be confirmed in time, else the last
-/// confirmed set comes back by itself, so that nobody locks himself out for good. Belongs to one
-/// thread; time is handed in.
+/// executor, and only when that took it, remember. A change may ask to be confirmed in time, else
+/// the last confirmed set comes back by itself, so that nobody locks himself out for good. Belongs
+/// to one thread; time is handed in.
 /// </summary>
 public sealed class RuleBook
 {
@@ -161,8 +161,8 @@ public sealed class RuleBook
     }
 
     /// <summary>
-    /// What time brings: a change that nobody confirmed is taken back, an expired rule leaves.
-    /// To be called at <see cref="NextDue"/> and harmless at any other time. A fault leaves everything as
+    /// What time brings: a change that nobody confirmed is taken back, an expired rule leaves. To be
+    /// called at <see cref="NextDue"/> and harmless at any other time. A fault leaves everything as
     /// it was, and the next call tries again.
     /// </summary>
     /// <returns>Whether the set in use changed.</returns>

@@ -12,6 +12,9 @@ internal sealed class RuleSetParser(
     string source, Func<string, Result<IReadOnlyList<ListFile>>>? include)
 {
     private const int NameCharsMax = 64;
+
+    /// <summary>No prefix is longer, and nobody wants to read more in an error.</summary>
+    private const int ListTextCharsMax = 64;
     private readonly List<RuleError> _errors = [];
     private readonly Dictionary<string, SetBuilder> _sets = [];
     private readonly Dictionary<string, RuleAction> _interfaceDefaults = [];
@@ -316,13 +319,19 @@ internal sealed class RuleSetParser(
                 return;
             }
 
-            if (IpPrefix.TryParse(text, out IpPrefix prefix, out string? error))
+            string? error = null;
+            if (text.Length <= ListTextCharsMax
+                && IpPrefix.TryParse(text, out IpPrefix prefix, out error))
             {
                 set.Included.Add(prefix);
             }
             else
             {
-                Add(line.IndexOf(text) + 1, error!, file.Name, number);
+                Add(
+                    line.IndexOf(text) + 1,
+                    error ?? "the line is too long for a prefix",
+                    file.Name,
+                    number);
             }
         }
     }
