@@ -15,9 +15,10 @@
 #define RATE_MULTIPLIER 0xd6e8feb86659fd93ull
 
 /*
- * One arrival time of one source under one limit; a limit of packets and bytes has two. The tag is a
- * keyed hash of source, slot, family and unit: two sources with one tag would share a bucket, which
- * at 2^-64 does not happen and could not be brought about without the key. 0: free.
+ * One arrival time of one source under one limit; a limit of packets and bytes has two. The tag is
+ * 38 bits of a keyed hash of source and slot, the slot << 1, and the unit: two sources of a rule with
+ * one tag in one set would share a bucket, once in 2^32, and not to be brought about without the
+ * key. The slot stands there so that the loader can forget a rule that went (SlotStates). 0: free.
  */
 struct rate_way {
     __u64 tag;
@@ -31,6 +32,7 @@ struct rate_set {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __uint(max_entries, 1);
     __type(key, __u32);
     __type(value, struct rate_set);
@@ -157,25 +159,23 @@ INLINE void source_times(
     hash ^= hash >> 32;
     hash = (hash ^ key->high ^ (__u64)key->family << 62) * BAN_MULTIPLIER;
     hash ^= hash >> 29;
-    tag = hash | 2;
+    tag = hash << 25 | 1ull << 63 | (__u64)(key->slot & POLICY_DECISION_SLOT) << 1;
     index = (__u32)(hash >> 32) & config.rate_mask;
     set = bpf_map_lookup_elem(&source_rates, &index);
     if (!set)
         return;
     if (limit->packet_cost_ns)
-        times->packets = source_time(set, tag & ~1ull, 0);
+        times->packets = source_time(set, tag, 0);
     if (limit->byte_cost_q20)
-        times->bytes = source_time(set, tag | 1, tag & ~1ull);
+        times->bytes = source_time(set, tag | 1, tag);
 }
 
 INLINE __u64 ban_expiry(__u64 now, __u64 ban_ns)
 {
-    __u64 unit = 1ull << BAN_TICK_SHIFT;
+    __u32 ticks = ban_ns > BAN_FOREVER_NS - now ? BAN_TICKS_FOREVER : ban_ticks_of(now + ban_ns);
 
-    /* Both executors round up, so that both let go of a source at the same moment. */
-    return ban_ns > BAN_FOREVER_NS - now - unit
-        ? BAN_FOREVER_NS
-        : (now + ban_ns + unit - 1) & ~(unit - 1);
+    /* Both executors round up, so that both let go of a source at the same moment (BanClock). */
+    return ticks == BAN_TICKS_FOREVER ? BAN_FOREVER_NS : (__u64)ticks << BAN_TICK_SHIFT;
 }
 
 /* Counts a violation; too many within the window ban the source. */

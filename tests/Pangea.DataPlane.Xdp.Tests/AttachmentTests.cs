@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Pangea.DataPlane.Core;
-using Pangea.DataPlane.Firewall.Compiling;
 using Pangea.DataPlane.Firewall.Image;
 using Pangea.DataPlane.Firewall.Rules;
 using Pangea.DataPlane.Linux.Bpf;
@@ -45,7 +44,7 @@ public sealed class AttachmentTests
         using Socket open = hosts.Listen(IPAddress.Parse(at), OpenPort);
         using Socket closed = hosts.Listen(IPAddress.Parse(at), ClosedPort);
         hosts.Await(closed);
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         Assert.Equal(choice, guard.Attach(choice).Step);
         hosts.Await(open);
         Assert.False(hosts.Arrives(closed));
@@ -64,7 +63,7 @@ public sealed class AttachmentTests
         Kernel.NeedXdp();
         using TwoHosts hosts = new();
         using Socket open = hosts.Listen(TwoHosts.Guarded4, OpenPort);
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         guard.Attach(AttachChoice.Best);
         hosts.Await(open);
         ulong now = guard.Filter.NowNs().Value;
@@ -85,7 +84,7 @@ public sealed class AttachmentTests
     {
         Kernel.NeedXdp();
         using TwoHosts hosts = new();
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         guard.Attach(AttachChoice.Best);
         string folder = Path.Combine(hosts.Pins, "pangea");
         Assert.True(hosts.Guarded.Run(() => Directory.Exists(folder)));
@@ -105,7 +104,7 @@ public sealed class AttachmentTests
         using Socket closed = hosts.Listen(TwoHosts.Guarded4, ClosedPort);
         PolicyGeometry geometry;
         ulong dropped;
-        using (Guard first = new(hosts))
+        using (Guard first = new(hosts, s_rules))
         {
             first.Attach(AttachChoice.Best);
             hosts.Await(open);
@@ -137,13 +136,13 @@ public sealed class AttachmentTests
         using TwoHosts hosts = new();
         using Socket open = hosts.Listen(TwoHosts.Guarded4, OpenPort);
         using Socket closed = hosts.Listen(TwoHosts.Guarded4, ClosedPort);
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         guard.Attach(AttachChoice.Best);
         hosts.Await(open);
         Assert.True(guard.Filter.Bans4.Add(new Ban4(0xcb007109, Forever), 0).IsOk);
 
         using CancellationTokenSource end = new();
-        Task flood = Task.Run(() => Flood(hosts, end.Token));
+        Task<long> flood = Task.Run(() => hosts.Flood(ClosedPort, end.Token));
         for (int i = 0; i < 20; i++)
         {
             // Another rule in another dimension is another program.
@@ -178,7 +177,7 @@ public sealed class AttachmentTests
     {
         Kernel.NeedXdp();
         using TwoHosts hosts = new();
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         using (XdpLink others = hosts.Guarded.Run(
             () => XdpLink.Attach(guard.Filter.Clock, hosts.Ifindex, XdpMode.Native)).Value)
         {
@@ -200,7 +199,7 @@ public sealed class AttachmentTests
     {
         Kernel.NeedXdp();
         using TwoHosts hosts = new();
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         string pin = Path.Combine(hosts.Pins, "others");
         hosts.Guarded.Run(() =>
         {
@@ -219,7 +218,7 @@ public sealed class AttachmentTests
     {
         Kernel.NeedXdp();
         using TwoHosts hosts = new();
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         Assert.Equal(FaultCode.NotFound, hosts.Guarded.Run(() => guard.Attachments.Attach(
             guard.Filter, 4242, AttachChoice.Best)).Fault?.Code);
         guard.Attach(AttachChoice.Best);
@@ -239,81 +238,12 @@ public sealed class AttachmentTests
     {
         Kernel.NeedXdp();
         using TwoHosts hosts = new();
-        using Guard guard = new(hosts);
+        using Guard guard = new(hosts, s_rules);
         hosts.Other.Run(() => NamespaceThread.Command("ip", "link", "set", "other", "mtu", "9000"));
         hosts.Guarded.Run(
             () => NamespaceThread.Command("ip", "link", "set", "guard", "mtu", "9000"));
 
         // The program takes frames in parts, so a veth accepts it at any MTU.
         Assert.Equal(AttachChoice.Native, guard.Attach(AttachChoice.Best).Step);
-    }
-
-    private static void Flood(TwoHosts hosts, CancellationToken end)
-    {
-        using Socket sender = hosts.Other.Run(
-            () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
-        IPEndPoint to = new(TwoHosts.Guarded4, ClosedPort);
-        while (!end.IsCancellationRequested)
-        {
-            sender.SendTo([1], to);
-        }
-    }
-
-    /// <summary>A filter with its pins on the guarded host.</summary>
-    private sealed class Guard : IDisposable
-    {
-        private readonly TwoHosts _hosts;
-        private readonly FilterPins _pins;
-
-        internal Guard(TwoHosts hosts)
-        {
-            _hosts = hosts;
-            _pins = hosts.Guarded.Run(
-                () => FilterPins.Open(Path.Combine(hosts.Pins, "pangea"))).Value;
-            Attachments = new FilterAttachments(_pins);
-            Filter = Load(s_rules, null);
-        }
-
-        internal FilterAttachments Attachments { get; }
-
-        internal XdpFilter Filter { get; private set; }
-
-        internal AttachReport Attach(AttachChoice choice)
-        {
-            Result<AttachReport> report = _hosts.Guarded.Run(
-                () => Attachments.Attach(Filter, _hosts.Ifindex, choice));
-            Assert.True(report.IsOk, report.Fault?.ToString());
-            return report.Value;
-        }
-
-        internal void Replace(RuleSet rules)
-        {
-            XdpFilter next = Load(rules, Filter);
-            Result replaced = _hosts.Guarded.Run(() => Attachments.Replace(next, Filter));
-            Assert.True(replaced.IsOk, replaced.Fault?.ToString());
-            Filter.Dispose();
-            Filter = next;
-        }
-
-        public void Dispose()
-        {
-            Attachments.Dispose();
-            Filter.Dispose();
-        }
-
-        private XdpFilter Load(RuleSet rules, XdpFilter? previous)
-        {
-            CompiledPolicy policy = PolicyCompiler.Compile(rules, new CompileOptions
-            {
-                Now = DateTimeOffset.UnixEpoch,
-                ExtraFeatures = PolicyFeature.Bans,
-            }).Value;
-            Result<XdpFilter> filter = XdpFilter.Load(
-                new XdpFilterOptions(), policy.Geometry, policy.ImageBytes.Span, previous);
-            Assert.True(filter.IsOk, filter.Fault?.ToString());
-            Result pinned = _hosts.Guarded.Run(() => _pins.Pin(filter.Value));
-            Assert.True(pinned.IsOk, pinned.Fault?.ToString());
-            return filter.Value;
-        }
     }
 }

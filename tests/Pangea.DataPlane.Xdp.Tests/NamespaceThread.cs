@@ -70,8 +70,10 @@ internal sealed partial class NamespaceThread : IDisposable
         return result;
     }
 
-    /// <summary>Runs a program in these namespaces; it must succeed.</summary>
-    internal static void Command(string program, params string[] arguments)
+    /// <summary>
+    /// Runs a program in these namespaces; it must succeed. Returns what it printed.
+    /// </summary>
+    internal static string Command(string program, params string[] arguments)
     {
         ProcessStartInfo start = new(program, arguments)
         {
@@ -79,10 +81,12 @@ internal sealed partial class NamespaceThread : IDisposable
             RedirectStandardOutput = true,
         };
         using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(
             process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {errors}");
+        return output.Result;
     }
 
     public void Dispose()

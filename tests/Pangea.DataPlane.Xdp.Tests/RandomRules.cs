@@ -34,8 +34,7 @@ internal sealed class RandomRules(Random random)
         ["eth0"] = 2, ["eth1"] = 3, ["veth7"] = 1031, ["big"] = 0x7fffffff,
     };
 
-    // One unit of the data path's bans: both executors then let go at the same moment.
-    private static readonly TimeSpan s_banUnit = TimeSpan.FromTicks((1L << 26) / 100 * 25);
+    private static readonly TimeSpan s_shortBan = TimeSpan.FromTicks(17_654_321);
 
     internal RuleSet Next()
     {
@@ -126,7 +125,7 @@ internal sealed class RandomRules(Random random)
         Prefix6 = One(64, 64, 128, 48, 0, 100),
         Ban = random.Next(3) == 0
             ? new BanAfter(
-                One<TimeSpan?>(s_banUnit, null), random.Next(1, 6), TimeSpan.FromSeconds(1),
+                One<TimeSpan?>(s_shortBan, null), random.Next(1, 6), TimeSpan.FromSeconds(1),
                 One(64, 128))
             : null,
     };

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 
 namespace Pangea.DataPlane.Xdp.Tests;
 
@@ -57,6 +58,13 @@ internal sealed class TwoHosts : IDisposable
         IPEndPoint to = (IPEndPoint)listener.LocalEndPoint!;
         using Socket sender = Other.Run(() =>
             new Socket(to.AddressFamily, SocketType.Dgram, ProtocolType.Udp));
+
+        // Earlier ones may have waited for the address to be resolved and come only now.
+        while (listener.Poll(TimeSpan.Zero, SelectMode.SelectRead))
+        {
+            listener.Receive(new byte[16]);
+        }
+
         sender.SendTo([1, 2, 3], to);
 
         // A datagram that does not come is only known by waiting; the first one of a test waits for
@@ -76,7 +84,7 @@ internal sealed class TwoHosts : IDisposable
     {
         for (int i = 0; i < ReceiveMilliseconds / SilenceMilliseconds; i++)
         {
-            if (Arrives(listener))
+            if (Arrives(listener) && Arrives(listener))
             {
                 return;
             }
@@ -84,6 +92,31 @@ internal sealed class TwoHosts : IDisposable
 
         Assert.Fail($"nothing arrives at {listener.LocalEndPoint}");
     }
+
+    /// <summary>Sends datagrams to a port of the guarded host; returns how many.</summary>
+    internal long Flood(int port, CancellationToken end)
+    {
+        using Socket sender = Other.Run(
+            () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        IPEndPoint to = new(Guarded4, port);
+        long sent = 0;
+        while (!end.IsCancellationRequested)
+        {
+            sender.SendTo([1], to);
+            sent++;
+        }
+
+        return sent;
+    }
+
+    /// <summary>Datagrams that the link had no room for.</summary>
+    internal long Lost() => Other.Run(() =>
+    {
+        using JsonDocument document = JsonDocument.Parse(
+            NamespaceThread.Command("ip", "-j", "-s", "link", "show", "other"));
+        return document.RootElement[0].GetProperty("stats64").GetProperty("tx")
+            .GetProperty("dropped").GetInt64();
+    });
 
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Judging;
 
 namespace Pangea.DataPlane.Xdp;
 
@@ -11,6 +12,9 @@ public sealed class Bans4
 {
     private const int BucketEntries = 8;
     private const int Probes = 8;
+
+    /// <summary>Units of an entry that was removed: over since the boot, yet not 0.</summary>
+    private const uint Removed = 1;
     private const ulong Multiplier = 0x9e3779b97f4a7c15;
     private readonly XdpFilter _filter;
 
@@ -23,7 +27,7 @@ public sealed class Bans4
     /// <returns><see cref="FaultCode.NoSpace"/> where all of its buckets are full.</returns>
     public Result Add(Ban4 ban, ulong nowNs)
     {
-        ulong wanted = Entry(ban.Address, BanTicks.Of(ban.ExpiryNs));
+        ulong wanted = Entry(ban.Address, BanClock.Units(ban.ExpiryNs));
         while (true)
         {
             ref ulong found = ref Find(ban.Address, nowNs, out bool exists);
@@ -61,7 +65,7 @@ public sealed class Bans4
             }
 
             removed |= Interlocked.CompareExchange(
-                ref entry, Entry(address, BanTicks.Removed), before) == before;
+                ref entry, Entry(address, Removed), before) == before;
         }
 
         return removed;
@@ -103,31 +107,47 @@ public sealed class Bans4
                 ulong entry = Volatile.Read(ref At(bucket, i));
                 if (!IsOver(entry, nowNs))
                 {
-                    yield return new Ban4((uint)(entry >> 32), BanTicks.Ns((uint)entry));
+                    yield return new Ban4((uint)(entry >> 32), BanClock.Ns((uint)entry));
                 }
             }
         }
     }
 
     /// <summary>
-    /// Builds the filter before the table anew, without the bits of bans that are over. A ban that
-    /// the program adds meanwhile may be missed by some packets, until this ends.
+    /// Takes the bits of bans that are over out of the filter before the table. Bans that hold are
+    /// found by every packet meanwhile; one that the program adds in between may be missed by some,
+    /// until this ends.
     /// </summary>
     public void RebuildFilter(ulong nowNs)
     {
-        _filter.Maps.Bloom4.Span(0, (int)(_filter.Config.Bloom4Mask + 1) * sizeof(ulong)).Clear();
+        uint mask = _filter.Config.Bloom4Mask;
+        ulong[] wanted = new ulong[mask + 1];
+        foreach (Ban4 ban in List(nowNs))
+        {
+            ulong hash = Hash(ban.Address);
+            wanted[BanFilter.Word(mask, hash)] |= BanFilter.Bits(hash);
+        }
+
+        for (int i = 0; i < wanted.Length; i++)
+        {
+            Interlocked.And(ref _filter.Maps.Bloom4.At<ulong>(i), wanted[i]);
+        }
+
+        // What came into the table behind our back has lost its bits; a later one sets its own.
         foreach (Ban4 ban in List(nowNs))
         {
             Mark(ban.Address);
         }
     }
 
-    private void Mark(uint address)
+    private static ulong Hash(uint address)
     {
         ulong hash = address * Multiplier;
-        hash ^= hash >> 32;
-        BanFilter.Mark(_filter.Maps.Bloom4, _filter.Config.Bloom4Mask, hash);
+        return hash ^ (hash >> 32);
     }
+
+    private void Mark(uint address) =>
+        BanFilter.Mark(_filter.Maps.Bloom4, _filter.Config.Bloom4Mask, Hash(address));
 
     /// <summary>
     /// The entry of the address, else the first of its buckets' entries that is free or over.
@@ -167,7 +187,7 @@ public sealed class Bans4
     private static bool IsOver(ulong entry, ulong nowNs)
     {
         uint ticks = (uint)entry;
-        return ticks != BanTicks.Forever && BanTicks.Ns(ticks) <= nowNs;
+        return ticks != BanClock.NeverUnits && BanClock.Ns(ticks) <= nowNs;
     }
 
     private static ulong Entry(uint address, uint ticks) => ((ulong)address << 32) | ticks;

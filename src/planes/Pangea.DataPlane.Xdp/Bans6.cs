@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Firewall.Image;
+using Pangea.DataPlane.Firewall.Judging;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
 
@@ -24,7 +25,7 @@ public sealed class Bans6
     {
         // The table first, for whoever builds the filter anew (bpf/bans.h).
         BanKey6 key = ban.Key;
-        ulong expiry = BanTicks.Ns(BanTicks.Of(ban.ExpiryNs));
+        ulong expiry = BanClock.RoundUp(ban.ExpiryNs);
         SysResult result = Map.Update(
             MemoryMarshal.AsBytes(new ReadOnlySpan<BanKey6>(in key)),
             MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in expiry)));

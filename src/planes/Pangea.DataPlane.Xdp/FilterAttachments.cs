@@ -80,8 +80,13 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
             }
         }
 
-        pins.RemoveUnused(filter);
-        return Result.Ok;
+        Result taken = filter.TakeOver(expected);
+        if (taken.IsOk)
+        {
+            pins.RemoveUnused(filter);
+        }
+
+        return taken;
     }
 
     /// <summary>

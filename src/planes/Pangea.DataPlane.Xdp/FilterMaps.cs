@@ -17,6 +17,12 @@ internal sealed class FilterMaps : IDisposable
     internal static readonly string[] Own =
         ["images", XdpFilter.StateSection, XdpFilter.ConfigSection];
 
+    private static readonly string[] s_shared =
+    [
+        "images", XdpFilter.StateSection, "counters", "bans4", "bloom4", "bloom6", "rule_rates",
+        "source_rates",
+    ];
+
     private readonly Dictionary<string, BpfMap> _maps;
     private readonly SharedValues _state;
 
@@ -29,6 +35,8 @@ internal sealed class FilterMaps : IDisposable
         Bans4 = shared[3];
         Bloom4 = shared[4];
         Bloom6 = shared[5];
+        RuleRates = shared[6];
+        SourceRates = shared[7];
     }
 
     internal SharedValues Images { get; }
@@ -40,6 +48,10 @@ internal sealed class FilterMaps : IDisposable
     internal SharedValues Bloom4 { get; }
 
     internal SharedValues Bloom6 { get; }
+
+    internal SharedValues RuleRates { get; }
+
+    internal SharedValues SourceRates { get; }
 
     internal ref FilterState State => ref _state.At<FilterState>(0);
 
@@ -55,7 +67,7 @@ internal sealed class FilterMaps : IDisposable
         (string Name, uint? Value, uint? Entries)[] sizes =
         [
             ("images", 2 * config.HalfBytes, null),
-            ("counters", null, config.CounterStride * config.CpuCount),
+            ("counters", null, config.CounterStride * (config.CpuCount + 1)),
             ("rule_rates", null, slots),
             ("bans4", null, config.Ban4Mask + 1),
             ("bans6", null, (uint)Math.Max(1, options.Bans6Max)),
@@ -99,8 +111,7 @@ internal sealed class FilterMaps : IDisposable
             maps.Add(name, map.Value);
         }
 
-        foreach (string name in (string[])
-            ["images", XdpFilter.StateSection, "counters", "bans4", "bloom4", "bloom6"])
+        foreach (string name in s_shared)
         {
             if (fault is not null)
             {
@@ -133,6 +144,8 @@ internal sealed class FilterMaps : IDisposable
         Bans4.Dispose();
         Bloom4.Dispose();
         Bloom6.Dispose();
+        RuleRates.Dispose();
+        SourceRates.Dispose();
         foreach (BpfMap map in _maps.Values)
         {
             map.Dispose();

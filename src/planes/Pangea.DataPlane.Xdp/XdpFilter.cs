@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Compiling;
 using Pangea.DataPlane.Firewall.Image;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
@@ -19,12 +20,15 @@ public sealed class XdpFilter : IDisposable
     internal const string ConfigSection = ".rodata.config";
     internal const string StateSection = ".data.state";
     private const int BucketEntries = 8;
-    private const int RateWays = 4;
+    internal const int RateWays = 4;
     private const uint HalfBytesMin = 1 << 16;
     private const uint HalfBytesMax = 1 << 27;
 
     private readonly FilterMaps _maps;
     private bool _oldHalfIsInUse;
+
+    /// <summary>Of <see cref="FilterState.BansRefused"/>, what came from the one before.</summary>
+    private ulong _refusedBefore;
 
     private XdpFilter(BpfProgram program, BpfProgram clock, FilterMaps maps, FilterConfig config)
     {
@@ -49,6 +53,9 @@ public sealed class XdpFilter : IDisposable
     internal FilterMaps Maps => _maps;
 
     internal ref FilterState State => ref _maps.State;
+
+    /// <summary>One for each CPU, and one for what an earlier program counted.</summary>
+    internal int CounterRows => (int)Config.CpuCount + 1;
 
     /// <summary>Where the sections of the images stand that this program can take.</summary>
     public PolicyGeometry Geometry => Config.Geometry;
@@ -93,6 +100,51 @@ public sealed class XdpFilter : IDisposable
     }
 
     /// <summary>
+    /// Loads the program for a policy; slots that it gives to new rules begin at zero.
+    /// </summary>
+    public static Result<XdpFilter> Load(
+        XdpFilterOptions options, CompiledPolicy policy, XdpFilter? previous = null)
+    {
+        Result<XdpFilter> filter =
+            Load(options, policy.Geometry, policy.ImageBytes.Span, previous);
+        if (filter.IsOk)
+        {
+            if (previous is not null)
+            {
+                // Should the wait fail: packets of the set before the last swap ended long ago.
+                _ = previous._oldHalfIsInUse && Rcu.TryWait(out _);
+                SlotStates.Clear(previous, policy);
+            }
+
+            SlotStates.Clear(filter.Value, policy);
+        }
+
+        return filter;
+    }
+
+    /// <summary>
+    /// Makes another policy count; slots that it gives to new rules begin at zero. No packet counts
+    /// to these slots any more, because the policy before did not have them either.
+    /// </summary>
+    public Result Swap(CompiledPolicy policy)
+    {
+        // The other half may still be read by packets that began before the last swap, and they
+        // count to slots that this policy may give away.
+        if (_oldHalfIsInUse && !Rcu.TryWait(out Fault? fault))
+        {
+            return fault;
+        }
+
+        _oldHalfIsInUse = false;
+        if (CanTake(policy.Geometry, policy.ImageBytes.Length))
+        {
+            SlotStates.Clear(this, policy);
+        }
+
+        return Swap(policy.Geometry, policy.ImageBytes.Span);
+    }
+
+    /// <summary>
     /// Makes another rule set count, from one packet to the next. The geometry must be this
     /// program's; otherwise a program for it has to be loaded.
     /// </summary>
@@ -132,10 +184,9 @@ public sealed class XdpFilter : IDisposable
     public PolicyCounter Count(int index)
     {
         PolicyCounter sum = default;
-        for (int cpu = 0; cpu < Config.CpuCount; cpu++)
+        for (int row = 0; row < CounterRows; row++)
         {
-            ref PolicyCounter one = ref _maps.Counters.At<PolicyCounter>(
-                (cpu * (int)Config.CounterStride) + index);
+            ref PolicyCounter one = ref CounterAt(row, index);
             sum.PassedPackets += one.PassedPackets;
             sum.PassedBytes += one.PassedBytes;
             sum.DroppedPackets += one.DroppedPackets;
@@ -146,17 +197,44 @@ public sealed class XdpFilter : IDisposable
     }
 
     /// <summary>
-    /// Forgets what was counted for one index; packets that pass meanwhile may be lost from it.
+    /// Forgets what was counted for one index. Exact only while no packet counts to it: the program
+    /// may else write back what it read before.
     /// </summary>
     public void ClearCount(int index)
     {
-        for (int cpu = 0; cpu < Config.CpuCount; cpu++)
+        for (int row = 0; row < CounterRows; row++)
         {
-            _maps.Counters.At<PolicyCounter>((cpu * (int)Config.CounterStride) + index) = default;
+            CounterAt(row, index) = default;
         }
     }
 
-    /// <summary>The data path's clock: CLOCK_BOOTTIME to a jiffy.</summary>
+    /// <summary>
+    /// Takes over what the filter before counted and banned since this one was loaded. To be called
+    /// once all attachments have moved from it; waits for the packets that are still under way there.
+    /// </summary>
+    public Result TakeOver(XdpFilter previous)
+    {
+        if (!Rcu.TryWait(out Fault? fault))
+        {
+            return fault;
+        }
+
+        CarryCounters(previous);
+        if (previous.State.HasBans6 != 0)
+        {
+            Volatile.Write(ref State.HasBans6, 1);
+        }
+
+        ulong refused = previous.State.BansRefused;
+        Interlocked.Add(ref State.BansRefused, refused - _refusedBefore);
+        _refusedBefore = refused;
+        return Result.Ok;
+    }
+
+    /// <summary>
+    /// The data path's clock, which counts jiffies: it never jumps, and stands still while the
+    /// machine is suspended.
+    /// </summary>
     public Result<ulong> NowNs()
     {
         if (Config.IsTest != 0)
@@ -240,7 +318,10 @@ public sealed class XdpFilter : IDisposable
             if (previous is not null)
             {
                 filter.State.HasBans6 = previous.State.HasBans6;
-                filter.CopyCounters(previous);
+                filter._refusedBefore = previous.State.BansRefused;
+                filter.State.BansRefused = filter._refusedBefore;
+                filter.CarryCounters(previous);
+                SlotStates.CopyRates(previous, filter);
             }
 
             return filter;
@@ -253,22 +334,24 @@ public sealed class XdpFilter : IDisposable
         return fault!;
     }
 
-    /// <summary>Only where the new program has larger counters than the one before.</summary>
-    private void CopyCounters(XdpFilter previous)
+    internal ref PolicyCounter CounterAt(int row, int index) =>
+        ref _maps.Counters.At<PolicyCounter>((row * (int)Config.CounterStride) + index);
+
+    /// <summary>
+    /// What a program with fewer counters has counted so far goes into the row that no CPU counts
+    /// in. Done at the load, so that a supervisor that dies before <see cref="TakeOver"/> loses
+    /// little, and again there, when the old program counts no more.
+    /// </summary>
+    private void CarryCounters(XdpFilter previous)
     {
         if (previous.Config.CounterStride == Config.CounterStride)
         {
-            return;
+            return; // It is the same map.
         }
 
-        for (int cpu = 0; cpu < Config.CpuCount; cpu++)
+        for (int i = 0; i < previous.Config.CounterStride; i++)
         {
-            for (int i = 0; i < previous.Config.CounterStride; i++)
-            {
-                _maps.Counters.At<PolicyCounter>((cpu * (int)Config.CounterStride) + i) =
-                    previous._maps.Counters.At<PolicyCounter>(
-                        (cpu * (int)previous.Config.CounterStride) + i);
-            }
+            CounterAt(CounterRows - 1, i) = previous.Count(i);
         }
     }
 

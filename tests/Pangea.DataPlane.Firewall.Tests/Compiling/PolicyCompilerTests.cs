@@ -18,10 +18,16 @@ public sealed class PolicyCompilerTests
         CompiledPolicy second = Compile(
             "allow udp rate 5/s comment \"now limited\"\nallow sctp\ndeny from 11.0.0.0/8", first);
         Assert.Equal([0u, 1u, 2u], first.RuleSlots);
-        Assert.Equal([2u, 0u, 1u], second.RuleSlots);
-        Assert.Equal([0u], second.FreshSlots);
+        Assert.Equal([2u, 3u, 1u], second.RuleSlots);
+        Assert.Equal([3u], second.FreshSlots);
         SlotTable restored = SlotTable.Restore(second.Slots.Owners);
         Assert.Equal(second.Slots.Count, restored.Count);
+
+        // The slot of a rule that went is given away one change later, when nothing counts to it.
+        CompiledPolicy third = Compile(
+            "allow udp rate 5/s\nallow sctp\ndeny from 11.0.0.0/8\nallow icmp", second);
+        Assert.Equal([2u, 3u, 1u, 0u], third.RuleSlots);
+        Assert.Equal([0u], third.FreshSlots);
     }
 
     [Fact]

@@ -18,7 +18,9 @@ public sealed class PlainFilter(RuleSet set, DateTimeOffset now)
     private readonly Dictionary<(Rule, IpPrefix?), (ulong Packets, ulong Bytes)> _buckets = [];
     private readonly Dictionary<(Rule, IpPrefix), (ulong Start, int Count)> _violations = [];
 
-    public void Ban(IpPrefix source, ulong expiryNs) => _bans[source] = expiryNs;
+    /// <summary>Bans end at whole units of 67108864 ns (docs/firewall.md), rounded up.</summary>
+    public void Ban(IpPrefix source, ulong expiryNs) =>
+        _bans[source] = (expiryNs + 67108863) / 67108864 * 67108864;
 
     /// <summary>The verdict without a slot, and the rule or pin that decided.</summary>
     public (PacketVerdict Verdict, object? By) Judge(in PacketKey key, uint ifindex, ulong nowNs)
@@ -141,7 +143,7 @@ public sealed class PlainFilter(RuleSet set, DateTimeOffset now)
         if (++count >= ban.After)
         {
             count = 0;
-            _bans[source] = nowNs + (ulong)ban.Duration!.Value.TotalNanoseconds;
+            Ban(source, nowNs + (ulong)ban.Duration!.Value.TotalNanoseconds);
         }
 
         _violations[(rule, source)] = (start, count);

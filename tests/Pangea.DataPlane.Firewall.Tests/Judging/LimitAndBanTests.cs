@@ -65,9 +65,48 @@ public sealed class LimitAndBanTests
             ],
             reasons);
         Assert.Equal(PolicyReason.Default, Judge(filter, 8, Second).Reason);
-        Assert.Equal(PolicyReason.Ban, Judge(filter, 7, (11 * Second) - 1).Reason);
-        Assert.Equal(PolicyReason.Default, Judge(filter, 7, 11 * Second).Reason);
-        Assert.Equal((1, 1, 0), (filter.BanCount, filter.ExpireBans(11 * Second), filter.BanCount));
+        ulong end = BanClock.RoundUp(11 * Second);
+        Assert.Equal(PolicyReason.Ban, Judge(filter, 7, end - 1).Reason);
+        Assert.Equal(PolicyReason.Default, Judge(filter, 7, end).Reason);
+        Assert.Equal((1, 1, 0), (filter.BanCount, filter.ExpireBans(end), filter.BanCount));
+    }
+
+    [Fact]
+    public void Bans_end_at_whole_units_of_the_data_path()
+    {
+        const ulong unit = 1UL << BanClock.UnitShift;
+        Assert.Equal(unit, BanClock.RoundUp(1));
+        Assert.Equal(unit, BanClock.RoundUp(unit));
+        Assert.Equal(2 * unit, BanClock.RoundUp(unit + 1));
+        Assert.Equal(ulong.MaxValue, BanClock.RoundUp(ulong.MaxValue));
+        Assert.Equal(ulong.MaxValue, BanClock.RoundUp((ulong)uint.MaxValue << 26));
+        UserspaceFilter filter = New("allow");
+        Assert.True(filter.Ban(IpPrefix.V4(7, 32), Second).IsOk);
+        Assert.Equal(BanClock.RoundUp(Second), Assert.Single(filter.Bans()).ExpiryNs);
+        Assert.Equal(PolicyReason.Ban, Judge(filter, 7, BanClock.RoundUp(Second) - 1).Reason);
+        Assert.False(Judge(filter, 7, BanClock.RoundUp(Second)).Dropped);
+    }
+
+    [Fact]
+    public void A_clock_that_jumps_lengthens_no_ban_and_ends_none_that_holds()
+    {
+        // Goal: judged at an earlier moment than before, a ban that had not ended still holds; one
+        // that ended is gone only once somebody took it out.
+        UserspaceFilter filter = New("limit udp rate 1/s burst 1 per source ban 10s after 2 in 5s");
+        Assert.True(filter.Ban(IpPrefix.V4(9, 32), 100 * Second).IsOk);
+        Assert.Equal(PolicyReason.Ban, Judge(filter, 9, 99 * Second).Reason);
+        Assert.Equal(PolicyReason.Default, Judge(filter, 9, 101 * Second).Reason);
+        Assert.Equal(PolicyReason.Ban, Judge(filter, 9, 3 * Second).Reason);
+        Assert.Equal(1, filter.ExpireBans(101 * Second));
+        Assert.Equal(PolicyReason.Default, Judge(filter, 9, 102 * Second).Reason);
+
+        // A window of violations that began in the future begins anew.
+        Assert.Equal(PolicyReason.Default, Judge(filter, 7, 50 * Second).Reason);
+        Assert.Equal(PolicyReason.Rate, Judge(filter, 7, 50 * Second).Reason);
+        Assert.Equal(PolicyReason.Default, Judge(filter, 7, Second).Reason);
+        Assert.Equal(PolicyReason.Rate, Judge(filter, 7, Second).Reason);
+        Assert.Equal(PolicyReason.Rate, Judge(filter, 7, Second).Reason);
+        Assert.Equal(PolicyReason.Ban, Judge(filter, 7, Second).Reason);
     }
 
     [Fact]
@@ -93,6 +132,7 @@ public sealed class LimitAndBanTests
     {
         // Goal: no probe ends before its key, whatever was taken out. Compared with a dictionary.
         UserspaceFilter filter = New("allow");
+        const ulong unit = 1UL << BanClock.UnitShift;
         Random random = new(4);
         Dictionary<uint, ulong> bans = [];
         for (int i = 0; i < 30_000; i++)
@@ -100,7 +140,7 @@ public sealed class LimitAndBanTests
             uint source = (uint)random.Next(6000);
             if (random.Next(3) > 0)
             {
-                bans[source] = (ulong)random.Next(1, 100);
+                bans[source] = (ulong)random.Next(1, 100) * unit;
                 filter.Ban(IpPrefix.V4(source, 32), bans[source]);
             }
             else
@@ -109,11 +149,11 @@ public sealed class LimitAndBanTests
             }
         }
 
-        filter.ExpireBans(50);
+        filter.ExpireBans(50 * unit);
         for (uint source = 0; source < 6000; source++)
         {
-            bool isBanned = bans.TryGetValue(source, out ulong expiry) && expiry > 50;
-            Assert.Equal(isBanned, Judge(filter, source, 50).Dropped);
+            bool isBanned = bans.TryGetValue(source, out ulong expiry) && expiry > 50 * unit;
+            Assert.Equal(isBanned, Judge(filter, source, 50 * unit).Dropped);
         }
     }
 
@@ -127,6 +167,8 @@ public sealed class LimitAndBanTests
         Judge(filter, 1, Second);
         Assert.Equal(2u, filter.Counters[(int)PolicyConstants.CounterSlots].DroppedPackets);
         filter.Swap(PolicyCompilerTests.Compile("deny icmp", filter.Policy));
+        filter.Swap(PolicyCompilerTests.Compile("deny icmp\ndeny sctp", filter.Policy));
+        Assert.Equal(0u, filter.Policy.RuleSlots[1]);
         Assert.Equal(default, filter.Counters[(int)PolicyConstants.CounterSlots]);
     }
 

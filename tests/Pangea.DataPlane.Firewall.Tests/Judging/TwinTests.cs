@@ -103,7 +103,7 @@ public sealed class TwinTests
                 IpPrefix banned = source.IsV6 && random.Next(2) == 0
                     ? IpPrefix.V6(source.Top & IpPrefix.Mask(64), 64)
                     : source;
-                ulong expiry = nowNs + (ulong)random.Next(20_000_000);
+                ulong expiry = nowNs + (ulong)random.Next(200_000_000);
                 Assert.True(twin.Ban(banned, expiry).IsOk);
                 plain.Ban(banned, expiry);
             }

@@ -3,9 +3,10 @@ using Pangea.DataPlane.Firewall.Rules;
 namespace Pangea.DataPlane.Firewall.Compiling;
 
 /// <summary>
-/// Which counters a rule has. A rule that is still there after a change keeps its slot; the slot of
-/// one that went is given to a new rule, and is then listed as fresh, for its counters and rate
-/// states to be cleared before the new image is used.
+/// Which counters a rule has. A rule that is still there after a change keeps its slot. The slot of
+/// one that went is given to a new rule one change later and is then listed as fresh, for its
+/// counters and rate states to be cleared before the new image is used: by then no packet counts to
+/// it any more, so that what is cleared stays clear.
 /// </summary>
 public sealed class SlotTable
 {
@@ -74,17 +75,18 @@ public sealed class SlotTable
             }
         }
 
+        uint count = Count;
         List<uint> free = [.. _free];
+        free.Sort((left, right) => right.CompareTo(left));
+        List<uint> leaving = [];
         foreach (((ulong, ulong) identity, uint slot) in _slots)
         {
             if (!next.ContainsKey(identity))
             {
-                free.Add(slot);
+                leaving.Add(slot);
             }
         }
 
-        uint count = Count;
-        free.Sort((left, right) => right.CompareTo(left));
         foreach (int i in without)
         {
             if (!next.TryGetValue(identities[i], out slots[i]))
@@ -104,6 +106,6 @@ public sealed class SlotTable
             }
         }
 
-        return new SlotTable(next, free, count);
+        return new SlotTable(next, [.. free, .. leaving], count);
     }
 }

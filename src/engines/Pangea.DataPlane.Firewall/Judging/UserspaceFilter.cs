@@ -81,8 +81,8 @@ public sealed class UserspaceFilter : IPacketFilter
 
     /// <summary>Bans an address, or a /64 of IPv6.</summary>
     /// <param name="source">The address or /64.</param>
-    /// <param name="expiryNs">When it ends, by the clock of <see cref="Judge"/>; all ones:
-    /// never.</param>
+    /// <param name="expiryNs">When it ends, by the clock of <see cref="Judge"/>; rounded up as
+    /// <see cref="BanClock"/> says; all ones: never.</param>
     public Result Ban(IpPrefix source, ulong expiryNs)
     {
         if (BanKey(source) is not BanKey6 key)
@@ -93,7 +93,7 @@ public sealed class UserspaceFilter : IPacketFilter
         }
 
         BanTable table = source.IsV6 ? _bans6 : _bans4;
-        return table.TryAdd(key, Math.Max(1, expiryNs))
+        return table.TryAdd(key, BanClock.RoundUp(Math.Max(1, expiryNs)))
             ? Result.Ok
             : new Fault(
                 FaultCode.TooLarge,
@@ -274,9 +274,9 @@ public sealed class UserspaceFilter : IPacketFilter
         if (state.Count >= limit.BanAfter)
         {
             state.Count = 0;
-            ulong expiry = limit.BanNs > ulong.MaxValue - nowNs
-                ? ulong.MaxValue
-                : nowNs + limit.BanNs;
+            ulong expiry = BanClock.RoundUp(limit.BanNs > ulong.MaxValue - nowNs
+                ? BanClock.Never
+                : nowNs + limit.BanNs);
             BansRefused += (isV6 ? _bans6 : _bans4).TryAdd(banned, expiry) ? 0u : 1u;
         }
     }
