@@ -89,6 +89,20 @@ internal sealed partial class NamespaceThread : IDisposable
         return output.Result;
     }
 
+    /// <summary>
+    /// From now on the thread has these capabilities and no others; they are the thread's own.
+    /// </summary>
+    internal void KeepOnly(params int[] capabilities) => Run(() =>
+    {
+        const uint version3 = 0x20080522;
+        ulong bits = capabilities.Aggregate(0UL, (all, one) => all | (1UL << one));
+        uint[] header = [version3, 0];
+        uint[] data = new uint[6];
+        (data[0], data[3]) = ((uint)bits, (uint)(bits >> 32));
+        (data[1], data[4]) = (data[0], data[3]);
+        Assert.Equal(0, capset(header, data));
+    });
+
     public void Dispose()
     {
         _work.CompleteAdding();
@@ -109,4 +123,7 @@ internal sealed partial class NamespaceThread : IDisposable
 
     [LibraryImport("libc")]
     private static partial int gettid();
+
+    [LibraryImport("libc")]
+    private static partial int capset(uint[] header, uint[] data);
 }

@@ -92,6 +92,34 @@ internal sealed class FilterMaps : IDisposable
         return previous is null ? null : file.Reuse("events", previous["events"]).Fault;
     }
 
+    /// <summary>Which size was too much for the kernel; libbpf names the map in its words.</summary>
+    internal static Fault Explain(Fault fault, XdpFilterOptions options)
+    {
+        (string Map, string Hint)[] causes =
+        [
+            ("bans4", $"lower bans4Max ({options.Bans4Max} IPv4 sources, 16 bytes each)"),
+            ("bloom4", $"lower bans4Max ({options.Bans4Max} IPv4 sources)"),
+            ("bans6", $"lower bans6Max ({options.Bans6Max} IPv6 sources, 90 bytes each)"),
+            ("bloom6", $"lower bans6Max ({options.Bans6Max} IPv6 sources)"),
+            ("source_rates",
+                $"lower rateSourcesMax ({options.RateSourcesMax} sources, 32 bytes each)"),
+            ("violations",
+                $"lower violationSourcesMax ({options.ViolationSourcesMax} sources, 100 bytes each)"),
+            ("images", "use fewer prefixes or rules"),
+            ("counters", "use fewer rules"),
+            ("rule_rates", "use fewer rules"),
+        ];
+        foreach ((string map, string hint) in causes)
+        {
+            if (fault.Message.Contains($"'{map}'", StringComparison.Ordinal))
+            {
+                return fault with { Hint = $"{fault.Hint}: {hint}" };
+            }
+        }
+
+        return fault;
+    }
+
     internal static Result<FilterMaps> Of(BpfObject file) => Of(file.Map);
 
     internal static Result<FilterMaps> Of(Func<string, Result<BpfMap>> open)

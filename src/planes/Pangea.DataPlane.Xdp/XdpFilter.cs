@@ -93,7 +93,7 @@ public sealed class XdpFilter : IDisposable
         if ((FilterMaps.Prepare(file, options, config, previous?._maps) ?? Finish(file, config))
             is Fault fault)
         {
-            return fault;
+            return fault.Code == FaultCode.TooLarge ? FilterMaps.Explain(fault, options) : fault;
         }
 
         return Take(file, config, image, previous);

@@ -5,19 +5,38 @@ namespace Pangea.DataPlane.Linux.Bpf;
 /// <summary>Reasons in words for what the kernel answers to BPF calls with a number.</summary>
 public static class BpfFaults
 {
+    private const int CAP_PERFMON = 38;
     private const int TailLines = 6;
     private const int TailCharactersMax = 700;
+
+    internal static Fault OfOpen(string path, Errno errno, IReadOnlyList<string> heard)
+    {
+        string tail = Tail(heard);
+        string what = $"{path} is no BPF object that can be used: {errno.Text}";
+        return new Fault(
+            FaultCode.Unsupported,
+            tail.Length == 0 ? what : $"{what}: {tail}",
+            tail.Contains("BTF", StringComparison.Ordinal)
+                ? "the file was stripped of its BTF; build or install it anew"
+                : "the file is damaged; build or install it anew",
+            Errno: errno.Value);
+    }
 
     internal static Fault OfLoad(string path, Errno errno, IReadOnlyList<string> heard)
     {
         string tail = Tail(heard);
         string hint = errno.Value switch
         {
-            1 => "loading needs CAP_BPF and CAP_NET_ADMIN (or root), and locked memory before "
+            1 => "loading needs CAP_BPF and CAP_NET_ADMIN (or root; without them the setting "
+                + "kernel.unprivileged_bpf_disabled refuses too), and locked memory before "
                 + $"Linux 5.11 (limit now {MemoryLock.Describe()})",
             2 or 3 when !File.Exists("/sys/kernel/btf/vmlinux") => "the kernel has no BTF",
             7 => "a map is larger than the kernel allows: configure less room",
-            12 => "the kernel has no memory for a map of this size: configure less room",
+            12 => "the kernel, or the control group, has no memory for a map of this size: "
+                + "configure less room",
+            13 when (Privileges.Effective & (1UL << CAP_PERFMON)) == 0 =>
+                "loading needs CAP_PERFMON too: without it the verifier refuses the difference of "
+                + "two pointers",
             13 => "the verifier refuses the program on this kernel",
             22 when !File.Exists("/sys/kernel/btf/vmlinux") => "the kernel has no BTF",
             _ => "the text above is the kernel's",
@@ -25,6 +44,7 @@ public static class BpfFaults
         FaultCode code = errno.Value switch
         {
             1 => FaultCode.Denied,
+            13 when (Privileges.Effective & (1UL << CAP_PERFMON)) == 0 => FaultCode.Denied,
             7 or 12 => FaultCode.TooLarge,
             _ => FaultCode.Unsupported,
         };

@@ -52,7 +52,7 @@ public sealed unsafe class BpfObject : IDisposable
             SysResult failed = handle == 0 ? Call.Of(-1) : default;
             IReadOnlyList<string> heard = BpfLibrary.Heard();
             return handle == 0
-                ? failed.Errno.ToFault($"read the BPF object {path}", string.Join("; ", heard))
+                ? BpfFaults.OfOpen(path, failed.Errno, heard)
                 : new BpfObject(handle, path);
         }
     }
