@@ -24,7 +24,7 @@ __noinline int sample(struct xdp_md *ctx, __u64 slot_reason, __u32 malformed_dro
         return 0;
     event->time_ns = now_ns();
     event->ifindex = interface_index(ctx);
-    event->frame_bytes = bytes;
+    event->frame_bytes = bpf_xdp_get_buff_len(ctx);
     event->slot = (__u32)(slot_reason >> 32);
     event->reason = (__u8)slot_reason;
     event->malformed = (__u8)malformed_dropped;

@@ -15,6 +15,8 @@
 #define ETHER_SERVICE_VLAN 0x88a8
 #define EXTENSIONS_MAX 8
 #define DATAGRAM_BYTES_MAX 65535
+/* No driver makes first parts shorter than this, but for those that split headers off. */
+#define FIRST_PART_BYTES_MIN 1500
 
 struct packet {
     __u64 source_high; /* IPv4: 0, and the address as a number in low */
@@ -53,7 +55,7 @@ INLINE int fragment_fits(__u32 offset, __u32 payload, __u32 header, int more)
 
 /*
  * Frames above a page come in parts, and only the first can be read directly; headers stand there.
- * The whole length is asked for only where the first part does not already suffice.
+ * The whole length is asked for where the first part is long, and here, where it does not suffice.
  */
 INLINE int reaches(struct xdp_md *ctx, struct packet *packet, __u32 bytes)
 {
@@ -287,6 +289,8 @@ INLINE void parse(struct xdp_md *ctx, struct packet *packet)
     __u32 type;
 
     packet->frame_bytes = data_end - data;
+    if (config.frames_in_parts && packet->frame_bytes >= FIRST_PART_BYTES_MIN)
+        packet->frame_bytes = bpf_xdp_get_buff_len(ctx);
     packet->vlan = POLICY_VLAN_NONE;
     packet->inner_vlan = POLICY_VLAN_NONE;
     packet->protocol = POLICY_PROTOCOL_NONE;

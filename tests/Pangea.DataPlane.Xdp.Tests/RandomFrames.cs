@@ -6,27 +6,32 @@ namespace Pangea.DataPlane.Xdp.Tests;
 /// Frames by chance: mostly valid ones of every kind, then damaged in one place, cut short or
 /// padded.
 /// </summary>
-internal sealed class RandomFrames(Random random)
+internal sealed class RandomFrames
 {
     /// <summary>The kernel runs programs on no less than an Ethernet header.</summary>
     internal const int BytesMin = 14;
 
-    private readonly byte[] _frame = new byte[2048];
+    /// <summary>Beyond a page a frame comes to the program in parts.</summary>
+    private const int LargeBytesMax = 9000;
+
+    private readonly byte[] _frame = new byte[16384];
+    private Random _random = new(0);
     private int _length;
 
-    /// <summary>The next frame; valid until the next call.</summary>
-    internal ReadOnlySpan<byte> Next()
+    /// <summary>The frame of a seed; valid until the next call.</summary>
+    internal ReadOnlySpan<byte> Of(Random seeded)
     {
-        _frame.AsSpan(0, 256).Clear();
+        _random = seeded;
+        _frame.AsSpan(0, Math.Max(_length, BytesMin)).Clear();
         _length = 12;
-        random.NextBytes(_frame.AsSpan(0, 12));
-        for (int tags = random.Next(4) == 0 ? random.Next(1, 4) : 0; tags > 0; tags--)
+        _random.NextBytes(_frame.AsSpan(0, 12));
+        for (int tags = _random.Next(4) == 0 ? _random.Next(1, 4) : 0; tags > 0; tags--)
         {
-            Put16(random.Next(2) == 0 ? 0x8100 : 0x88a8);
-            Put16(One(RandomRules.Tags) | (random.Next(8) << 13));
+            Put16(_random.Next(2) == 0 ? 0x8100 : 0x88a8);
+            Put16(One(RandomRules.Tags) | (_random.Next(8) << 13));
         }
 
-        switch (random.Next(20))
+        switch (_random.Next(20))
         {
             case 0: Other(); break;
             case < 11: Ipv4(); break;
@@ -34,25 +39,26 @@ internal sealed class RandomFrames(Random random)
         }
 
         Damage();
-        return _frame.AsSpan(0, Math.Max(_length, BytesMin));
+        _length = Math.Max(_length, BytesMin);
+        return _frame.AsSpan(0, _length);
     }
 
     private void Other()
     {
         Put16(One(0x0806, 0x0806, 0x88cc, 0x0000, 0x0600));
-        _length += random.Next(60);
+        _length += _random.Next(60);
     }
 
     private void Ipv4()
     {
         Put16(0x0800);
         int start = _length;
-        int options = random.Next(6) == 0 ? random.Next(11) : 0;
+        int options = _random.Next(6) == 0 ? _random.Next(11) : 0;
         _frame[_length] = (byte)(0x45 + options);
-        byte protocol = random.Next(10) == 0
-            ? (byte)random.Next(256)
+        byte protocol = _random.Next(10) == 0
+            ? (byte)_random.Next(256)
             : One<byte>(6, 6, 17, 17, 1, One(RandomRules.Protocols));
-        int fragment = random.Next(8) == 0
+        int fragment = _random.Next(8) == 0
             ? One(0x2000, 0x4000, 0x2001, 0x0001, 0x1fff, 0x3fff, 185, 0x2000 | 185, 0x8000)
             : 0;
         BinaryPrimitives.WriteUInt16BigEndian(_frame.AsSpan(start + 6), (ushort)fragment);
@@ -64,7 +70,7 @@ internal sealed class RandomFrames(Random random)
         Transport(protocol, isV6: false);
         BinaryPrimitives.WriteUInt16BigEndian(
             _frame.AsSpan(start + 2), (ushort)(_length - start));
-        _length += random.Next(4) == 0 ? random.Next(40) : 0;
+        _length += _random.Next(4) == 0 ? _random.Next(40) : 0;
     }
 
     private void Ipv6()
@@ -78,7 +84,7 @@ internal sealed class RandomFrames(Random random)
         _length += 40;
         byte protocol = One<byte>(6, 17, 58, 58, 59, One(RandomRules.Protocols));
         int next = start + 6;
-        for (int count = random.Next(3) == 0 ? random.Next(1, 11) : 0; count > 0; count--)
+        for (int count = _random.Next(3) == 0 ? _random.Next(1, 11) : 0; count > 0; count--)
         {
             byte kind = One<byte>(0, 43, 44, 51, 60, 135, 139, 140);
             _frame[next] = kind;
@@ -92,7 +98,7 @@ internal sealed class RandomFrames(Random random)
                 continue;
             }
 
-            int words = random.Next(3);
+            int words = _random.Next(3);
             _frame[_length + 1] = (byte)words;
             _length += kind == 51 ? (words + 2) * 4 : (words + 1) * 8;
         }
@@ -101,13 +107,14 @@ internal sealed class RandomFrames(Random random)
         Transport(protocol, isV6: true);
         BinaryPrimitives.WriteUInt16BigEndian(
             _frame.AsSpan(start + 4), (ushort)(_length - start - 40));
-        _length += random.Next(4) == 0 ? random.Next(40) : 0;
+        _length += _random.Next(4) == 0 ? _random.Next(40) : 0;
     }
 
     private void Transport(byte protocol, bool isV6)
     {
         int start = _length;
-        int payload = random.Next(3) == 0 ? random.Next(64) * 8 : random.Next(30);
+        int payload = _random.Next(3) == 0 ? _random.Next(64) * 8 : _random.Next(30);
+        payload = _random.Next(100) == 0 ? _random.Next(LargeBytesMax) : payload;
         if (protocol is 6 or 17 or 132)
         {
             Put16(One(RandomRules.Ports));
@@ -117,7 +124,7 @@ internal sealed class RandomFrames(Random random)
 
         if (protocol == 6)
         {
-            int words = random.Next(4) == 0 ? random.Next(16) : 5;
+            int words = _random.Next(4) == 0 ? _random.Next(16) : 5;
             _frame[start + 12] = (byte)(words << 4);
             _frame[start + 13] = One<byte>(0x02, 0x02, 0x10, 0x12, 0x18, 0x04);
             _length = start + (Math.Max(words, 5) * 4);
@@ -126,14 +133,14 @@ internal sealed class RandomFrames(Random random)
         {
             BinaryPrimitives.WriteUInt16BigEndian(
                 _frame.AsSpan(start + 4),
-                (ushort)(random.Next(10) == 0 ? random.Next(2000) : payload + 8));
+                (ushort)(_random.Next(10) == 0 ? _random.Next(2000) : payload + 8));
         }
         else if (protocol is 1 or 58)
         {
             _frame[start] = isV6
                 ? One<byte>(128, 129, 133, 134, 135, 136, 137, 138)
                 : One<byte>(0, 8, 3, 11);
-            _frame[start + 1] = random.Next(8) == 0 ? (byte)1 : (byte)0;
+            _frame[start + 1] = _random.Next(8) == 0 ? (byte)1 : (byte)0;
             _length = start + 8;
         }
 
@@ -142,28 +149,28 @@ internal sealed class RandomFrames(Random random)
 
     private void Damage()
     {
-        switch (random.Next(12))
+        switch (_random.Next(12))
         {
             case 0:
-                _length = random.Next(Math.Min(BytesMin, _length), _length + 1);
+                _length = _random.Next(Math.Min(BytesMin, _length), _length + 1);
                 break;
             case 1:
-                _frame[12 + random.Next(Math.Min(60, _length))] = (byte)random.Next(256);
+                _frame[12 + _random.Next(Math.Min(60, _length))] = (byte)_random.Next(256);
                 break;
             case 2:
-                _frame[12 + random.Next(Math.Min(90, _length))] ^= (byte)(1 << random.Next(8));
+                _frame[12 + _random.Next(Math.Min(90, _length))] ^= (byte)(1 << _random.Next(8));
                 break;
             default:
                 break;
         }
     }
 
-    private uint Address4() => random.Next(6) == 0
-        ? (uint)random.NextInt64(1L << 32)
+    private uint Address4() => _random.Next(6) == 0
+        ? (uint)_random.NextInt64(1L << 32)
         : One(RandomRules.Addresses4);
 
-    private UInt128 Address6() => random.Next(6) == 0
-        ? new UInt128((ulong)random.NextInt64(), (ulong)random.NextInt64())
+    private UInt128 Address6() => _random.Next(6) == 0
+        ? new UInt128((ulong)_random.NextInt64(), (ulong)_random.NextInt64())
         : One(RandomRules.Addresses6);
 
     private void Put16(int value)
@@ -175,5 +182,5 @@ internal sealed class RandomFrames(Random random)
     private void Put32At(int at, uint value) =>
         BinaryPrimitives.WriteUInt32BigEndian(_frame.AsSpan(at), value);
 
-    private T One<T>(params ReadOnlySpan<T> choices) => choices[random.Next(choices.Length)];
+    private T One<T>(params ReadOnlySpan<T> choices) => choices[_random.Next(choices.Length)];
 }

@@ -36,9 +36,9 @@ internal sealed class RandomRules(Random random)
 
     private static readonly TimeSpan s_shortBan = TimeSpan.FromTicks(17_654_321);
 
-    internal RuleSet Next()
+    /// <summary>A rule set in which each rule comes from a seed of its own.</summary>
+    internal RuleSet Next(IEnumerable<int> seeds)
     {
-        int count = random.Next(5) == 0 ? random.Next(80, 300) : random.Next(0, 25);
         bool limits = random.Next(3) != 0;
         return RuleSet.Empty with
         {
@@ -57,7 +57,7 @@ internal sealed class RandomRules(Random random)
             Pins = random.Next(3) == 0
                 ? [new Pin(One(Direction.From, Direction.To), Some(random.Next(1, 3)))]
                 : [],
-            Rules = [.. Enumerable.Range(0, count).Select(_ => NextRule(limits))],
+            Rules = [.. seeds.Select(seed => new RandomRules(new Random(seed)).NextRule(limits))],
         };
     }
 
