@@ -20,8 +20,8 @@ namespace Pangea.DataPlane.Xdp.Tests;
 /// </summary>
 public sealed class ParityTests
 {
-    private const int FramesPerCase = 8000;
-    private const int FramesForAllWays = 200_000;
+    private const int FramesPerCase = 10000;
+    private const int FramesForAllWays = 1_000_000;
     private const int BansPerSet = 6;
 
     private readonly int[] _byReason = new int[Enum.GetValues<PolicyReason>().Length];
