@@ -44,7 +44,8 @@ public sealed class FrameTextTests
         foreach (string later in (string[])
             ["udp fragment later 192.0.2.1 > 192.0.2.2", "udp fragment later ::1 > ::2"])
         {
-            Assert.Equal((FragmentKind.Later, false), (Parse(later).Fragment, Parse(later).HasPorts));
+            PacketKey key = Parse(later);
+            Assert.Equal((FragmentKind.Later, false), (key.Fragment, key.HasPorts));
         }
 
         Assert.Equal(FragmentKind.First, Parse("udp fragment first ::1 > [::2]:5").Fragment);
@@ -54,7 +55,8 @@ public sealed class FrameTextTests
     public void Frames_have_the_length_that_was_asked_for()
     {
         Assert.Equal(60, FrameText.ToFrame("udp 192.0.2.1 > 192.0.2.2:1").Value.Length);
-        Assert.Equal(1400, FrameText.ToFrame("udp bytes 1400 192.0.2.1 > 192.0.2.2:1").Value.Length);
+        Assert.Equal(
+            1400, FrameText.ToFrame("udp bytes 1400 192.0.2.1 > 192.0.2.2:1").Value.Length);
         Assert.Equal(74, FrameText.ToFrame("bytes 1 tcp ::1 > [::2]:1").Value.Length);
     }
 

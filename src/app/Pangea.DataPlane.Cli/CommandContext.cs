@@ -124,8 +124,11 @@ internal sealed class CommandContext : IDisposable
     }
 
     /// <summary>Prints a record as one line of JSON.</summary>
-    public void PrintJson<T>(T value, JsonTypeInfo<T> type) =>
-        Out.WriteLine(Encoding.UTF8.GetString(Serialize(value, type)));
+    public void PrintJson<T>(T value, JsonTypeInfo<T> type) => Out.WriteLine(Json(value, type));
+
+    /// <summary>A record as JSON, written as the appliance writes it.</summary>
+    public static string Json<T>(T value, JsonTypeInfo<T> type) =>
+        Encoding.UTF8.GetString(Serialize(value, type));
 
     /// <summary>Reports the fault; returns its exit code.</summary>
     public int Fail(Fault fault)

@@ -79,6 +79,7 @@ public static class PangeaCommandLine
                 MaintenanceCommands.CreateScrub(options),
                 MaintenanceCommands.CreateHeal(options),
                 MaintenanceCommands.CreateCatalog(options),
+                FirewallCommands.Create(options),
                 KeyCommands.Create(options),
                 LifeCommands.CreateConfig(options),
                 LifeCommands.CreateUpgrade(options),

@@ -4,7 +4,7 @@ using Pangea.DataPlane.Firewall.Text;
 
 namespace Pangea.DataPlane.Firewall.Tests.Text;
 
-/// <summary>Goal: block lists of any origin are taken, and what is wrong in them is found.</summary>
+/// <summary>Goal: lists of any origin are taken, and what is wrong in them is found.</summary>
 public sealed class ListFileTests : IDisposable
 {
     private readonly string _folder =

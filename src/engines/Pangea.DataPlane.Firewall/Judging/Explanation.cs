@@ -53,7 +53,7 @@ public sealed record Explanation(
     {
         if (key.Malformed != MalformedKind.None)
         {
-            return $"{key.FrameBytes} bytes, malformed ({key.Malformed})";
+            return $"{key.FrameBytes} bytes, malformed ({RuleText.Word(key.Malformed)})";
         }
 
         string tags = (key.Vlan == PacketKey.NoVlan ? "" : $" vlan {key.Vlan}")
@@ -100,12 +100,13 @@ public sealed record Explanation(
         {
             PolicyReason.Essential =>
                 "it is ARP or neighbour discovery, which no rule may drop",
-            PolicyReason.Malformed => $"it is malformed: {verdict.Malformed}",
+            PolicyReason.Malformed => $"it is malformed: {RuleText.Word(verdict.Malformed)}",
             PolicyReason.Pinned => "one of its addresses is pinned",
             PolicyReason.Ban => "its source is banned",
             PolicyReason.Rate => "it is over the limit of the rule",
             PolicyReason.Rule => "the rule is the first that matches",
-            _ => $"no rule matches; this is the default on {interfaceName ?? "other interfaces"}",
+            _ when interfaceName is null => "no rule matches; this is the default",
+            _ => $"no rule matches; this is the default on {interfaceName}",
         };
         return verdict.Monitored
             ? $"passes in monitor mode, else dropped: {why}"

@@ -161,9 +161,9 @@ public sealed class RuleBook
     }
 
     /// <summary>
-    /// What time brings: a change that nobody confirmed is taken back, an expired rule leaves. To be
-    /// called at <see cref="NextDue"/> and harmless at any other time. A fault leaves everything as
-    /// it was, and the next call tries again.
+    /// What time brings: a change that nobody confirmed is taken back, an expired rule leaves. To
+    /// be called at <see cref="NextDue"/> and harmless at any other time. A fault leaves everything
+    /// as it was, and the next call tries again.
     /// </summary>
     /// <returns>Whether the set in use changed.</returns>
     public Result<bool> Tick(DateTimeOffset now)

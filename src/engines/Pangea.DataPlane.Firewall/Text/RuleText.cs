@@ -1,5 +1,6 @@
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Firewall.Rules;
+using Pangea.DataPlane.Packets;
 
 namespace Pangea.DataPlane.Firewall.Text;
 
@@ -49,6 +50,10 @@ public static class RuleText
             ? rule
             : Fault.InvalidParameter("rule", "expected one rule: allow, deny or limit ...");
     }
+
+    /// <summary>The word of the text for a way of being malformed: "vlan-depth".</summary>
+    public static string Word(MalformedKind kind) =>
+        RuleWords.NameOf(RuleWords.MalformedKinds, kind) ?? "none";
 
     /// <summary>The canonical text of a set.</summary>
     public static string Print(RuleSet set) => RulePrinter.Print(set);

@@ -224,7 +224,7 @@ public static class FirewallMethods
                 [
                     new("hex", Text, "from the destination MAC address on, hexadecimal"),
                     Number("frameBytes", "length of the frame where only its head is given",
-                        0, 65_536 + 64).Optional(),
+                        0, 1 << 20).Optional(),
                 ],
             },
             FirewallFields.Interface.Optional(),

@@ -4,7 +4,9 @@ using static Pangea.DataPlane.Control.Schema.RpcType;
 
 namespace Pangea.DataPlane.Control.Schema;
 
-/// <summary>The methods about the rules of the firewall; see <see cref="FirewallMethods"/>.</summary>
+/// <summary>
+/// The methods about the rules of the firewall; see <see cref="FirewallMethods"/>.
+/// </summary>
 public static class FirewallRuleMethods
 {
     /// <summary>Every call that changes the rules can meet these.</summary>
@@ -85,8 +87,8 @@ public static class FirewallRuleMethods
         };
 
     /// <summary>
-    /// A text with errors is refused as a whole. The fault tells the first of them and the call with
-    /// checkOnly all: an error must not look like a success to who reads only half of a reply.
+    /// A text with errors is refused as a whole. The fault tells the first of them and the call
+    /// with checkOnly all: an error must not look like a success to who reads only half of a reply.
     /// </summary>
     public static readonly RpcMethod<FirewallRuleReplaceParameters, FirewallChangeResult> Replace =
         new()

@@ -11,7 +11,7 @@ public sealed record FirewallRuleListParameters
 
     public int? Limit { get; init; }
 
-    /// <summary>Refuse unless the set in use is still this one; for the pages of one list.</summary>
+    /// <summary>Refuse unless this set is still in use; for the pages of a list.</summary>
     public long? Generation { get; init; }
 }
 
