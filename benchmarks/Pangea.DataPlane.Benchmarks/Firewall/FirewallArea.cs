@@ -11,5 +11,8 @@ public sealed class FirewallArea : IBenchArea
         "verdicts in the kernel beside xdp-filter, and in user space; changes of rules";
 
     public IEnumerable<BenchRow> Run(BenchOptions options) =>
-        ProgramCases.Run(options).Concat(TwinCases.Run(options));
+        ProgramCases.Run(options)
+            .Concat(FloodCases.Run(options))
+            .Concat(SwapCases.Run(options))
+            .Concat(TwinCases.Run(options));
 }
