@@ -8,11 +8,19 @@ internal static class Kernel
 {
     private static readonly Lazy<string?> s_refusal = new(Ask);
 
+    /// <summary>Why no program can be loaded here; null where one can.</summary>
+    internal static string? Refusal => s_refusal.Value;
+
     /// <summary>Skips where the program was not built or may not be loaded.</summary>
     internal static void NeedXdp() => Skip.If(s_refusal.Value is not null, s_refusal.Value);
 
     private static string? Ask()
     {
+        if (Environment.GetEnvironmentVariable(XdpFilter.SwitchVariable) == "off")
+        {
+            return "XDP is switched off";
+        }
+
         Result<BpfObject> opened = BpfObject.Open(new XdpFilterOptions().ObjectPath);
         if (!opened.IsOk)
         {

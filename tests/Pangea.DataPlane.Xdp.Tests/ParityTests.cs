@@ -7,8 +7,6 @@ using Pangea.DataPlane.Firewall.Image;
 using Pangea.DataPlane.Firewall.Judging;
 using Pangea.DataPlane.Firewall.Rules;
 using Pangea.DataPlane.Firewall.Text;
-using Pangea.DataPlane.Linux;
-using Pangea.DataPlane.Linux.Bpf;
 using Pangea.DataPlane.Packets;
 
 namespace Pangea.DataPlane.Xdp.Tests;
@@ -99,7 +97,7 @@ public sealed class ParityTests
             uint ifindex = interfaces[random.Next(interfaces.Length)];
             ReadOnlySpan<byte> frame = frames.Of(random);
             PacketVerdict expected = twin.Judge(frame, frame.Length, ifindex, now);
-            PacketVerdict actual = Run(filter, frame, ifindex, now);
+            PacketVerdict actual = ProgramExecutor.Judge(filter, frame, ifindex, now);
             _byReason[(int)actual.Reason]++;
             _byKind[(int)actual.Malformed]++;
             _monitored += actual.Monitored ? 1 : 0;
@@ -112,23 +110,6 @@ public sealed class ParityTests
         }
 
         return CounterDifference(filter, twin);
-    }
-
-    private static PacketVerdict Run(
-        XdpFilter filter, ReadOnlySpan<byte> frame, uint ifindex, ulong now)
-    {
-        ref FilterState state = ref filter.State;
-        state.TestNowNs = now;
-        state.TestIfindex = ifindex;
-        SysResult result = filter.Program.TestRun(frame, 1, out BpfRun run);
-        Assert.True(result.IsOk, result.ToString());
-        bool isMonitored = state.TraceDropped == 3;
-        return new PacketVerdict(
-            run.Verdict == 1,
-            (PolicyReason)state.TraceReason,
-            isMonitored,
-            (MalformedKind)state.TraceMalformed,
-            state.TraceSlot);
     }
 
     private static void Ban(Random random, XdpFilter filter, UserspaceFilter twin, ulong now)

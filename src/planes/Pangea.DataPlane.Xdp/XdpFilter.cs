@@ -17,6 +17,9 @@ namespace Pangea.DataPlane.Xdp;
 /// </summary>
 public sealed class XdpFilter : IDisposable
 {
+    /// <summary>"off" leaves the judging to the userspace filter, whatever the kernel can.</summary>
+    public const string SwitchVariable = "PANGEA_XDP";
+
     internal const string ConfigSection = ".rodata.config";
     internal const string StateSection = ".data.state";
     private const int BucketEntries = 8;
@@ -74,6 +77,12 @@ public sealed class XdpFilter : IDisposable
         ReadOnlySpan<byte> image,
         XdpFilter? previous = null)
     {
+        if (Environment.GetEnvironmentVariable(SwitchVariable) == "off")
+        {
+            return new Fault(
+                FaultCode.Unsupported, $"XDP is switched off by {SwitchVariable}=off");
+        }
+
         if (image.Length > HalfBytesMax)
         {
             return new Fault(
