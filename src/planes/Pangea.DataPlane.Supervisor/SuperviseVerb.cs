@@ -153,7 +153,7 @@ public static class SuperviseVerb
             ("ring", reactor.Kind),
             ("cores", configuration.Cores),
             ("housekeeping", CoreList.Format(configuration.Cores.Housekeeping)));
-        TellPrivilege(steps);
+        TellPrivilege(configuration, steps);
         reactor.Post(() =>
         {
             supervisor.Start();
@@ -171,14 +171,17 @@ public static class SuperviseVerb
         return supervisor.ExitCode;
     }
 
-    private static void TellPrivilege(IPrivilegedSteps steps)
+    private static void TellPrivilege(
+        ApplianceConfiguration configuration, IPrivilegedSteps steps)
     {
         if (steps.WardenPid is { } warden)
         {
             EventLog.Write(
                 "supervisor.dropped",
                 ("uid", UserAccount.Current.Uid),
-                ("capabilities", CapabilityTable.Describe(CapabilityTable.Supervisor)),
+                ("capabilities", CapabilityTable.Describe(
+                    [.. CapabilityTable.SupervisorOf(configuration).Where(each =>
+                        (Privileges.Effective & (1UL << each.Number)) != 0)])),
                 ("warden", warden),
                 ("wardenCapabilities", CapabilityTable.Describe(CapabilityTable.Warden)));
         }

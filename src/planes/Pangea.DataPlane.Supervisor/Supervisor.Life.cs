@@ -280,7 +280,12 @@ internal sealed partial class Supervisor
     private List<ProcessPrivilege> DescribePrivilege()
     {
         List<ProcessPrivilege> all =
-            [Describe("supervisor", Environment.ProcessId, CapabilityTable.Supervisor)];
+        [
+            Describe(
+                "supervisor",
+                Environment.ProcessId,
+                CapabilityTable.SupervisorOf(_configuration)),
+        ];
         if (_steps.WardenPid is { } warden)
         {
             all.Add(Describe("warden", warden, CapabilityTable.Warden));

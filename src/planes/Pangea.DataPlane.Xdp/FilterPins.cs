@@ -17,8 +17,13 @@ public sealed class FilterPins
     public const string DefaultDirectory = "/sys/fs/bpf/pangea";
 
     private readonly string _directory;
+    private readonly bool _isOwner;
 
-    private FilterPins(string directory) => _directory = directory;
+    private FilterPins(string directory, bool isOwner)
+    {
+        _directory = directory;
+        _isOwner = isOwner;
+    }
 
     private string Links => Path.Combine(_directory, "links");
 
@@ -32,17 +37,14 @@ public sealed class FilterPins
             return mounted.Fault;
         }
 
-        try
-        {
-            Directory.CreateDirectory(Path.Combine(directory, "links"));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return new Fault(FaultCode.Denied, $"cannot make {directory}: {e.Message}");
-        }
-
-        return new FilterPins(directory);
+        return In(directory, isOwner: true);
     }
+
+    /// <summary>
+    /// Uses a directory that somebody else made and will remove: whoever may write into it need
+    /// have no way to it but a descriptor (<c>/proc/self/fd/N/.</c>).
+    /// </summary>
+    public static Result<FilterPins> Use(string directory) => In(directory, isOwner: false);
 
     /// <summary>Names the filter's programs and maps.</summary>
     public Result Pin(XdpFilter filter)
@@ -100,19 +102,21 @@ public sealed class FilterPins
         return Nothing();
     }
 
-    /// <summary>The filter of an earlier supervisor that still runs; null without one.</summary>
+    /// <summary>
+    /// The filter of an earlier supervisor: the one that still runs, else the last one, whose
+    /// counters and bans wait for an interface to come back. Null without one.
+    /// </summary>
     public Result<XdpFilter?> Filter()
     {
-        foreach (string folder in Folders())
+        HashSet<uint> linked = LinkedPrograms();
+        List<uint> all = [.. Folders().Select(IdOf).OrderDescending()];
+        if (all.Count == 0)
         {
-            if (LinkedPrograms().Contains(IdOf(folder)))
-            {
-                Result<XdpFilter> filter = Open(IdOf(folder));
-                return filter.IsOk ? filter.Value : filter.Fault;
-            }
+            return (Result<XdpFilter?>)(XdpFilter?)null;
         }
 
-        return (Result<XdpFilter?>)(XdpFilter?)null;
+        Result<XdpFilter> filter = Open(all.Find(linked.Contains) is > 0 and uint id ? id : all[0]);
+        return filter.IsOk ? filter.Value : filter.Fault;
     }
 
     /// <summary>Lets go of filters that no attachment uses, except this one.</summary>
@@ -141,14 +145,31 @@ public sealed class FilterPins
             .Order(),
     ];
 
-    /// <summary>Removes the directory itself once nothing is named in it.</summary>
+    /// <summary>Removes the directory once nothing is named in it, if it was made here.</summary>
     public void RemoveIfEmpty()
     {
         if (Interfaces().Count == 0 && !Folders().Any())
         {
             Directory.Delete(Links);
-            Directory.Delete(_directory);
+            if (_isOwner)
+            {
+                Directory.Delete(_directory);
+            }
         }
+    }
+
+    private static Result<FilterPins> In(string directory, bool isOwner)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(directory, "links"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(FaultCode.Denied, $"cannot make {directory}: {e.Message}");
+        }
+
+        return new FilterPins(directory, isOwner);
     }
 
     private static Result<XdpLink?> Nothing() => (Result<XdpLink?>)(XdpLink?)null;
