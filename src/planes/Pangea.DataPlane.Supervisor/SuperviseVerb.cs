@@ -4,6 +4,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Firewall;
 using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
@@ -131,10 +132,18 @@ public static class SuperviseVerb
         }
 
         using IReactor reactor = made.Value;
+        Result<FirewallService?> opened = OpenFirewall(reactor, configuration, state, steps);
+        if (!opened.IsOk)
+        {
+            return Report(opened.Fault);
+        }
+
+        using FirewallService? firewall = opened.Value;
         var supervisor = new Supervisor(
             reactor, configuration, state, socket, steps,
             () => ConfigurationSources.Load(
-                [.. configuration.Arguments], Environment.GetEnvironmentVariable, context));
+                [.. configuration.Arguments], Environment.GetEnvironmentVariable, context),
+            firewall);
         using PosixSignalRegistration term = StopOn(PosixSignal.SIGTERM, reactor, supervisor);
         using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, reactor, supervisor);
         using PosixSignalRegistration hangUp = On(PosixSignal.SIGHUP, reactor, supervisor.Reload);
@@ -160,6 +169,7 @@ public static class SuperviseVerb
             supervisor.Welcome(clients);
         });
         reactor.Run();
+        firewall?.End(goesOn: supervisor.Next is not null);
         if (supervisor.Next is { } inheritance)
         {
             // Returns only where it failed.
@@ -169,6 +179,30 @@ public static class SuperviseVerb
 
         EventLog.Write("supervisor.stopped");
         return supervisor.ExitCode;
+    }
+
+    /// <summary>
+    /// Null without the section. Then what an earlier configuration left attached goes, where we
+    /// are who may do that.
+    /// </summary>
+    private static Result<FirewallService?> OpenFirewall(
+        IReactor reactor,
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        IPrivilegedSteps steps)
+    {
+        if (configuration.Firewall is not { } settings)
+        {
+            if (steps.DiscardPins(state.Id) is { } left)
+            {
+                EventLog.Write("firewall.notDetached", left);
+            }
+
+            return (Result<FirewallService?>)(FirewallService?)null;
+        }
+
+        Result<FirewallService> opened = FirewallService.Open(reactor, settings, state, steps);
+        return opened.IsOk ? opened.Value : opened.Fault;
     }
 
     private static void TellPrivilege(

@@ -40,6 +40,18 @@ public sealed class Bans6
                 Errno: result.Errno.Value);
     }
 
+    /// <summary>
+    /// Has the program look at the table where there is a ban in it: one may have come between the
+    /// load of a program and the moment at which it took over.
+    /// </summary>
+    public void Note()
+    {
+        if (List().Any())
+        {
+            Volatile.Write(ref _filter.State.HasBans6, 1);
+        }
+    }
+
     /// <summary>Ends a ban; false where there was none.</summary>
     public bool Remove(BanKey6 key) =>
         Map.Remove(MemoryMarshal.AsBytes(new ReadOnlySpan<BanKey6>(in key))).IsOk;

@@ -65,13 +65,14 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
 
     /// <summary>
     /// Moves every attachment to another filter. Each moves only from the expected program, so that
-    /// two supervisors cannot undo each other's work unnoticed.
+    /// two supervisors cannot undo each other's work unnoticed; null where an earlier supervisor
+    /// may have ended halfway.
     /// </summary>
-    public Result Replace(XdpFilter filter, XdpFilter expected)
+    public Result Replace(XdpFilter filter, XdpFilter? expected)
     {
         foreach (XdpLink link in _links.Values)
         {
-            Result result = link.Update(filter.Program, expected.Program);
+            Result result = link.Update(filter.Program, expected?.Program);
 
             // An interface that is gone takes nothing else with it.
             if (!result.IsOk && result.Fault.Code != FaultCode.NotFound)

@@ -75,6 +75,10 @@ public sealed class CompiledPolicy
 
     internal byte[] Image { get; }
 
+    /// <summary>The slot of a rule of the set; null where it has expired.</summary>
+    public uint? SlotOf(Rule rule) =>
+        Slots.Owners.TryGetValue(rule.Identity, out uint slot) ? slot : null;
+
     /// <summary>The rule at a slot, or null.</summary>
     public Rule? RuleAt(uint slot)
     {

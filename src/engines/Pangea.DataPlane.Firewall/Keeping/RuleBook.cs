@@ -36,6 +36,9 @@ public sealed class RuleBook
     /// <summary>When the last confirmed set comes back; null if nothing waits.</summary>
     public DateTimeOffset? ConfirmBefore { get; private set; }
 
+    /// <summary>What comes back unless the change that waits is confirmed.</summary>
+    public RuleSet Confirmed => _confirmed ?? Set;
+
     /// <summary>Opens a book.</summary>
     /// <param name="set">The first rule set.</param>
     /// <param name="slots">As saved by the process before, or <see
@@ -45,11 +48,18 @@ public sealed class RuleBook
     /// <param name="apply">
     /// Makes the executor use a policy; a fault means that it still uses the one before.
     /// </param>
+    /// <param name="features">Features that the executor needs besides those of the rules.</param>
+    /// <param name="generation">Of the last set of the process before; numbers go on.</param>
     public static Result<RuleBook> Open(
         RuleSet set, SlotTable slots, IReadOnlyDictionary<string, uint> interfaces,
-        DateTimeOffset now, Func<CompiledPolicy, Result> apply)
+        DateTimeOffset now, Func<CompiledPolicy, Result> apply,
+        PolicyFeature features = PolicyFeature.None, ulong generation = 0)
     {
-        RuleBook book = new(apply, interfaces);
+        RuleBook book = new(apply, interfaces)
+        {
+            _extraFeatures = features,
+            Generation = generation,
+        };
         Result done = book.Use(set, slots, now);
         return done.IsOk ? book : done.Fault;
     }
@@ -158,6 +168,24 @@ public sealed class RuleBook
         ConfirmBefore = null;
         _confirmed = null;
         return Result.Ok;
+    }
+
+    /// <summary>Takes the change that waits back at once.</summary>
+    public Result Rollback(DateTimeOffset now)
+    {
+        if (_confirmed is not { } set)
+        {
+            return new Fault(FaultCode.BadState, "no change waits to be confirmed");
+        }
+
+        Result done = Use(set, Policy.Slots, now);
+        if (done.IsOk)
+        {
+            ConfirmBefore = null;
+            _confirmed = null;
+        }
+
+        return done;
     }
 
     /// <summary>

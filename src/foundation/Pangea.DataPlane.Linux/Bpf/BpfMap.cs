@@ -32,6 +32,9 @@ public sealed unsafe class BpfMap : IDisposable
 
     public bool IsMappable { get; }
 
+    /// <summary>Keys and values of all entries.</summary>
+    public long Bytes => (KeyBytes + (long)ValueBytes) * Entries;
+
     /// <summary>Takes over a descriptor; closes it where it is not a map's.</summary>
     public static Result<BpfMap> Of(OwnedFd fd)
     {

@@ -8,6 +8,7 @@ internal static class ConfigurationDiff
     public const string Now = "now";
     public const string Worker = "worker";
     public const string Start = "start";
+    public const string FirewallRules = "firewall.rules";
 
     /// <summary>In the order of the file; empty where nothing has changed.</summary>
     public static IReadOnlyList<ConfigurationChange> Between(
@@ -42,7 +43,7 @@ internal static class ConfigurationDiff
         Note("firewall", !switched, Start);
         if (old.Firewall is { } before && next.Firewall is { } after)
         {
-            Note("firewall.rules", before.RulesPath == after.RulesPath, Now);
+            Note(FirewallRules, before.RulesPath == after.RulesPath, Now);
             Note("firewall.interfaces", before.Interfaces.SequenceEqual(after.Interfaces), Now);
             Note("firewall.onStop", before.KeepsOnStop == after.KeepsOnStop, Now);
             Note("firewall.bansMax", before.BansMax == after.BansMax, Start);

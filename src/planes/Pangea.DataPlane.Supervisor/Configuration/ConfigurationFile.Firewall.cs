@@ -68,7 +68,7 @@ public sealed partial class ConfigurationFile
             return true;
         }
 
-        var at = new FirewallInterface(name, AttachChoice.Best, Force: false);
+        var at = new GuardedInterface(name, AttachChoice.Best, Force: false);
         if (value is YamlMappingNode)
         {
             ReadMapping(value, $"firewall.interfaces.{name}", (key, node) =>

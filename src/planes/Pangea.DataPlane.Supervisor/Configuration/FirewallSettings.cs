@@ -7,7 +7,7 @@ namespace Pangea.DataPlane.Supervisor.Configuration;
 /// <param name="Name">As the kernel names it; it need not exist yet.</param>
 /// <param name="Choice">Where its packets are judged.</param>
 /// <param name="Force">Takes a program off that somebody else attached.</param>
-public sealed record FirewallInterface(string Name, AttachChoice Choice, bool Force);
+public sealed record GuardedInterface(string Name, AttachChoice Choice, bool Force);
 
 /// <summary>The section <c>firewall</c> of the configuration, complete.</summary>
 public sealed record FirewallSettings
@@ -20,7 +20,7 @@ public sealed record FirewallSettings
     public string? RulesPath { get; init; }
 
     /// <summary>In the order of the file.</summary>
-    public IReadOnlyList<FirewallInterface> Interfaces { get; init; } = [];
+    public IReadOnlyList<GuardedInterface> Interfaces { get; init; } = [];
 
     /// <summary>Sources that can be banned at once, of each family.</summary>
     public int BansMax { get; init; } = BansMaxDefault;

@@ -88,6 +88,32 @@ internal static class PinDirectory
         }
     }
 
+    /// <summary>Removes it with all names in it; one that is not there is no fault.</summary>
+    public static Fault? Discard(string stateId)
+    {
+        if (!ObjectId.TryParse(stateId, out _))
+        {
+            return Fault.InvalidParameter("state", $"\"{stateId}\" is no id of a state");
+        }
+
+        string path = Path.Combine(Parent, stateId);
+        try
+        {
+            if (!Directory.Exists(path))
+            {
+                return null;
+            }
+
+            Directory.Delete(path, recursive: true);
+            EventLog.Write("firewall.detached", ("reason", "no section in the configuration"));
+            return Remove(stateId);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(FaultCode.Io, $"cannot remove {path}: {e.Message}");
+        }
+    }
+
     private static SysResult HandOver(DirectoryFd directory, UserAccount user, int depth)
     {
         SysResult result = Files.ChangeOwner(directory.Fd, user.Uid, user.Gid);

@@ -40,6 +40,12 @@ internal interface IPrivilegedSteps : IDisposable
     /// <summary>Removes that directory, which is empty.</summary>
     Fault? RemovePins(string stateId);
 
+    /// <summary>
+    /// Removes that directory with all that is named in it, which ends attachments that an earlier
+    /// configuration left.
+    /// </summary>
+    Fault? DiscardPins(string stateId);
+
     /// <summary>Removes the control socket at the end.</summary>
     void RemoveSocket(string path);
 }

@@ -53,6 +53,8 @@ internal sealed class OwnSteps(UserAccount? user) : IPrivilegedSteps
 
     public Fault? RemovePins(string stateId) => PinDirectory.Remove(stateId);
 
+    public Fault? DiscardPins(string stateId) => PinDirectory.Discard(stateId);
+
     public void RemoveSocket(string path) => File.Delete(path);
 
     public void Dispose()

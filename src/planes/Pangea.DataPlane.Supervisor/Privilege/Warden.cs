@@ -67,6 +67,9 @@ internal sealed class Warden(
             case [WardenWire.RemovePins, { } stateId]:
                 Send(_steps.RemovePins(stateId));
                 break;
+            case [WardenWire.DiscardPins, { } stateId]:
+                Send(_steps.DiscardPins(stateId));
+                break;
             case [WardenWire.RemoveSocket]:
                 _steps.RemoveSocket(socket);
                 Send(null);

@@ -84,6 +84,9 @@ internal sealed class WardenClient(UnixSocket channel, int pid) : IPrivilegedSte
 
     public Fault? RemovePins(string stateId) => Call([WardenWire.RemovePins, stateId], []).Fault;
 
+    public Fault? DiscardPins(string stateId) =>
+        Call([WardenWire.DiscardPins, stateId], []).Fault;
+
     public void RemoveSocket(string path) => Call([WardenWire.RemoveSocket], []);
 
     /// <summary>Has the warden execute the program that is installed now.</summary>

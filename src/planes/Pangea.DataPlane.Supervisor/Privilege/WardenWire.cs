@@ -21,6 +21,7 @@ internal sealed class WardenWire(UnixSocket channel) : IDisposable
     public const string RemoveSocket = "removeSocket";
     public const string OpenPins = "openPins";
     public const string RemovePins = "removePins";
+    public const string DiscardPins = "discardPins";
     public const string Renew = "renew";
     public const string Done = "ok";
     private const string Failed = "fault";
