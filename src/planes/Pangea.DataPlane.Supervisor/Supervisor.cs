@@ -225,11 +225,7 @@ internal sealed partial class Supervisor : IRpcPeer
         }
         else if (method == StatsMethods.Read)
         {
-            connection.Answer(RpcWriter.Result(id, StatsMethods.Read, new StatsReadResult
-            {
-                Processes = [.. ((ProcessStats?[])[Statistics(), _worker.Statistics()])
-                    .OfType<ProcessStats>()],
-            }));
+            connection.Answer(RpcWriter.Result(id, StatsMethods.Read, AllStatistics()));
         }
         else if (method == StatsMethods.Postmortem)
         {
@@ -268,11 +264,6 @@ internal sealed partial class Supervisor : IRpcPeer
         {
             RotateKey(connection, message);
         }
-        else if (FirewallMethods.All.Contains(method))
-        {
-            connection.Answer(message, new Fault(
-                FaultCode.BadState, "the firewall is off", "write a section `firewall:`"));
-        }
         else
         {
             connection.Answer(
@@ -299,6 +290,14 @@ internal sealed partial class Supervisor : IRpcPeer
             connection.Answer(message, result.Fault);
         }
     }
+
+    private StatsReadResult AllStatistics() => new()
+    {
+        Processes =
+        [
+            .. ((ProcessStats?[])[Statistics(), _worker.Statistics()]).OfType<ProcessStats>(),
+        ],
+    };
 
     /// <summary>
     /// The supervisor's own values; it has no segment, for nobody else reads them.

@@ -65,14 +65,16 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
 
     /// <summary>
     /// Moves every attachment to another filter. Each moves only from the expected program, so that
-    /// two supervisors cannot undo each other's work unnoticed; null where an earlier supervisor
-    /// may have ended halfway.
+    /// two supervisors cannot undo each other's work unnoticed.
     /// </summary>
-    public Result Replace(XdpFilter filter, XdpFilter? expected)
+    /// <param name="filter">The new one.</param>
+    /// <param name="expected">The one that is attached.</param>
+    /// <param name="fromAny">An earlier supervisor may have ended halfway through this.</param>
+    public Result Replace(XdpFilter filter, XdpFilter expected, bool fromAny = false)
     {
         foreach (XdpLink link in _links.Values)
         {
-            Result result = link.Update(filter.Program, expected?.Program);
+            Result result = link.Update(filter.Program, fromAny ? null : expected.Program);
 
             // An interface that is gone takes nothing else with it.
             if (!result.IsOk && result.Fault.Code != FaultCode.NotFound)

@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Firewall.Compiling;
 using Pangea.DataPlane.Firewall.Image;
@@ -62,6 +61,15 @@ public sealed class XdpFilter : IDisposable
 
     /// <summary>Where the sections of the images stand that this program can take.</summary>
     public PolicyGeometry Geometry => Config.Geometry;
+
+    /// <summary>Indexes that <see cref="Count"/> and <see cref="ClearCount"/> take.</summary>
+    public int CounterCount => (int)Config.CounterStride;
+
+    /// <summary>Bytes of all maps, as their sizes say; the kernel adds what it needs.</summary>
+    public long MapBytes => FilterMaps.Names.Sum(name => _maps[name].Bytes);
+
+    /// <summary>Bans that limits asked for and that found the table full.</summary>
+    public ulong BansRefused => State.BansRefused;
 
     /// <summary>
     /// Loads the program for a rule set. With a predecessor its counters, bans and rates go on;
@@ -219,7 +227,8 @@ public sealed class XdpFilter : IDisposable
 
     /// <summary>
     /// Takes over what the filter before counted and banned since this one was loaded. To be called
-    /// once all attachments have moved from it; waits for the packets that are still under way there.
+    /// once all attachments have moved from it; waits for the packets that are still under way
+    /// there.
     /// </summary>
     public Result TakeOver(XdpFilter previous)
     {
@@ -292,12 +301,23 @@ public sealed class XdpFilter : IDisposable
         config.RateMask =
             previous?.Config.RateMask ?? Groups(options.RateSourcesMax, RateWays);
         config.Seed = previous?.Config.Seed
-            ?? MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+            ?? RandomSeed();
         config.IsTest = options.IsTest ? 1u : 0;
         config.FramesInParts = 1;
         config.TickNs = KernelClock.TickNs;
         config.ClockOffsetNs = previous?.Config.ClockOffsetNs ?? 0;
         return config;
+    }
+
+    /// <summary>
+    /// From the kernel's generator, as a cryptographic library would give it, without the library.
+    /// </summary>
+    private static ulong RandomSeed()
+    {
+        Guid random = Guid.NewGuid();
+        ReadOnlySpan<ulong> words =
+            MemoryMarshal.Cast<Guid, ulong>(new ReadOnlySpan<Guid>(in random));
+        return words[0] ^ BitOperations.RotateLeft(words[1], 32);
     }
 
     /// <summary>Groups of so many for entries that fill half of them, minus 1.</summary>

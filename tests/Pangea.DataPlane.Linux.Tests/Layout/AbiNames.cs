@@ -12,12 +12,13 @@ internal static class AbiNames
     /// <summary>Headers that declare what Abi/ mirrors.</summary>
     internal static readonly string[] Headers =
     [
-        "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "poll.h", "pwd.h", "sched.h",
-        "signal.h", "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
+        "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "net/if.h", "poll.h", "pwd.h",
+        "sched.h", "signal.h", "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
         "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
         "bpf/bpf.h", "bpf/libbpf.h", "linux/bpf.h", "linux/if_link.h",
+        "linux/netlink.h", "linux/rtnetlink.h",
         "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/mempolicy.h",
         "linux/time_types.h",
     ];

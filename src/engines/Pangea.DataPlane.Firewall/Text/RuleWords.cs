@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Pangea.DataPlane.Packets;
 
 namespace Pangea.DataPlane.Firewall.Text;
@@ -6,7 +5,7 @@ namespace Pangea.DataPlane.Firewall.Text;
 /// <summary>The words of the rule text and the numbers behind them.</summary>
 internal static class RuleWords
 {
-    public static readonly FrozenDictionary<string, byte> Protocols =
+    public static readonly Dictionary<string, byte> Protocols =
         new Dictionary<string, byte>
         {
             ["icmp"] = 1,
@@ -20,18 +19,18 @@ internal static class RuleWords
             ["ospf"] = 89,
             ["vrrp"] = 112,
             ["sctp"] = 132,
-        }.ToFrozenDictionary();
+        };
 
-    public static readonly FrozenDictionary<string, PacketFamily> Families =
+    public static readonly Dictionary<string, PacketFamily> Families =
         new Dictionary<string, PacketFamily>
         {
             ["ipv4"] = PacketFamily.Ipv4,
             ["ipv6"] = PacketFamily.Ipv6,
             ["non-ip"] = PacketFamily.Other,
-        }.ToFrozenDictionary();
+        };
 
     /// <summary>Types of ICMP (RFC 792).</summary>
-    public static readonly FrozenDictionary<string, byte> IcmpTypes =
+    public static readonly Dictionary<string, byte> IcmpTypes =
         new Dictionary<string, byte>
         {
             ["echo-reply"] = 0,
@@ -41,10 +40,10 @@ internal static class RuleWords
             ["time-exceeded"] = 11,
             ["parameter-problem"] = 12,
             ["timestamp"] = 13,
-        }.ToFrozenDictionary();
+        };
 
     /// <summary>Types of ICMPv6 (RFC 4443, RFC 2710, RFC 4861).</summary>
-    public static readonly FrozenDictionary<string, byte> IcmpV6Types =
+    public static readonly Dictionary<string, byte> IcmpV6Types =
         new Dictionary<string, byte>
         {
             ["unreachable"] = 1,
@@ -62,13 +61,13 @@ internal static class RuleWords
             ["neighbour-advertisement"] = 136,
             ["redirect"] = 137,
             ["mld2-report"] = 143,
-        }.ToFrozenDictionary();
+        };
 
-    public static readonly FrozenDictionary<string, MalformedKind> MalformedKinds =
+    public static readonly Dictionary<string, MalformedKind> MalformedKinds =
         Enum.GetValues<MalformedKind>().Where(kind => kind != MalformedKind.None)
-            .ToFrozenDictionary(Dashed);
+            .ToDictionary(Dashed);
 
-    public static string? NameOf<T>(FrozenDictionary<string, T> words, T value)
+    public static string? NameOf<T>(Dictionary<string, T> words, T value)
         where T : struct
     {
         foreach ((string word, T number) in words)

@@ -201,7 +201,7 @@ internal sealed class BanBook
     /// The bans as lines <c>SOURCE END ORIGIN COMMENT</c>, END in seconds of Unix time or
     /// <c>never</c>.
     /// </summary>
-    public byte[] Write(DateTimeOffset now)
+    public string Write(DateTimeOffset now)
     {
         ulong nowNs = NowNs;
         StringBuilder text = new();
@@ -234,10 +234,10 @@ internal sealed class BanBook
             }
         }
 
-        return Encoding.UTF8.GetBytes(text.ToString());
+        return text.ToString();
     }
 
-    /// <summary>Takes over what <see cref="Write"/> wrote; lines that are none are left out.</summary>
+    /// <summary>Takes over what <see cref="Write"/> wrote; other lines are left out.</summary>
     /// <param name="text">Of the file.</param>
     /// <param name="now">The present moment.</param>
     /// <param name="notesOnly">The bans themselves are in the program's tables.</param>

@@ -6,7 +6,7 @@ using Pangea.DataPlane.Linux;
 
 namespace Pangea.DataPlane.Supervisor.Firewall;
 
-/// <summary>The methods <c>firewall.*</c>: which call goes to which method of the service.</summary>
+/// <summary>The methods <c>firewall.*</c>: which call goes where.</summary>
 /// <param name="service">Null where the configuration has no section <c>firewall</c>.</param>
 internal sealed class FirewallCalls(FirewallService? service)
 {

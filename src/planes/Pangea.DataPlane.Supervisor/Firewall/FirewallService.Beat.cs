@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Firewall.Rules;
 
@@ -14,7 +15,7 @@ internal sealed partial class FirewallService
     /// <summary>By the clock that only moves on: the time of day may jump.</summary>
     private long _confirmDueMs = long.MaxValue;
 
-    private byte[] _savedBans = [];
+    private string? _savedBans;
     private string? _lastFailure;
 
     /// <inheritdoc/>
@@ -143,14 +144,17 @@ internal sealed partial class FirewallService
 
     private void SaveBans()
     {
-        byte[] text = _bans.Write(DateTimeOffset.UtcNow);
-        byte[] digest = System.Security.Cryptography.SHA256.HashData(text);
-        if (digest.AsSpan().SequenceEqual(_savedBans))
+        string text = _bans.Write(DateTimeOffset.UtcNow);
+        TextDigest all = default;
+        all.Add(text);
+        string digest = all.ToString();
+        if (digest == _savedBans)
         {
             return;
         }
 
-        if (_state.WriteFirewall(BanBook.FileName, text) is { } fault)
+        if (_state.WriteFirewall(
+            BanBook.FileName, Encoding.UTF8.GetBytes(text)) is { } fault)
         {
             TellOnce("firewall.bansNotKept", fault);
         }

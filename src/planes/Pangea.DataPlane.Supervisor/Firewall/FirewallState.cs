@@ -49,7 +49,8 @@ internal sealed record FirewallState
 
         foreach (GuardedInterface each in Attached)
         {
-            Line($"{Mark} interface {each.Name} {FirewallSettings.NameOf(each.Choice)} {(each.Force ? "force" : "-")}");
+            string mode = FirewallSettings.NameOf(each.Choice);
+            Line($"{Mark} interface {each.Name} {mode} {(each.Force ? "force" : "-")}");
         }
 
         foreach (((ulong high, ulong low), uint slot) in Slots.Owners)

@@ -36,7 +36,8 @@ internal sealed record Guarded
     public string? Reason =>
         IsDetached ? "a call detached it; a reload or a start attaches it again"
         : Index is null ? "there is no such interface"
-        : Refusal is { } fault ? fault.Hint is { } hint ? $"{fault.Message} ({hint})" : fault.Message
+        : Refusal is { Hint: { } hint } ? $"{Refusal.Message} ({hint})"
+        : Refusal is not null ? Refusal.Message
         : Report is { Attempts.Count: > 0 } report
             ? string.Join("; ", report.Attempts.Select(each => each.Refusal.Message))
             : null;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Firewall.Compiling;
-using Pangea.DataPlane.Firewall.Image;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
 using Pangea.DataPlane.Supervisor.Privilege;
@@ -75,15 +74,14 @@ internal sealed class KernelFilter : IDisposable
         }
 
         // The program of an earlier process may be that of an earlier version.
-        if (!_isOfEarlier && current.CanTake(policy.Geometry, policy.ImageBytes.Length))
+        bool fits = current.CanTake(policy.Geometry, policy.ImageBytes.Length);
+        if (!_isOfEarlier && fits)
         {
-            ClearFresh(current, policy);
-            return current.Swap(policy.Geometry, policy.ImageBytes.Span);
+            return current.Swap(policy);
         }
 
         Result loaded = Load(policy, current);
-        if (loaded.IsOk || !_isOfEarlier
-            || !current.CanTake(policy.Geometry, policy.ImageBytes.Length))
+        if (loaded.IsOk || !_isOfEarlier || !fits)
         {
             return loaded;
         }
@@ -91,8 +89,7 @@ internal sealed class KernelFilter : IDisposable
         // Not so good as a program of our own, but it filters by the right rules.
         EventLog.Write("firewall.programOfEarlier", loaded.Fault!);
         _isOfEarlier = false;
-        ClearFresh(current, policy);
-        return current.Swap(policy.Geometry, policy.ImageBytes.Span);
+        return current.Swap(policy);
     }
 
     /// <summary>Climbs the ladder on an interface, with the rules in use.</summary>
@@ -223,13 +220,7 @@ internal sealed class KernelFilter : IDisposable
     /// </summary>
     private Result Load(CompiledPolicy policy, XdpFilter? previous)
     {
-        if (previous is not null)
-        {
-            ClearFresh(previous, policy);
-        }
-
-        Result<XdpFilter> loaded = XdpFilter.Load(
-            _options, policy.Geometry, policy.ImageBytes.Span, previous);
+        Result<XdpFilter> loaded = XdpFilter.Load(_options, policy, previous);
         if (!loaded.IsOk)
         {
             return loaded.Fault;
@@ -238,7 +229,8 @@ internal sealed class KernelFilter : IDisposable
         XdpFilter filter = loaded.Value;
         Result named = _pins!.Pin(filter);
         Result moved = named.IsOk
-            ? _attachments!.Replace(filter, _isOfEarlier ? null : previous)
+            && previous is not null
+            ? _attachments!.Replace(filter, previous, fromAny: _isOfEarlier)
             : named;
         if (!moved.IsOk)
         {
@@ -252,16 +244,5 @@ internal sealed class KernelFilter : IDisposable
         _isOfEarlier = false;
         Refusal = null;
         return Result.Ok;
-    }
-
-    private static void ClearFresh(XdpFilter filter, CompiledPolicy policy)
-    {
-        foreach (uint slot in policy.FreshSlots)
-        {
-            if (PolicyConstants.CounterSlots + slot < filter.CounterCount)
-            {
-                filter.ClearSlot(slot);
-            }
-        }
     }
 }

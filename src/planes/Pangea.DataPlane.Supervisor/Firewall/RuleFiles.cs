@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Firewall.Text;
 
@@ -10,24 +7,21 @@ namespace Pangea.DataPlane.Supervisor.Firewall;
 /// Reads the file of rules and what it includes, as the user that the supervisor runs as. Remembers
 /// a digest of all that it read: the same text again is no new rule set.
 /// </summary>
-internal sealed class RuleFiles : IDisposable
+internal sealed class RuleFiles
 {
     /// <summary>Of one file; a list of a million prefixes has 20 MB.</summary>
     public const long FileBytesMax = 64 * 1024 * 1024;
 
-    private const int FilesMax = 10_000;
+    private TextDigest _digest;
+    private readonly Func<string, Result<IReadOnlyList<ListFile>>> _include;
 
-    private readonly IncrementalHash _digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly string _folder;
-    private int _files;
-
-    private RuleFiles(string folder) => _folder = folder;
+    private RuleFiles(string path) => _include = ListFiles.Beside(path);
 
     /// <summary>The rule set of a file, or everything that is wrong with it.</summary>
     /// <param name="path">Full path; includes are relative to its folder.</param>
     public static Result<(RuleTextResult Rules, string Digest)> Read(string path)
     {
-        using var files = new RuleFiles(Path.GetDirectoryName(path) ?? "/");
+        var files = new RuleFiles(path);
         Result<string> text = files.Text(path);
         if (!text.IsOk)
         {
@@ -39,7 +33,7 @@ internal sealed class RuleFiles : IDisposable
         }
 
         RuleTextResult rules = RuleText.Parse(text.Value, path, files.Include);
-        return (rules, Convert.ToHexStringLower(files._digest.GetHashAndReset()));
+        return (rules, files._digest.ToString());
     }
 
     /// <summary>All errors in one fault, one a line.</summary>
@@ -49,36 +43,16 @@ internal sealed class RuleFiles : IDisposable
         "nothing has changed; docs/firewall.md describes the text of rules",
         "text");
 
-    public void Dispose() => _digest.Dispose();
-
     private Result<IReadOnlyList<ListFile>> Include(string name)
     {
-        string path = Path.GetFullPath(name, _folder);
-        try
+        Result<IReadOnlyList<ListFile>> lists = _include(name);
+        foreach (ListFile list in lists.IsOk ? lists.Value : [])
         {
-            string[] all = Directory.Exists(path)
-                ? [.. Directory.EnumerateFiles(path)
-                    .Where(each => !Path.GetFileName(each).StartsWith('.'))
-                    .Order(StringComparer.Ordinal)]
-                : [path];
-            List<ListFile> lists = [];
-            foreach (string each in all)
-            {
-                Result<string> text = Text(each);
-                if (!text.IsOk)
-                {
-                    return text.Fault;
-                }
-
-                lists.Add(new ListFile(each, text.Value));
-            }
-
-            return lists;
+            _digest.Add(list.Name);
+            _digest.Add(list.Text);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return new Fault(FaultCode.Io, $"cannot read {path}: {e.Message}");
-        }
+
+        return lists;
     }
 
     private Result<string> Text(string path)
@@ -91,18 +65,15 @@ internal sealed class RuleFiles : IDisposable
                 return new Fault(FaultCode.NotFound, $"there is no file {path}");
             }
 
-            if (info.Length > FileBytesMax || ++_files > FilesMax)
+            if (info.Length > FileBytesMax)
             {
                 return new Fault(
-                    FaultCode.TooLarge,
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{path}: {FilesMax} files of {FileBytesMax} bytes are the most"));
+                    FaultCode.TooLarge, $"{path} has more than {FileBytesMax} bytes");
             }
 
             string text = File.ReadAllText(path);
-            _digest.AppendData(Encoding.UTF8.GetBytes($"{path}\0{text.Length}\0"));
-            _digest.AppendData(Encoding.UTF8.GetBytes(text));
+            _digest.Add(path);
+            _digest.Add(text);
             return text;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
