@@ -12,12 +12,17 @@ internal sealed class Guard : IDisposable
     private readonly FilterPins _pins;
 
     internal Guard(TwoHosts hosts, RuleSet rules)
+        : this(hosts, Compile(rules, null))
+    {
+    }
+
+    internal Guard(TwoHosts hosts, CompiledPolicy policy)
     {
         _hosts = hosts;
         _pins = hosts.Guarded.Run(
             () => FilterPins.Open(Path.Combine(hosts.Pins, "pangea"))).Value;
         Attachments = new FilterAttachments(_pins);
-        Policy = Compile(rules, null);
+        Policy = policy;
         Filter = Load(Policy, null, new XdpFilterOptions());
     }
 

@@ -17,7 +17,8 @@ internal sealed class TwoHosts : IDisposable
     private const int ReceiveMilliseconds = 2000;
     private const int SilenceMilliseconds = 150;
 
-    internal TwoHosts()
+    /// <param name="isSilent">No addresses, and nothing but what a test sends.</param>
+    internal TwoHosts(bool isSilent = false)
     {
         Guarded = new NamespaceThread();
         Other = new NamespaceThread();
@@ -29,10 +30,10 @@ internal sealed class TwoHosts : IDisposable
             NamespaceThread.Command(
                 "ip", "link", "add", "guard", "type", "veth", "peer", "name", "other",
                 "netns", $"{Other.ThreadId}");
-            Address("guard", "192.0.2.1/24", "2001:db8::1/64");
+            Begin("guard", isSilent ? [] : ["192.0.2.1/24", "2001:db8::1/64"]);
         });
-        Other.Run(() => Address("other", "192.0.2.2/24", "2001:db8::2/64"));
-        Ifindex = Guarded.Run(() => (int)if_nametoindex("guard"));
+        Other.Run(() => Begin("other", isSilent ? [] : ["192.0.2.2/24", "2001:db8::2/64"]));
+        Ifindex = Guarded.Run(() => IndexOf("guard"));
     }
 
     internal NamespaceThread Guarded { get; }
@@ -125,10 +126,24 @@ internal sealed class TwoHosts : IDisposable
         Directory.Delete(Pins);
     }
 
-    private static void Address(string link, string four, string six)
+    /// <summary>The number of an interface of the calling thread's network.</summary>
+    internal static int IndexOf(string link) => (int)if_nametoindex(link);
+
+    private static void Begin(string link, string[] addresses)
     {
-        NamespaceThread.Command("ip", "address", "add", four, "dev", link);
-        NamespaceThread.Command("ip", "address", "add", six, "dev", link, "nodad");
+        if (addresses.Length == 0)
+        {
+            // Else the kernel looks for routers and tells which groups it listens to.
+            File.WriteAllText($"/proc/sys/net/ipv6/conf/{link}/disable_ipv6", "1");
+        }
+
+        foreach (string address in addresses)
+        {
+            string[] last = address.Contains(':', StringComparison.Ordinal) ? ["nodad"] : [];
+            NamespaceThread.Command(
+                "ip", ["address", "add", address, "dev", link, .. last]);
+        }
+
         NamespaceThread.Command("ip", "link", "set", link, "up");
     }
 
