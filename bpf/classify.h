@@ -163,7 +163,9 @@ INLINE void classify_rest(void *image, struct packet *packet, struct classes *cl
     if (FEATURE(PROTOCOL))
         classes->protocol = table16(image, GEOMETRY(protocol), packet->protocol & 511);
     if (FEATURE(ICMP))
-        classes->icmp = table16(image, GEOMETRY(icmp), packet->icmp & 1023);
+        classes->icmp = packet->icmp < POLICY_ICMP_NONE
+            ? table16(image, GEOMETRY(icmp), (packet->icmp & 511) << 8 | packet->icmp_code)
+            : header->icmp_none;
     if (FEATURE(VLAN))
         classes->vlan = table16(image, GEOMETRY(vlan), packet->vlan & 8191);
     if (FEATURE(INNER_VLAN))

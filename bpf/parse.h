@@ -31,6 +31,7 @@ struct packet {
     __u16 inner_vlan;
     __u16 protocol;
     __u16 icmp;
+    __u8 icmp_code;
     __u8 family;
     __u8 fragment;
     __u8 malformed;
@@ -107,6 +108,7 @@ INLINE void parse_transport(
             return;
         }
         packet->icmp = *(__u8 *)header;
+        packet->icmp_code = *(__u8 *)(header + 1);
         if (packet->family == PACKET_FAMILY_IPV6) {
             packet->icmp += POLICY_ICMP_V6;
             /* The hop limit is tested by the caller (RFC 4861: 133 to 137, code 0). */

@@ -49,14 +49,15 @@ enum policy_feature {
 #define POLICY_VLAN_NONE 4096u
 /* Index into the protocol table of a frame that is not IP. */
 #define POLICY_PROTOCOL_NONE 256u
-/* Index into the ICMP table: type for ICMP, 256 + type for ICMPv6, this one for all else. */
+/* Type for ICMP, 256 + type for ICMPv6; the index into the ICMP table is 256 times that + code. */
 #define POLICY_ICMP_V6 256u
+/* All else, which has its vector in the header. */
 #define POLICY_ICMP_NONE 512u
 
 #define POLICY_ROOT_ENTRIES 65536u
 #define POLICY_PORT_ENTRIES 65536u
 #define POLICY_PROTOCOL_ENTRIES 512u
-#define POLICY_ICMP_ENTRIES 1024u
+#define POLICY_ICMP_ENTRIES 131072u
 #define POLICY_VLAN_ENTRIES 8192u
 #define POLICY_SHAPE_ENTRIES 32u
 #define POLICY_INTERFACE_ENTRIES 1024u
@@ -201,7 +202,7 @@ struct policy_header {
     __u16 source_port_none;      /* vectors of packets that have no ports */
     __u16 destination_port_none;
     __u16 interface_other;       /* vector of interfaces that are not listed */
-    __u16 reserved0;
+    __u16 icmp_none;             /* vector of packets that are neither ICMP nor ICMPv6 */
     __u32 complex_count;
     __u32 police_count;
     __u32 complex_order_min;     /* order of the first complex rule, or POLICY_ORDER_NONE */

@@ -35,7 +35,7 @@ internal static class Geometries
             SourcePort = Section(2 << 16),
             DestinationPort = Section(2 << 16),
             Protocol = Section(1024),
-            Icmp = Section(2048),
+            Icmp = Section(2 << 17),
             Vlan = Section(16384),
             InnerVlan = Section(16384),
             Shape = Section(64),

@@ -97,7 +97,8 @@ internal sealed class RandomRules(Random random)
                 : null,
             Syn = protocol == 6 && random.Next(3) == 0,
             IcmpTypes = protocol is 1 or 58 && random.Next(2) == 0
-                ? [(byte)One(0, 8, 128, 129, 135)]
+                ? [new IcmpType(
+                    (byte)One(0, 8, 128, 129, 135), random.Next(2) == 0 ? (byte)One(0, 1) : null)]
                 : [],
             Fragment = random.Next(6) == 0
                 ? One(

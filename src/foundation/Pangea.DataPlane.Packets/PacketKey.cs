@@ -48,6 +48,9 @@ public record struct PacketKey
     /// <summary>Type, 256 + type of an ICMPv6 message, or <see cref="NoIcmp"/>.</summary>
     public ushort Icmp;
 
+    /// <summary>Of an ICMP or ICMPv6 message; 0 otherwise.</summary>
+    public byte IcmpCode;
+
     public PacketFamily Family;
     public FragmentKind Fragment;
 

@@ -342,6 +342,7 @@ public static class PacketParser
             }
 
             key.Icmp = (ushort)(data[position] + (isV6 ? PacketKey.IcmpV6 : 0));
+            key.IcmpCode = data[position + 1];
         }
         else if (key.Protocol == Sctp)
         {

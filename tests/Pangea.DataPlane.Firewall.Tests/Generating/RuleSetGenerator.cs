@@ -72,7 +72,7 @@ public sealed class RuleSetGenerator(Random random)
             Protocol = protocol,
             Syn = protocol == 6 && random.Next(3) == 0,
             IcmpTypes = protocol is 1 or 58 && random.Next(2) == 0
-                ? [(byte)random.Next(6), (byte)random.Next(256)]
+                ? [(byte)random.Next(6), new IcmpType((byte)random.Next(6), (byte)random.Next(3))]
                 : [],
             Fragment = isSimple || random.Next(6) > 0 ? 0 : (FragmentMatch)random.Next(5),
             From = random.Next(isSimple ? 8 : 2) == 0 ? null : Addresses(),

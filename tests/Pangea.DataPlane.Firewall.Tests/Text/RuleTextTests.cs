@@ -25,7 +25,7 @@ public sealed class RuleTextTests
         deny from @blocked name blocked priority 5
         allow tcp from @peers,203.0.113.9 port 22,8000-8100 on eth0 vlan 10 inner-vlan none owner o
         allow to 10.0.0.1 comment "say \"ssh\"" expires 2026-12-31T00:00:00Z
-        allow icmp type echo,3
+        allow icmp type echo,3,unreachable/4
         allow icmpv6 type echo monitor
         deny fragment any
         deny proto 99
@@ -55,8 +55,9 @@ public sealed class RuleTextTests
         Assert.Equal("say \"ssh\"", set.Rules[4].Comment);
         Assert.Equal(
             new DateTimeOffset(2026, 12, 31, 0, 0, 0, TimeSpan.Zero), set.Rules[4].Expires);
-        Assert.Equal([8, 3], set.Rules[5].IcmpTypes.Select(type => (int)type));
-        Assert.Equal([128], set.Rules[6].IcmpTypes.Select(type => (int)type));
+        Assert.Equal(
+            [new IcmpType(8), new IcmpType(3), new IcmpType(3, 4)], set.Rules[5].IcmpTypes);
+        Assert.Equal([new IcmpType(128)], set.Rules[6].IcmpTypes);
     }
 
     [Fact]
@@ -101,7 +102,7 @@ public sealed class RuleTextTests
             allow udp syn
             deny rate 5/s
             limit udp
-            allow icmp type fruit
+            allow icmp type fruit,3/256
             set a = 1.2.3.4 1.2.3 5.6.7.8/33
             allow from 10.0.0.0/8 to 2001:db8::/32
             allow comment "open

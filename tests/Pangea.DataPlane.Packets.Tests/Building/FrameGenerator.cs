@@ -157,7 +157,7 @@ public sealed class FrameGenerator(Random random)
                 int discovery = random.Next(132, 139);
                 return FrameBuilder.Icmp(
                     !isIcmp || random.Next(2) == 0 ? type : (byte)discovery,
-                    (byte)(random.Next(8) == 0 ? 1 : 0));
+                    (byte)(random.Next(4) == 0 ? random.Next(1, 3) : 0));
             default:
                 return new byte[data];
         }

@@ -21,7 +21,11 @@ internal sealed class FieldTables
         _classes = classes;
         SourcePortNone = Where(rule => rule.SourcePorts.Count == 0);
         DestinationPortNone = Where(rule => rule.DestinationPorts.Count == 0);
+        IcmpNone = Where(rule => rule.IcmpTypes.Count == 0);
     }
+
+    /// <summary>Of packets that are neither ICMP nor ICMPv6.</summary>
+    public ushort IcmpNone { get; }
 
     public ushort SourcePortNone { get; }
 
@@ -57,13 +61,23 @@ internal sealed class FieldTables
 
     public void FillIcmp(Span<ushort> table)
     {
-        table.Fill(Where(rule => rule.IcmpTypes.Count == 0));
-        foreach (int index in Values(rule => rule.IcmpTypes.Select(type => IcmpIndex(rule, type))))
+        table.Fill(IcmpNone);
+        foreach (int type in Values(rule => rule.IcmpTypes.Select(each => IcmpOf(rule, each))))
         {
-            table[index] = Where(rule => rule.IcmpTypes.Count == 0
-                || rule.IcmpTypes.Any(type => IcmpIndex(rule, type) == index));
+            table.Slice(type << 8, 256).Fill(WhereIcmp(type, null));
+        }
+
+        foreach (int index in Values(rule => rule.IcmpTypes.Where(each => each.Code is not null)
+            .Select(each => (IcmpOf(rule, each) << 8) | each.Code!.Value)))
+        {
+            table[index] = WhereIcmp(index >> 8, (byte)index);
         }
     }
+
+    /// <summary>Rules that allow a type with a code; null: with a code that no rule names.</summary>
+    private ushort WhereIcmp(int type, byte? code) => Where(rule => rule.IcmpTypes.Count == 0
+        || rule.IcmpTypes.Any(each => IcmpOf(rule, each) == type
+            && (each.Code is null || each.Code == code)));
 
     public void FillVlans(Span<ushort> table, Func<Rule, int?> field)
     {
@@ -114,8 +128,8 @@ internal sealed class FieldTables
         }
     }
 
-    private static int IcmpIndex(Rule rule, byte type) =>
-        type + (rule.Protocol == RuleMatch.IcmpV6 ? (int)PolicyConstants.IcmpV6 : 0);
+    private static int IcmpOf(Rule rule, IcmpType type) =>
+        type.Type + (rule.Protocol == RuleMatch.IcmpV6 ? (int)PolicyConstants.IcmpV6 : 0);
 
     private SortedSet<int> Values(Func<Rule, IEnumerable<int>> field)
     {

@@ -379,6 +379,7 @@ public sealed class PolicyCompiler
         DefaultDeny = _set.Default == RuleAction.Deny ? 1u : 0,
         SourcePortNone = fields.SourcePortNone,
         DestinationPortNone = fields.DestinationPortNone,
+        IcmpNone = fields.IcmpNone,
         InterfaceOther = fields.Where(rule => rule.Interfaces.Count == 0),
         ComplexCount = (uint)_complexOrders.Count,
         PoliceCount = (uint)_policeCount,

@@ -62,7 +62,7 @@ public static class PolicyConstants
     public const uint RootEntries = 65536;
     public const uint PortEntries = 65536;
     public const uint ProtocolEntries = 512;
-    public const uint IcmpEntries = 1024;
+    public const uint IcmpEntries = 131072;
     public const uint VlanEntries = 8192;
     public const uint ShapeEntries = 32;
     public const uint InterfaceEntries = 1024;

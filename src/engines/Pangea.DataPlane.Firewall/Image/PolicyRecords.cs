@@ -67,7 +67,7 @@ public struct PolicyHeader
     public ushort SourcePortNone;
     public ushort DestinationPortNone;
     public ushort InterfaceOther;
-    public ushort Reserved0;
+    public ushort IcmpNone;
     public uint ComplexCount;
     public uint PoliceCount;
     public uint ComplexOrderMin;

@@ -70,7 +70,8 @@ public sealed record Explanation(
         string protocol = RuleWords.NameOf(RuleWords.Protocols, (byte)key.Protocol)
             ?? $"proto {key.Protocol}";
         string more = (key.Syn ? " syn" : "")
-            + (key.Icmp == PacketKey.NoIcmp ? "" : $" type {key.Icmp & 255}")
+            + (key.Icmp == PacketKey.NoIcmp ? "" : $" type {key.Icmp & 255}"
+                + (key.IcmpCode == 0 ? "" : $"/{key.IcmpCode}"))
             + (key.Fragment == FragmentKind.None ? "" : $" fragment {key.Fragment}");
         return $"{key.FrameBytes} bytes, {protocol}{more} from {from} to {to}{tags}";
     }

@@ -103,7 +103,9 @@ internal sealed class ImageReader
 
         if (Has(PolicyFeature.Icmp))
         {
-            classes[count++] = At(_geometry.Icmp, key.Icmp);
+            classes[count++] = key.Icmp < PolicyConstants.IcmpNone
+                ? At(_geometry.Icmp, ((uint)key.Icmp << 8) | key.IcmpCode)
+                : _header.IcmpNone;
         }
 
         if (Has(PolicyFeature.Shape))

@@ -40,6 +40,16 @@ public sealed record AddressList(IReadOnlyList<IpPrefix> Prefixes, IReadOnlyList
     public static AddressList Of(params IpPrefix[] prefixes) => new(prefixes, []);
 }
 
+/// <summary>A type of ICMP or ICMPv6, with one of its codes or with any.</summary>
+public readonly record struct IcmpType(byte Type, byte? Code = null)
+{
+    /// <summary>Whether this takes all that the other takes.</summary>
+    public bool Covers(IcmpType other) =>
+        Type == other.Type && (Code is null || Code == other.Code);
+
+    public static implicit operator IcmpType(byte type) => new(type);
+}
+
 /// <summary>Ports first..last, both included.</summary>
 public readonly record struct PortRange(ushort First, ushort Last)
 {
@@ -82,7 +92,7 @@ public sealed record Rule
     /// <summary>
     /// Types of ICMP or ICMPv6, whichever <see cref="Protocol"/> says (1 or 58); empty: all.
     /// </summary>
-    public IReadOnlyList<byte> IcmpTypes { get; init; } = [];
+    public IReadOnlyList<IcmpType> IcmpTypes { get; init; } = [];
 
     public FragmentMatch Fragment { get; init; }
 

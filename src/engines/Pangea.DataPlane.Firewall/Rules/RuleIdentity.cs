@@ -27,9 +27,9 @@ internal struct RuleIdentity
         hash.Add(rule.From);
         hash.Add(rule.To);
         hash.Add((ulong)rule.IcmpTypes.Count);
-        foreach (byte type in rule.IcmpTypes)
+        foreach (IcmpType type in rule.IcmpTypes)
         {
-            hash.Add(type);
+            hash.Add(type.Type | (type.Code is byte code ? (code + 1UL) << 8 : 0));
         }
 
         hash.Add(rule.SourcePorts);

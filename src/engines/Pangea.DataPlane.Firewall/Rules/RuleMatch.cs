@@ -80,9 +80,9 @@ public static class RuleMatch
         }
 
         int add = rule.Protocol == IcmpV6 ? PacketKey.IcmpV6 : 0;
-        foreach (byte type in rule.IcmpTypes)
+        foreach (IcmpType type in rule.IcmpTypes)
         {
-            if (key.Icmp == type + add)
+            if (key.Icmp == type.Type + add && (type.Code is null || type.Code == key.IcmpCode))
             {
                 return true;
             }

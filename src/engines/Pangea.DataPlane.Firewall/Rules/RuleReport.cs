@@ -76,6 +76,10 @@ public static class RuleReport
         && Covers(byFrom, from)
         && Covers(byTo, to);
 
+    private static bool Covers(IReadOnlyList<IcmpType> by, IReadOnlyList<IcmpType> types) =>
+        by.Count == 0 || (types.Count > 0
+            && types.All(type => by.Any(wide => wide.Covers(type))));
+
     private static bool Covers<T>(IReadOnlyList<T> by, IReadOnlyList<T> values) =>
         by.Count == 0 || (values.Count > 0 && values.All(by.Contains));
 

@@ -145,7 +145,7 @@ internal sealed class RuleFields(LineTokens tokens, Func<LineTokens, AddressList
 
     /// <summary>Names mean other numbers in ICMPv6, so they wait until the protocol is
     /// known.</summary>
-    private List<byte> IcmpTypes(Rule rule)
+    private List<IcmpType> IcmpTypes(Rule rule)
     {
         if (rule.Protocol is not (RuleMatch.Icmp or RuleMatch.IcmpV6))
         {
@@ -153,23 +153,28 @@ internal sealed class RuleFields(LineTokens tokens, Func<LineTokens, AddressList
         }
 
         var names = rule.Protocol == RuleMatch.Icmp ? RuleWords.IcmpTypes : RuleWords.IcmpV6Types;
-        List<byte> types = [];
+        List<IcmpType> types = [];
         foreach (LineToken token in _types)
         {
-            if (!names.TryGetValue(token.Text, out byte type) && !byte.TryParse(
-                token.Text, NumberStyles.None, CultureInfo.InvariantCulture, out type))
+            string[] parts = token.Text.Split('/');
+            byte code = 0;
+            if ((!names.TryGetValue(parts[0], out byte type) && !Byte(parts[0], out type))
+                || parts.Length > 2 || (parts.Length == 2 && !Byte(parts[1], out code)))
             {
                 throw Wrong(
                     token.Column,
-                    $"'{token.Text}' is no type: 0..255 or "
+                    $"'{token.Text}' is no type: 0..255, perhaps with a code as 3/4, or "
                     + string.Join(", ", names.Keys.Order()));
             }
 
-            types.Add(type);
+            types.Add(new IcmpType(type, parts.Length == 2 ? code : null));
         }
 
         return types;
     }
+
+    private static bool Byte(string text, out byte value) =>
+        byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
 
     private FragmentMatch Fragment()
     {

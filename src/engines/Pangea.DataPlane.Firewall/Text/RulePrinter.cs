@@ -84,7 +84,9 @@ internal static class RulePrinter
             var names =
                 rule.Protocol == RuleMatch.Icmp ? RuleWords.IcmpTypes : RuleWords.IcmpV6Types;
             Add(text, "type " + string.Join(',', rule.IcmpTypes.Select(type =>
-                RuleWords.NameOf(names, type) ?? type.ToString(CultureInfo.InvariantCulture))));
+                (RuleWords.NameOf(names, type.Type)
+                    ?? type.Type.ToString(CultureInfo.InvariantCulture))
+                + (type.Code is byte code ? $"/{code}" : ""))));
         }
 
         Add(text, rule.Fragment switch
