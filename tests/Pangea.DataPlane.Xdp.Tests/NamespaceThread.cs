@@ -75,6 +75,21 @@ internal sealed partial class NamespaceThread : IDisposable
     /// </summary>
     internal static string Command(string program, params string[] arguments)
     {
+        (int exitCode, string output) = Execute(program, arguments);
+        Assert.True(exitCode == 0, $"{program} {string.Join(' ', arguments)}: {output}");
+        return output;
+    }
+
+    /// <summary>Runs a program that must fail; returns what it said.</summary>
+    internal static string Refused(string program, params string[] arguments)
+    {
+        (int exitCode, string output) = Execute(program, arguments);
+        Assert.True(exitCode != 0, $"{program} {string.Join(' ', arguments)} succeeds: {output}");
+        return output;
+    }
+
+    private static (int ExitCode, string Output) Execute(string program, string[] arguments)
+    {
         ProcessStartInfo start = new(program, arguments)
         {
             RedirectStandardError = true,
@@ -84,9 +99,7 @@ internal sealed partial class NamespaceThread : IDisposable
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.True(
-            process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {errors}");
-        return output.Result;
+        return (process.ExitCode, output.Result + errors);
     }
 
     /// <summary>

@@ -54,7 +54,7 @@ public static class BpfFaults
     }
 
     /// <summary>Why a program could not be attached to an interface.</summary>
-    internal static Fault OfAttach(int ifindex, XdpMode mode, Errno errno)
+    internal static Fault OfAttach(int ifindex, XdpMode mode, Errno errno, uint thereId)
     {
         string what = $"attach to interface {ifindex} in {XdpModes.Name(mode)} mode";
         return errno.Value switch
@@ -62,8 +62,9 @@ public static class BpfFaults
             1 => errno.ToFault(what, "attaching needs CAP_BPF and CAP_NET_ADMIN (or root)"),
             16 or 17 => new Fault(
                 FaultCode.Exists,
-                $"cannot {what}: another XDP program is attached",
-                "see 'ip link'; it is only replaced by force",
+                $"cannot {what}: another XDP program is attached (number {thereId})",
+                "see 'ip link' and 'xdp-loader status'; it is only replaced by force, and a "
+                + "dispatcher of libxdp is not joined",
                 Errno: errno.Value),
             19 or 6 => new Fault(
                 FaultCode.NotFound,

@@ -35,7 +35,9 @@ public sealed unsafe class XdpLink : IDisposable
         }
 
         // The kernel says EINVAL for a number that no interface has, and for much else.
-        return BpfFaults.OfAttach(ifindex, mode, Exists(ifindex) ? new Errno(-fd) : Errno.ENODEV);
+        Errno errno = Exists(ifindex) ? new Errno(-fd) : Errno.ENODEV;
+        uint there = Query(ifindex) is { IsOk: true } found ? found.Value.ProgramId : 0;
+        return BpfFaults.OfAttach(ifindex, mode, errno, there);
     }
 
     /// <summary>Opens a pinned link.</summary>
