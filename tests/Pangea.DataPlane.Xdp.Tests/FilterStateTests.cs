@@ -57,8 +57,71 @@ public sealed class FilterStateTests
         }
 
         Assert.Equal(FaultCode.NoSpace, added.Fault.Code);
+        Assert.Contains("bans-max", added.Fault.Hint, StringComparison.Ordinal);
         Assert.True(filter.Bans4.Add(new Ban4(77777, ulong.MaxValue), Now * 2).IsOk);
         Assert.Equal([77777u], filter.Bans4.List(Now * 2).Select(ban => ban.Address));
+    }
+
+    [SkippableFact]
+    public void A_full_IPv6_table_says_so_and_sweeping_makes_room()
+    {
+        Kernel.NeedXdp();
+        using XdpFilter filter = Load(new XdpFilterOptions { Bans6Max = 4, IsTest = true });
+        Result added = Result.Ok;
+        for (ulong i = 0; added.IsOk; i++)
+        {
+            Assert.True(i < 1000);
+            added = filter.Bans6.Add(new Ban6(new BanKey6 { High = i, Low = 1 }, Now + 1));
+        }
+
+        Assert.Equal(FaultCode.NoSpace, added.Fault.Code);
+        Assert.Contains("table of 4 banned IPv6", added.Fault.Message, StringComparison.Ordinal);
+        Assert.Contains("bans-max", added.Fault.Hint, StringComparison.Ordinal);
+        Assert.True(filter.Bans6.Sweep(Now * 2) >= 4);
+        Assert.True(filter.Bans6.Add(new Ban6(new BanKey6 { High = 9, Low = 1 }, Now * 3)).IsOk);
+    }
+
+    /// <summary>
+    /// The program's own bans meet full tables as well: they are counted, and packets are judged on.
+    /// </summary>
+    [SkippableFact]
+    public void Bans_of_the_program_that_find_no_room_are_counted()
+    {
+        Kernel.NeedXdp();
+        RuleSet rules = RuleSet.Empty with
+        {
+            Rules =
+            [
+                new Rule
+                {
+                    Action = RuleAction.Limit,
+                    Limit = new RuleLimit
+                    {
+                        Packets = new Rate(1, TimeSpan.FromHours(1), 1),
+                        Ban = new BanAfter(null, 1, TimeSpan.FromSeconds(1)),
+                    },
+                },
+            ],
+        };
+        using XdpFilter filter = XdpFilter.Load(
+            new XdpFilterOptions { Bans4Max = 1, IsTest = true },
+            Guard.Compile(rules, null)).Value;
+        filter.State.TestNowNs = Now;
+        byte[] frame = new byte[60];
+        frame[12] = 8;
+        frame[14] = 0x45;
+        frame[17] = 40;
+        frame[23] = 47;
+        for (byte i = 0; i < 200; i++)
+        {
+            frame[29] = i;
+            Assert.True(filter.Program.TestRun(frame, 1, out BpfRun run).IsOk);
+            Assert.Equal(i == 0 ? 2u : 1u, run.Verdict);
+        }
+
+        ulong banned = (ulong)filter.Bans4.List(Now).Count();
+        Assert.Equal((ulong)filter.Bans4.Capacity, banned);
+        Assert.Equal(199 - banned, filter.BansRefused);
     }
 
     [SkippableFact]

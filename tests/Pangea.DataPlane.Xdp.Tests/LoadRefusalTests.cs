@@ -118,10 +118,10 @@ public sealed class LoadRefusalTests
 
     public static TheoryData<XdpFilterOptions, string> TooLarge => new()
     {
-        { new XdpFilterOptions { Bans4Max = int.MaxValue }, "bans4Max" },
-        { new XdpFilterOptions { Bans6Max = int.MaxValue }, "bans6Max" },
-        { new XdpFilterOptions { RateSourcesMax = int.MaxValue }, "rateSourcesMax" },
-        { new XdpFilterOptions { ViolationSourcesMax = int.MaxValue }, "violationSourcesMax" },
+        { new XdpFilterOptions { Bans4Max = int.MaxValue }, "bans-max" },
+        { new XdpFilterOptions { Bans6Max = int.MaxValue }, "bans-max" },
+        { new XdpFilterOptions { RateSourcesMax = int.MaxValue }, "rate-sources-max" },
+        { new XdpFilterOptions { ViolationSourcesMax = int.MaxValue }, "violations" },
     };
 
     [SkippableTheory]
@@ -164,7 +164,7 @@ public sealed class LoadRefusalTests
             });
             Assert.Equal(FaultCode.TooLarge, fault?.Code);
             Assert.Contains("no memory", fault!.Hint, StringComparison.Ordinal);
-            Assert.Contains("bans4Max", fault.Hint, StringComparison.Ordinal);
+            Assert.Contains("bans-max", fault.Hint, StringComparison.Ordinal);
         }
         finally
         {

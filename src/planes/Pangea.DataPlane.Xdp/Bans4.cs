@@ -36,7 +36,7 @@ public sealed class Bans4
                 return new Fault(
                     FaultCode.NoSpace,
                     $"the table of {Capacity / 2} banned IPv4 sources has no room for one more",
-                    "raise bans4Max and attach again, or ban by prefix");
+                    "raise bans-max, or deny a prefix by a rule");
             }
 
             ulong before = found;

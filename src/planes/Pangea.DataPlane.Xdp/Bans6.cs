@@ -36,7 +36,7 @@ public sealed class Bans6
             : new Fault(
                 FaultCode.NoSpace,
                 $"the table of {Map.Entries} banned IPv6 sources has no room for one more",
-                "raise bans6Max and attach again, or ban by prefix",
+                "raise bans-max, or deny a prefix by a rule",
                 Errno: result.Errno.Value);
     }
 

@@ -97,14 +97,14 @@ internal sealed class FilterMaps : IDisposable
     {
         (string Map, string Hint)[] causes =
         [
-            ("bans4", $"lower bans4Max ({options.Bans4Max} IPv4 sources, 16 bytes each)"),
-            ("bloom4", $"lower bans4Max ({options.Bans4Max} IPv4 sources)"),
-            ("bans6", $"lower bans6Max ({options.Bans6Max} IPv6 sources, 90 bytes each)"),
-            ("bloom6", $"lower bans6Max ({options.Bans6Max} IPv6 sources)"),
+            ("bans4", $"lower bans-max ({options.Bans4Max} IPv4 sources, 16 bytes each)"),
+            ("bloom4", $"lower bans-max ({options.Bans4Max} IPv4 sources)"),
+            ("bans6", $"lower bans-max ({options.Bans6Max} IPv6 sources, 90 bytes each)"),
+            ("bloom6", $"lower bans-max ({options.Bans6Max} IPv6 sources)"),
             ("source_rates",
-                $"lower rateSourcesMax ({options.RateSourcesMax} sources, 32 bytes each)"),
+                $"lower rate-sources-max ({options.RateSourcesMax} sources, 32 bytes each)"),
             ("violations",
-                $"lower violationSourcesMax ({options.ViolationSourcesMax} sources, 100 bytes each)"),
+                $"lower the sources whose violations are kept ({options.ViolationSourcesMax}, 100 bytes each)"),
             ("images", "use fewer prefixes or rules"),
             ("counters", "use fewer rules"),
             ("rule_rates", "use fewer rules"),

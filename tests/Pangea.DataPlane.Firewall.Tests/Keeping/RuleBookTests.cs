@@ -94,6 +94,22 @@ public sealed class RuleBookTests
     }
 
     [Fact]
+    public void A_clock_that_was_wrong_brings_rules_back()
+    {
+        // Goal: a machine that starts with a clock years ahead loses no rule for good.
+        RuleBook book = Open("deny udp expires 2026-01-01T00:01:00Z\nallow");
+        DateTimeOffset ahead = s_now.AddYears(9);
+        Assert.True(book.Policy.IsDue(ahead));
+        Assert.True(book.Tick(ahead).Value);
+        Assert.Single(book.Policy.Rules);
+        Assert.False(book.Policy.IsDue(ahead));
+        Assert.True(book.Policy.IsDue(s_now));
+        Assert.True(book.Tick(s_now).Value);
+        Assert.Equal(2, book.Policy.Rules.Count);
+        Assert.False(book.Tick(s_now).Value);
+    }
+
+    [Fact]
     public void An_interface_that_comes_back_is_known_by_its_new_index()
     {
         RuleBook book = Open("deny on lan0");

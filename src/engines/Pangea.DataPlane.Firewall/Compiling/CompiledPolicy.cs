@@ -70,6 +70,15 @@ public sealed class CompiledPolicy
     /// <summary>When the next rule expires, and the set is to be compiled again.</summary>
     public DateTimeOffset? NextExpiry { get; init; }
 
+    /// <summary>The latest end of a rule that was left out because it had expired.</summary>
+    public DateTimeOffset? LastExpiry { get; init; }
+
+    /// <summary>
+    /// Whether other rules are in force at this moment than were compiled: one has expired, or the
+    /// clock went back behind the end of one that was left out.
+    /// </summary>
+    public bool IsDue(DateTimeOffset now) => NextExpiry <= now || LastExpiry > now;
+
     /// <summary>What the image holds, for people.</summary>
     public required CompiledSizes Sizes { get; init; }
 

@@ -99,6 +99,8 @@ public sealed class PolicyCompiler
             FreshSlots = fresh,
             Warnings = _warnings,
             NextExpiry = _rules.Min(rule => rule.Expires),
+            LastExpiry = _set.Rules.Max(
+                rule => rule.Expires <= _options.Now ? rule.Expires : null),
             Sizes = new CompiledSizes(
                 _tables.Sum(table => table.EntryCount), _tries.NodeCount, _results.Results.Count,
                 _classes.Count, _complexOrders.Count, _policeCount, _limits.Length - 1,

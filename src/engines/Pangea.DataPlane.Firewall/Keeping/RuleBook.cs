@@ -201,7 +201,7 @@ public sealed class RuleBook
         {
             set = _confirmed!;
         }
-        else if (!(Policy.NextExpiry <= now))
+        else if (!Policy.IsDue(now))
         {
             return false;
         }

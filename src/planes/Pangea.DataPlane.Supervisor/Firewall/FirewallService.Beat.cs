@@ -64,7 +64,7 @@ internal sealed partial class FirewallService
             {
                 await TakeBackAsync();
             }
-            else if (_view.Policy.NextExpiry <= DateTimeOffset.UtcNow)
+            else if (_view.Policy.IsDue(DateTimeOffset.UtcNow))
             {
                 await ExpireAsync();
             }
