@@ -91,8 +91,15 @@ internal sealed class CommandContext : IDisposable
     /// Makes a call without descriptors and gives its result to the right printer: JSON as it came,
     /// without decoding it, or the record for people.
     /// </summary>
+    /// <param name="method">A row of the method table.</param>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="print">Prints the result for people.</param>
+    /// <param name="explain">Prints more about a fault for people, before its message.</param>
     public int CallAndPrint<TParameters, TResult>(
-        RpcMethod<TParameters, TResult> method, TParameters parameters, Action<TResult> print)
+        RpcMethod<TParameters, TResult> method,
+        TParameters parameters,
+        Action<TResult> print,
+        Action<Fault>? explain = null)
     {
         if (Connect() is not { } client)
         {
@@ -104,6 +111,11 @@ internal sealed class CommandContext : IDisposable
         Fault? fault = reply.IsOk ? RpcErrors.Read(reply.Value) : reply.Fault;
         if (fault is not null)
         {
+            if (!IsJson)
+            {
+                explain?.Invoke(fault);
+            }
+
             return Fail(fault);
         }
 

@@ -78,6 +78,26 @@ public sealed class FirewallCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_set_is_no_file_of_arguments()
+    {
+        Assert.Equal(0, Run("rule", "add", "deny", "from", "@office").ExitCode);
+        Assert.Contains("\"text\":\"deny from @office\"", _appliance.FirewallCalls[0]);
+    }
+
+    [Fact]
+    public void A_wrong_rule_is_shown_with_the_place()
+    {
+        _appliance.Failure = Fault.InvalidParameter(
+            "text", "column 11: 'prot' is no field of a rule");
+        CommandLine run = Run("rule", "add", "allow", "tcp", "prot", "22");
+        Assert.Equal(ExitCodes.Usage, run.ExitCode);
+        Assert.Equal(
+            "    allow tcp prot 22\n              ^\n"
+                + "pangea: column 11: 'prot' is no field of a rule\n",
+            run.Error);
+    }
+
+    [Fact]
     public void A_number_is_removed_in_the_generation_it_was_looked_up_in()
     {
         CommandLine run = Run("rule", "remove", "2");

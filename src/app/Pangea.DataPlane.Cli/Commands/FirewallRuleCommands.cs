@@ -174,18 +174,34 @@ internal static class FirewallRuleCommands
             ],
         }.WithFormat(options).Does(options, context =>
             TryConfirm(context, confirm, out int? seconds, out int exit)
-                ? context.CallAndPrint(
-                    FirewallRuleMethods.Add,
-                    new FirewallRuleAddParameters
-                    {
-                        Text = Join(context.Parsed.GetRequiredValue(words)),
-                        Number = context.Parsed.GetValue(number),
-                        ConfirmSeconds = seconds,
-                    },
-                    change => FirewallCommands.PrintChange(
-                        context, $"added rule {change.Number}", change))
+                ? Add(context, new FirewallRuleAddParameters
+                {
+                    Text = Join(context.Parsed.GetRequiredValue(words)),
+                    Number = context.Parsed.GetValue(number),
+                    ConfirmSeconds = seconds,
+                })
                 : exit);
     }
+
+    private static int Add(CommandContext context, FirewallRuleAddParameters parameters) =>
+        context.CallAndPrint(
+            FirewallRuleMethods.Add,
+            parameters,
+            change => FirewallCommands.PrintChange(
+                context, $"added rule {change.Number}", change),
+            fault =>
+            {
+                // "column 11: 'prot' is no field of a rule": the sets that a rule may name are only
+                // known to the appliance, so it is the one that reads the text.
+                string[] parts = fault.Message.Split(' ', ':');
+                if (parts is ["column", string column, ..]
+                    && int.TryParse(
+                        column, NumberStyles.None, CultureInfo.InvariantCulture, out int at)
+                    && at > 0 && !parameters.Text.Contains('\n'))
+                {
+                    RuleFile.WriteLine(context.Err, parameters.Text, at);
+                }
+            });
 
     private static Verb CreateRemove(GlobalOptions options)
     {

@@ -66,11 +66,17 @@ internal sealed class RuleFile
             output.WriteLine(FaultReport.Printable(error.ToString()));
             if (LineOf(error, lines) is string line)
             {
-                (string shown, int column) = Window(line, error.Column);
-                output.WriteLine("    " + FaultReport.Printable(shown));
-                output.WriteLine("    " + new string(' ', column - 1) + "^");
+                WriteLine(output, line, error.Column);
             }
         }
+    }
+
+    /// <summary>A line, and below it a mark at a column from 1 on.</summary>
+    public static void WriteLine(TextWriter output, string line, int column)
+    {
+        (string shown, column) = Window(line, column);
+        output.WriteLine("    " + FaultReport.Printable(shown));
+        output.WriteLine("    " + new string(' ', column - 1) + "^");
     }
 
     /// <summary>The line of an error; null where it cannot be shown.</summary>
