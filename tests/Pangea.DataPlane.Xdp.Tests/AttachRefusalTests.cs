@@ -73,6 +73,29 @@ public sealed class AttachRefusalTests
     }
 
     [SkippableFact]
+    public void Rules_for_tags_that_the_driver_takes_off_are_noted()
+    {
+        // A veth hands tags of its peer over beside the frame, as network cards do by default.
+        Kernel.NeedXdp();
+        using TwoHosts hosts = new();
+        using Guard guard = new(hosts, RuleSet.Empty);
+        Assert.Empty(guard.Attach(AttachChoice.Best).Notes);
+        guard.Replace(RuleSet.Empty with
+        {
+            Rules = [new Rule { Action = RuleAction.Deny, Vlan = 10 }],
+        });
+        foreach (AttachChoice choice in (AttachChoice[])[AttachChoice.Best, AttachChoice.Generic])
+        {
+            Assert.Contains(
+                "rxvlan off", Assert.Single(guard.Attach(choice).Notes), StringComparison.Ordinal);
+        }
+
+        const int loopback = 1;
+        Assert.Empty(hosts.Guarded.Run(() => guard.Attachments.Attach(
+            guard.Filter, loopback, AttachChoice.Best)).Value.Notes);
+    }
+
+    [SkippableFact]
     public void A_driver_that_refuses_the_MTU_says_so()
     {
         // A program that takes no frames in parts, as the filter's own one would be refused by

@@ -22,6 +22,9 @@ public readonly record struct AttachAttempt(AttachChoice Step, Fault Refusal);
 /// <param name="Attempts">What was tried before, in order.</param>
 public sealed record AttachReport(AttachChoice Step, IReadOnlyList<AttachAttempt> Attempts)
 {
+    /// <summary>What is not judged as the rules say, and what to do; one sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     public override string ToString()
     {
         string step = Step switch

@@ -1,4 +1,6 @@
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Image;
+using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
 
 namespace Pangea.DataPlane.Xdp;
@@ -50,7 +52,9 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
             if (IsAlready(choice, ifindex, out AttachReport? report))
             {
                 Result updated = ours.Value.Update(filter.Program, expected: null);
-                return updated.IsOk ? report! : updated.Fault;
+                return updated.IsOk
+                    ? report! with { Notes = Notes(filter, ifindex) }
+                    : updated.Fault;
             }
 
             Result detached = Detach(ifindex);
@@ -163,6 +167,20 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
         _links.Clear();
     }
 
+    /// <summary>What the interface hides from a program with these rules.</summary>
+    public static IReadOnlyList<string> Notes(XdpFilter filter, int ifindex)
+    {
+        bool asksForTags = filter.Geometry.Has(PolicyFeature.Vlan)
+            || filter.Geometry.Has(PolicyFeature.InnerVlan);
+        return asksForTags && LinkFeatures.TakesVlanTagsOff(ifindex) is { IsOk: true, Value: true }
+            ?
+            [
+                "the driver may take VLAN tags off before the program sees them, and such frames "
+                + "are judged as untagged: switch it off with 'ethtool -K NAME rxvlan off'",
+            ]
+            : [];
+    }
+
     private static bool IsAlready(AttachChoice choice, int ifindex, out AttachReport? report)
     {
         Result<XdpAttachment> attached = XdpLink.Query(ifindex);
@@ -187,7 +205,7 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
             Fault? refusal = Try(filter, ifindex, step, force);
             if (refusal is null)
             {
-                return new AttachReport(step, attempts);
+                return new AttachReport(step, attempts) { Notes = Notes(filter, ifindex) };
             }
 
             attempts.Add(new AttachAttempt(step, refusal));

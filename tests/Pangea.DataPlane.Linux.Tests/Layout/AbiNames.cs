@@ -20,7 +20,7 @@ internal static class AbiNames
         "bpf/bpf.h", "bpf/libbpf.h", "linux/bpf.h", "linux/if_link.h",
         "linux/netlink.h", "linux/rtnetlink.h",
         "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/mempolicy.h",
-        "linux/time_types.h",
+        "linux/time_types.h", "linux/ethtool.h", "linux/sockios.h",
     ];
 
     /// <summary>C types by our type, where it is not "struct our_name".</summary>
@@ -54,6 +54,8 @@ internal static class AbiNames
     /// <summary>C expressions by "OurClass.OurConstant".</summary>
     internal static readonly Dictionary<string, string> Constants = new()
     {
+        ["Ethtool.IFREQ_BYTES"] = "sizeof(struct ifreq)",
+        ["Ethtool.IFREQ_DATA"] = "offsetof(struct ifreq, ifr_data)",
         ["Socket.UNIX_PATH_MAX"] = "sizeof(((struct sockaddr_un *)0)->sun_path)",
         ["Socket.CMSG_HEADER_BYTES"] = "CMSG_LEN(0)",
         ["linux_dirent64.d_ino_offset"] = "offsetof(struct dirent64, d_ino)",

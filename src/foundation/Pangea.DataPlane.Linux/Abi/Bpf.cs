@@ -8,6 +8,8 @@ namespace Pangea.DataPlane.Linux.Abi;
 /// <summary>Constants of bpf(2) and of XDP, by their own names (linux/bpf.h, if_link.h).</summary>
 internal static class Bpf
 {
+    internal const int BPF_MAP_TYPE_ARRAY = 2;
+    internal const int BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
     internal const int BPF_XDP = 37;
     internal const int BPF_LINK_TYPE_XDP = 6;
 
@@ -126,4 +128,20 @@ internal struct bpf_prog_info
     internal ulong map_ids;
     internal ulong name0;
     internal ulong name1;
+}
+
+/// <summary>struct bpf_map_create_opts of libbpf.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct bpf_map_create_opts
+{
+    internal nuint sz;
+    internal uint btf_fd;
+    internal uint btf_key_type_id;
+    internal uint btf_value_type_id;
+    internal uint btf_vmlinux_value_type_id;
+    internal uint inner_map_fd;
+    internal uint map_flags;
+    internal ulong map_extra;
+    internal uint numa_node;
+    internal uint map_ifindex;
 }

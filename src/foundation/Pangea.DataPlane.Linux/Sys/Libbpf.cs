@@ -62,6 +62,11 @@ internal static unsafe partial class Libbpf
     internal static partial byte* bpf_map__initial_value(nint map, nuint* bytes);
 
     [LibraryImport(Library)]
+    internal static partial int bpf_map_create(
+        int type, byte* name, uint keyBytes, uint valueBytes, uint entries,
+        bpf_map_create_opts* options);
+
+    [LibraryImport(Library)]
     internal static partial int bpf_map_lookup_elem(int fd, void* key, void* value);
 
     [LibraryImport(Library)]
