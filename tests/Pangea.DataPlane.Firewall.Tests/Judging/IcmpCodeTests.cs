@@ -6,7 +6,7 @@ using Pangea.DataPlane.Packets.Building;
 
 namespace Pangea.DataPlane.Firewall.Tests.Judging;
 
-/// <summary>Goal: a type with a code is that code alone, a type without one is all of them.</summary>
+/// <summary>Goal: a type with a code is that code alone, without one it is all.</summary>
 public sealed class IcmpCodeTests
 {
     private const string Rules = """

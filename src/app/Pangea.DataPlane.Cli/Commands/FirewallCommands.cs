@@ -78,6 +78,22 @@ internal static class FirewallCommands
         }
 
         Tables.Print(table, output);
+        foreach (FirewallInterface each in interfaces)
+        {
+            PrintUnguarded(output, each);
+        }
+    }
+
+    /// <summary>
+    /// Nobody should believe that packets drop where they only would if we received them.
+    /// </summary>
+    private static void PrintUnguarded(TextWriter output, FirewallInterface each)
+    {
+        if (each is { Present: true, Mode: "userspace" or "none" })
+        {
+            output.WriteLine(FaultReport.Printable(
+                $"warning: nothing drops packets of {each.Name} before the kernel takes them"));
+        }
     }
 
     private static Verb CreateStatus(GlobalOptions options) =>
@@ -113,9 +129,13 @@ internal static class FirewallCommands
                 Mode = context.Parsed.GetValue(mode),
                 Force = context.Parsed.GetValue(force),
             },
-            attached => context.Out.WriteLine(FaultReport.Printable(
-                $"{attached.Name}: {attached.Mode}"
-                    + (attached.Reason is { } reason ? $", because {reason}" : "")))));
+            attached =>
+            {
+                context.Out.WriteLine(FaultReport.Printable(
+                    $"{attached.Name}: {attached.Mode}"
+                        + (attached.Reason is { } reason ? $", because {reason}" : "")));
+                PrintUnguarded(context.Err, attached);
+            }));
     }
 
     private static Verb CreateDetach(GlobalOptions options)

@@ -74,7 +74,7 @@ internal sealed class FieldTables
         }
     }
 
-    /// <summary>Rules that allow a type with a code; null: with a code that no rule names.</summary>
+    /// <summary>Rules that allow a type with a code; null: one that no rule names.</summary>
     private ushort WhereIcmp(int type, byte? code) => Where(rule => rule.IcmpTypes.Count == 0
         || rule.IcmpTypes.Any(each => IcmpOf(rule, each) == type
             && (each.Code is null || each.Code == code)));
