@@ -41,5 +41,8 @@ internal sealed record Guarded
         : Report is { } report && report.Attempts.Count + report.Notes.Count > 0
             ? string.Join(
                 "; ", report.Attempts.Select(each => each.Refusal.Message).Concat(report.Notes))
+        : Report?.Step == AttachChoice.UserSpace ? "asked for"
+        : Report?.Step == AttachChoice.Generic && Wanted.Choice == AttachChoice.Best
+            ? "an earlier start found no better one"
             : null;
 }
