@@ -55,7 +55,7 @@ public sealed class FirewallCommandTests : IDisposable
     {
         _appliance.PageMax = 1;
         JsonElement rules = Json("rule", "list");
-        Assert.Equal(3, rules.GetProperty("rules").GetArrayLength());
+        Assert.Equal(4, rules.GetProperty("rules").GetArrayLength());
         Assert.False(rules.TryGetProperty("next", out _));
         Assert.Equal(2, Json("bans").GetProperty("bans").GetArrayLength());
         Assert.Contains(

@@ -85,6 +85,15 @@ internal static class SampleFirewall
             Drops = 0,
             ShadowedBy = 2,
         },
+        new FirewallRule
+        {
+            Number = 4,
+            Text = "deny udp expires 2026-01-01T00:00:00Z",
+            Expires = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc),
+            Packets = 1,
+            Bytes = 60,
+            Drops = 1,
+        },
     ];
 
     public static IReadOnlyList<FirewallBan> Bans { get; } =

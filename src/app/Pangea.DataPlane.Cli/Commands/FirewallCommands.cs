@@ -189,13 +189,13 @@ internal static class FirewallCommands
     {
         Table table = Tables.Make("", "");
         table.ShowHeaders = false;
-        string reason = status.Reason is null ? "" : $": {status.Reason}";
-        table.Add("firewall", (status.Enabled ? "on" : "off") + reason);
         if (!status.Enabled)
         {
-            Tables.Print(table, output);
+            output.WriteLine(FaultReport.Printable(status.Reason ?? "the firewall is off"));
             return;
         }
+
+        table.Add("firewall", status.Reason is { } reason ? $"on: {reason}" : "on");
 
         string from = status.RulesFrom switch
         {

@@ -121,9 +121,11 @@ internal static class FirewallRuleCommands
             : Tables.Make(">RULE", ">PACKETS", ">BYTES", ">DROPPED", "TEXT");
         foreach (FirewallRule rule in rules)
         {
-            string text = rule.ShadowedBy is { } by
-                ? $"{rule.Text}   # never decides: rule {by} comes first"
-                : rule.Text;
+            string text = rule.Text + (rule.Expires <= DateTime.UtcNow
+                ? "   # expired"
+                : rule.ShadowedBy is { } by
+                    ? $"   # never decides: rule {by} comes first"
+                    : "");
             string[] cells =
             [
                 rule.Number.ToString(CultureInfo.InvariantCulture),
