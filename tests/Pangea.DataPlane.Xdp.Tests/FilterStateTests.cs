@@ -82,7 +82,7 @@ public sealed class FilterStateTests
     }
 
     /// <summary>
-    /// The program's own bans meet full tables as well: they are counted, and packets are judged on.
+    /// The program's own bans meet full tables as well: they are counted, no more.
     /// </summary>
     [SkippableFact]
     public void Bans_of_the_program_that_find_no_room_are_counted()

@@ -35,7 +35,7 @@ public sealed class FixtureTests
                 "default deny\nallow from 2001:db8::/32\nallow from 192.0.2.0/25\npin to 192.0.2.9",
                 "monitor\ndeny tcp port 0-1023\ndeny icmp\ndeny icmpv6\ndeny vlan none",
                 "malformed allow udp-length vlan-depth\ndeny vlan 1\ndeny inner-vlan none",
-                "default deny on guard\nallow udp sport 1-32768\nallow tcp port 22,53,80\nallow sctp",
+                "default deny on guard\nallow udp sport 1-32768\nallow tcp port 22,53,80",
             ];
             TheoryData<AttachChoice, string> cases = [];
             foreach (string set in sets)

@@ -8,8 +8,8 @@ using Pangea.DataPlane.Linux.Bpf;
 namespace Pangea.DataPlane.Xdp.Tests;
 
 /// <summary>
-/// Goal: what the program keeps outlives changes of the rules exactly: nothing is lost, nothing goes
-/// to a rule that it does not belong to, and no packet meets two rule sets.
+/// Goal: what the program keeps outlives changes of the rules exactly: nothing is lost, nothing
+/// goes to a rule that it does not belong to, and no packet meets two rule sets.
 /// </summary>
 public sealed class LifeTests
 {
@@ -106,8 +106,8 @@ public sealed class LifeTests
     }
 
     /// <summary>
-    /// Two rule sets that agree in nothing: default, action and tables of prefixes. Each datagram is
-    /// counted by the one rule of one of them; a mixture would come to a default.
+    /// Two rule sets that agree in nothing: default, action and tables of prefixes. Each datagram
+    /// is counted by the one rule of one of them; a mixture would come to a default.
     /// </summary>
     [SkippableTheory]
     [InlineData(AttachChoice.Native)]

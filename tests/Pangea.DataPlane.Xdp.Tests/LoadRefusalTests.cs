@@ -209,7 +209,8 @@ public sealed class LoadRefusalTests
     {
         // Elf64_Ehdr: e_shoff at 40, e_shnum at 60, e_shstrndx at 62; Elf64_Shdr has 64 bytes.
         int table = (int)BitConverter.ToInt64(elf, 40);
-        int names = (int)BitConverter.ToInt64(elf, table + (BitConverter.ToInt16(elf, 62) * 64) + 24);
+        int named = BitConverter.ToInt16(elf, 62);
+        int names = (int)BitConverter.ToInt64(elf, table + (named * 64) + 24);
         for (int i = 0; i < BitConverter.ToInt16(elf, 60); i++)
         {
             int at = table + (i * 64);

@@ -19,7 +19,7 @@ internal sealed record ParityCase(int SetSeed, int[] RuleSeeds, int[] FrameSeeds
 
     private static readonly Gen<int> s_seed = Gen.Choose(0, int.MaxValue - 1);
 
-    /// <summary>Runs of frames, then of rules, are left out; halves first, single ones last.</summary>
+    /// <summary>Without runs of frames, then of rules; halves first, single ones last.</summary>
     internal IEnumerable<ParityCase> Smaller()
     {
         foreach (int[] frames in Without(FrameSeeds))

@@ -116,7 +116,9 @@ public sealed class ParityTests
     {
         for (int i = 0; i < BansPerSet; i++)
         {
-            ulong expiry = random.Next(3) == 0 ? ulong.MaxValue : now + (ulong)random.NextInt64((long)(i + 1) << 33);
+            ulong expiry = random.Next(3) == 0
+                ? ulong.MaxValue
+                : now + (ulong)random.NextInt64((i + 1L) << 33);
             uint four = RandomRules.Addresses4[random.Next(RandomRules.Addresses4.Length)];
             Assert.True(twin.Ban(IpPrefix.V4(four, 32), expiry).IsOk);
             Assert.True(filter.Bans4.Add(new Ban4(four, expiry), now).IsOk);

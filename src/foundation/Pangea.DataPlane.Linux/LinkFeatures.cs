@@ -4,7 +4,7 @@ using Pangea.DataPlane.Linux.Sys;
 
 namespace Pangea.DataPlane.Linux;
 
-/// <summary>What the driver of a network interface does to frames before programs see them.</summary>
+/// <summary>What a network driver does to frames before programs see them.</summary>
 public static unsafe class LinkFeatures
 {
     /// <summary>

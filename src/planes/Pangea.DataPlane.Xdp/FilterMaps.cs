@@ -92,7 +92,7 @@ internal sealed class FilterMaps : IDisposable
         return previous is null ? null : file.Reuse("events", previous["events"]).Fault;
     }
 
-    /// <summary>Which size was too much for the kernel; libbpf names the map in its words.</summary>
+    /// <summary>Which size was too much for the kernel; libbpf names the map.</summary>
     internal static Fault Explain(Fault fault, XdpFilterOptions options)
     {
         (string Map, string Hint)[] causes =
@@ -104,7 +104,8 @@ internal sealed class FilterMaps : IDisposable
             ("source_rates",
                 $"lower rate-sources-max ({options.RateSourcesMax} sources, 32 bytes each)"),
             ("violations",
-                $"lower the sources whose violations are kept ({options.ViolationSourcesMax}, 100 bytes each)"),
+                "lower the sources whose violations are kept "
+                + $"({options.ViolationSourcesMax}, 100 bytes each)"),
             ("images", "use fewer prefixes or rules"),
             ("counters", "use fewer rules"),
             ("rule_rates", "use fewer rules"),

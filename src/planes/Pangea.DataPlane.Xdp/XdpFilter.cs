@@ -16,7 +16,7 @@ namespace Pangea.DataPlane.Xdp;
 /// </summary>
 public sealed class XdpFilter : IDisposable
 {
-    /// <summary>"off" leaves the judging to the userspace filter, whatever the kernel can.</summary>
+    /// <summary>"off" leaves the judging to the userspace filter.</summary>
     public const string SwitchVariable = "PANGEA_XDP";
 
     internal const string ConfigSection = ".rodata.config";
