@@ -25,6 +25,10 @@ fuzz engine="ces" seconds="3600":
     test "{{engine}}" = ces
     PANGEA_FUZZ_SECONDS={{seconds}} dotnet test -c Release tests/Pangea.DataPlane.Ces.Tests --filter FuzzTests
 
+# Compare the firewall's program with its userspace twin on ten million frames: just parity 100000000
+parity frames="10000000":
+    PANGEA_PARITY_FRAMES={{frames}} dotnet test -c Release tests/Pangea.DataPlane.Xdp.Tests --filter ParityTests
+
 # Cut a worker off at random operations for thousands of rounds: just crash 5000
 crash rounds="5000":
     PANGEA_CRASH_ROUNDS={{rounds}} dotnet test -c Release tests/Pangea.DataPlane.Worker.Tests --filter CrashRoundsTests

@@ -14,6 +14,9 @@ namespace Pangea.DataPlane.Appliance.Tests;
 public sealed class RpcStrangerTests(ITestOutputHelper output)
 {
     private const long LeftBytesMax = 1024 * 1024;
+    /// <summary>Where the scripts are beside.</summary>
+    private static readonly string s_source = ThisFile();
+
     private static readonly TimeSpan s_timeMax = TimeSpan.FromMinutes(5);
 
     [SkippableTheory]
@@ -22,7 +25,7 @@ public sealed class RpcStrangerTests(ITestOutputHelper output)
     public void A_stranger_gets_on_with_the_appliance(string ring)
     {
         using Appliance appliance = Start(ring);
-        Run(appliance, "rpc_stranger.py");
+        Run(appliance, "rpc_stranger.py", output);
 
         // The logs keep nothing of unfinished puts, only objects and notes of removals.
         using (RpcClient client = appliance.Connect())
@@ -43,9 +46,11 @@ public sealed class RpcStrangerTests(ITestOutputHelper output)
     public void A_stranger_works_on_the_storage(string ring)
     {
         using Appliance appliance = Start(ring, "--redundancy", "2+1");
-        Run(appliance, "storage_stranger.py");
+        Run(appliance, "storage_stranger.py", output);
         Assert.Equal(0, appliance.Stop());
     }
+
+    private static string ThisFile([CallerFilePath] string file = "") => file;
 
     private static Appliance Start(string ring, params string[] arguments)
     {
@@ -59,10 +64,14 @@ public sealed class RpcStrangerTests(ITestOutputHelper output)
         return Appliance.Start(arguments, environment);
     }
 
-    private void Run(Appliance appliance, string script, [CallerFilePath] string file = "")
+    /// <summary>Runs a script of tests/stranger; it must find nothing wrong.</summary>
+    internal static void Run(
+        Appliance appliance,
+        string script,
+        ITestOutputHelper output)
     {
         string path = Path.GetFullPath(
-            Path.Combine(Path.GetDirectoryName(file)!, "..", "stranger", script));
+            Path.Combine(Path.GetDirectoryName(s_source)!, "..", "stranger", script));
         string directory = Path.Combine(appliance.Directory, "stranger");
         System.IO.Directory.CreateDirectory(directory);
         var start = new ProcessStartInfo(

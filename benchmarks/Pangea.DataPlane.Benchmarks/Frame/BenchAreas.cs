@@ -1,6 +1,7 @@
 using Pangea.DataPlane.Benchmarks.Appliance;
 using Pangea.DataPlane.Benchmarks.Ces;
 using Pangea.DataPlane.Benchmarks.Erasure;
+using Pangea.DataPlane.Benchmarks.Firewall;
 using Pangea.DataPlane.Benchmarks.Storage;
 using Pangea.DataPlane.Benchmarks.Workers;
 
@@ -19,6 +20,7 @@ public static class BenchAreas
         new RingOptionsArea(),
         new WorkersArea(),
         new WorkerOptionsArea(),
+        new FirewallArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

@@ -91,8 +91,15 @@ internal sealed class CommandContext : IDisposable
     /// Makes a call without descriptors and gives its result to the right printer: JSON as it came,
     /// without decoding it, or the record for people.
     /// </summary>
+    /// <param name="method">A row of the method table.</param>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="print">Prints the result for people.</param>
+    /// <param name="explain">Prints more about a fault for people, before its message.</param>
     public int CallAndPrint<TParameters, TResult>(
-        RpcMethod<TParameters, TResult> method, TParameters parameters, Action<TResult> print)
+        RpcMethod<TParameters, TResult> method,
+        TParameters parameters,
+        Action<TResult> print,
+        Action<Fault>? explain = null)
     {
         if (Connect() is not { } client)
         {
@@ -104,6 +111,11 @@ internal sealed class CommandContext : IDisposable
         Fault? fault = reply.IsOk ? RpcErrors.Read(reply.Value) : reply.Fault;
         if (fault is not null)
         {
+            if (!IsJson)
+            {
+                explain?.Invoke(fault);
+            }
+
             return Fail(fault);
         }
 
@@ -124,8 +136,11 @@ internal sealed class CommandContext : IDisposable
     }
 
     /// <summary>Prints a record as one line of JSON.</summary>
-    public void PrintJson<T>(T value, JsonTypeInfo<T> type) =>
-        Out.WriteLine(Encoding.UTF8.GetString(Serialize(value, type)));
+    public void PrintJson<T>(T value, JsonTypeInfo<T> type) => Out.WriteLine(Json(value, type));
+
+    /// <summary>A record as JSON, written as the appliance writes it.</summary>
+    public static string Json<T>(T value, JsonTypeInfo<T> type) =>
+        Encoding.UTF8.GetString(Serialize(value, type));
 
     /// <summary>Reports the fault; returns its exit code.</summary>
     public int Fail(Fault fault)

@@ -15,7 +15,14 @@ internal static class FaultReport
             return;
         }
 
-        error.WriteLine($"pangea: {Printable(fault.Message)}");
+        // Several errors of one file come one a line.
+        string[] lines = fault.Message.Split('\n');
+        error.WriteLine($"pangea: {Printable(lines[0])}");
+        foreach (string line in lines.AsSpan(1))
+        {
+            error.WriteLine($"  {Printable(line)}");
+        }
+
         if (fault.Hint is not null)
         {
             error.WriteLine($"hint: {Printable(fault.Hint)}");

@@ -40,7 +40,10 @@ public static class PangeaCommandLine
         };
         try
         {
-            ParseResult parsed = CreateRoot(roles).Parse(args.Length == 0 ? ["--help"] : args);
+            // "@office" is a set of a firewall rule, not a file of further arguments.
+            var parsing = new ParserConfiguration { ResponseFileTokenReplacer = null };
+            ParseResult parsed = CreateRoot(roles).Parse(
+                args.Length == 0 ? ["--help"] : args, parsing);
             bool asksHelp = parsed.Action is HelpWithExamples;
             if (parsed.Action is ParseErrorAction
                 || (!asksHelp && MistakenOption(parsed) is not null))
@@ -79,6 +82,7 @@ public static class PangeaCommandLine
                 MaintenanceCommands.CreateScrub(options),
                 MaintenanceCommands.CreateHeal(options),
                 MaintenanceCommands.CreateCatalog(options),
+                FirewallCommands.Create(options),
                 KeyCommands.Create(options),
                 LifeCommands.CreateConfig(options),
                 LifeCommands.CreateUpgrade(options),

@@ -91,4 +91,25 @@ public static class Limits
 
     /// <summary>A transfer whose other end moves no byte for this long is ended.</summary>
     public const int TransferIdleSecondsMax = 300;
+
+    /// <summary>Rules of a firewall; each has counters of 32 bytes for every CPU.</summary>
+    public const int FirewallRulesMax = 1024 * 1024;
+
+    /// <summary>Rules with more than the addresses of one direction: bits of a vector.</summary>
+    public const int FirewallComplexRulesMax = 1024;
+
+    /// <summary>Rules that only limit: bits of one word.</summary>
+    public const int FirewallLimitRulesMax = 64;
+
+    /// <summary>Prefixes of a firewall, in all rules and sets together.</summary>
+    public const int FirewallPrefixesMax = 4 * 1024 * 1024;
+
+    /// <summary>Interfaces that a firewall's rules name.</summary>
+    public const int FirewallInterfacesMax = 64;
+
+    /// <summary>Banned sources; 1 M of them were asked for.</summary>
+    public const int FirewallBansMax = 1024 * 1024;
+
+    /// <summary>The least burst of a byte rate: one frame of the largest kind.</summary>
+    public const ulong FrameBurstBytesMin = 65536;
 }

@@ -112,12 +112,14 @@ public sealed unsafe class MappedRegion : IDisposable
     }
 
     /// <summary>Shares a file's first bytes with everyone who maps it.</summary>
-    public static Result<MappedRegion> Shared(OwnedFd file, long bytes, bool writable)
+    /// <param name="offset">Where in the file it begins; a multiple of the page size.</param>
+    public static Result<MappedRegion> Shared(
+        OwnedFd file, long bytes, bool writable, long offset = 0)
     {
         Invariant.Check(bytes > 0);
         int protection = Mman.PROT_READ | (writable ? Mman.PROT_WRITE : 0);
         void* address = LibC.mmap(
-            null, (nuint)bytes, protection, Mman.MAP_SHARED, file.Number, 0);
+            null, (nuint)bytes, protection, Mman.MAP_SHARED, file.Number, offset);
         return address == (void*)-1
             ? Call.Of(-1).Errno.ToFault($"map {bytes} bytes of {file}")
             : new MappedRegion((byte*)address, bytes, PageKind.Normal);

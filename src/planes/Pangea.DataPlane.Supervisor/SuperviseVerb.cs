@@ -4,6 +4,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Firewall;
 using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
@@ -159,10 +160,18 @@ public static class SuperviseVerb
         }
 
         using SignalFd signals = taken.Value;
+        Result<FirewallService?> opened = OpenFirewall(reactor, configuration, state, steps);
+        if (!opened.IsOk)
+        {
+            return Report(opened.Fault);
+        }
+
+        using FirewallService? firewall = opened.Value;
         var supervisor = new Supervisor(
             reactor, configuration, state, socket, steps,
             () => ConfigurationSources.Load(
-                [.. configuration.Arguments], Environment.GetEnvironmentVariable, context));
+                [.. configuration.Arguments], Environment.GetEnvironmentVariable, context),
+            firewall);
         EventLog.Write(
             "supervisor.started",
             ("pid", Environment.ProcessId),
@@ -181,7 +190,7 @@ public static class SuperviseVerb
             EventLog.Write("supervisor.remark", ("text", shortage));
         }
 
-        TellPrivilege(steps);
+        TellPrivilege(configuration, steps);
         reactor.Post(() =>
         {
             supervisor.Start();
@@ -189,6 +198,7 @@ public static class SuperviseVerb
             Obey(signals, reactor, supervisor);
         });
         reactor.Run();
+        firewall?.End(goesOn: supervisor.Next is not null);
         if (supervisor.Next is { } inheritance)
         {
             // Returns only where it failed.
@@ -200,14 +210,41 @@ public static class SuperviseVerb
         return supervisor.ExitCode;
     }
 
-    private static void TellPrivilege(IPrivilegedSteps steps)
+    /// <summary>
+    /// Null without the section. Then what an earlier configuration left attached goes, where we
+    /// are who may do that.
+    /// </summary>
+    private static Result<FirewallService?> OpenFirewall(
+        IReactor reactor,
+        ApplianceConfiguration configuration,
+        StateDirectory state,
+        IPrivilegedSteps steps)
+    {
+        if (configuration.Firewall is not { } settings)
+        {
+            if (steps.DiscardPins(state.Id) is { } left)
+            {
+                EventLog.Write("firewall.notDetached", left);
+            }
+
+            return (Result<FirewallService?>)(FirewallService?)null;
+        }
+
+        Result<FirewallService> opened = FirewallService.Open(reactor, settings, state, steps);
+        return opened.IsOk ? opened.Value : opened.Fault;
+    }
+
+    private static void TellPrivilege(
+        ApplianceConfiguration configuration, IPrivilegedSteps steps)
     {
         if (steps.WardenPid is { } warden)
         {
             EventLog.Write(
                 "supervisor.dropped",
                 ("uid", UserAccount.Current.Uid),
-                ("capabilities", CapabilityTable.Describe(CapabilityTable.Supervisor)),
+                ("capabilities", CapabilityTable.Describe(
+                    [.. CapabilityTable.SupervisorOf(configuration).Where(each =>
+                        (Privileges.Effective & (1UL << each.Number)) != 0)])),
                 ("warden", warden),
                 ("wardenCapabilities", CapabilityTable.Describe(CapabilityTable.Warden)));
         }

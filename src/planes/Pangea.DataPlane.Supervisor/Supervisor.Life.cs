@@ -5,6 +5,7 @@ using Pangea.DataPlane.Control.Wire;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
+using Pangea.DataPlane.Supervisor.Firewall;
 using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.Processes;
 
@@ -139,6 +140,26 @@ internal sealed partial class Supervisor
             return unnoted;
         }
 
+        Result<FirewallReload?> firewall = await ReloadFirewallAsync(next);
+        if (!firewall.IsOk)
+        {
+            return firewall.Fault;
+        }
+
+        if (firewall.Value is { HasNewRules: true }
+            && changes.All(each => each.Key != ConfigurationDiff.FirewallRules))
+        {
+            changes =
+            [
+                .. changes,
+                new ConfigurationChange
+                {
+                    Key = ConfigurationDiff.FirewallRules,
+                    Effect = ConfigurationDiff.Now,
+                },
+            ];
+        }
+
         Use(next);
         if (changes.Any(each => each.Effect == ConfigurationDiff.Worker))
         {
@@ -148,11 +169,28 @@ internal sealed partial class Supervisor
             {
                 // The worker did not take it: the next start has what served until now.
                 Use(old);
+                if (firewall.Value is { } applied)
+                {
+                    await applied.Undo();
+                }
+
                 return restarted.Fault;
             }
         }
 
         return new ConfigReloadResult { Changes = changes };
+    }
+
+    private async ValueTask<Result<FirewallReload?>> ReloadFirewallAsync(
+        ApplianceConfiguration next)
+    {
+        if (_firewall is null || next.Firewall is not { } settings)
+        {
+            return (Result<FirewallReload?>)(FirewallReload?)null;
+        }
+
+        Result<FirewallReload> applied = await _firewall.ReloadAsync(settings);
+        return applied.IsOk ? applied.Value : applied.Fault;
     }
 
     private void Use(ApplianceConfiguration configuration)
@@ -203,6 +241,14 @@ internal sealed partial class Supervisor
         {
             return new Fault(
                 FaultCode.Busy, "the appliance is being changed already", "call again later");
+        }
+
+        if (_firewall?.View.ConfirmBefore is { } before)
+        {
+            return new Fault(
+                FaultCode.BadState,
+                $"a change of the firewall waits to be confirmed before {before:HH:mm:ss}Z",
+                "confirm it, or take it back");
         }
 
         _isUpgrading = true;
@@ -318,7 +364,12 @@ internal sealed partial class Supervisor
     private List<ProcessPrivilege> DescribePrivilege()
     {
         List<ProcessPrivilege> all =
-            [Describe("supervisor", Environment.ProcessId, CapabilityTable.Supervisor)];
+        [
+            Describe(
+                "supervisor",
+                Environment.ProcessId,
+                CapabilityTable.SupervisorOf(_configuration)),
+        ];
         if (_steps.WardenPid is { } warden)
         {
             all.Add(Describe("warden", warden, CapabilityTable.Warden));

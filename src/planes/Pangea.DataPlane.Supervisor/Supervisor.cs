@@ -6,6 +6,7 @@ using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Reactor;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Firewall;
 using Pangea.DataPlane.Supervisor.Privilege;
 using Pangea.DataPlane.Supervisor.State;
 
@@ -29,6 +30,8 @@ internal sealed partial class Supervisor : IRpcPeer
     private readonly HashSet<RpcConnection> _clients = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly IPrivilegedSteps _steps;
+    private readonly FirewallService? _firewall;
+    private readonly FirewallCalls _firewallCalls;
 
     // Who started it. Not who it has become: the workers are that user too, and have no business
     // here.
@@ -41,8 +44,11 @@ internal sealed partial class Supervisor : IRpcPeer
         StateDirectory state,
         ControlSocket socket,
         IPrivilegedSteps steps,
-        Func<Result<ApplianceConfiguration>> load)
+        Func<Result<ApplianceConfiguration>> load,
+        FirewallService? firewall)
     {
+        _firewall = firewall;
+        _firewallCalls = new FirewallCalls(firewall);
         _load = load;
         _reactor = reactor;
         _configuration = configuration;
@@ -60,6 +66,7 @@ internal sealed partial class Supervisor : IRpcPeer
     public void Start()
     {
         _worker.Run(OnWorkerStopped);
+        _firewall?.Start();
         AcceptLoop();
         new IdleCollection(_reactor).Run();
         if (_steps is WardenClient warden)
@@ -111,7 +118,8 @@ internal sealed partial class Supervisor : IRpcPeer
         {
             AnswerUpgrade(connection, message);
         }
-        else if (message.Kind == RpcKind.Request)
+        else if (message.Kind == RpcKind.Request
+            && !_firewallCalls.TryAnswer(connection, message, method, descriptors))
         {
             AnswerOwn(connection, message, method);
         }
@@ -217,11 +225,7 @@ internal sealed partial class Supervisor : IRpcPeer
         }
         else if (method == StatsMethods.Read)
         {
-            connection.Answer(RpcWriter.Result(id, StatsMethods.Read, new StatsReadResult
-            {
-                Processes = [.. ((ProcessStats?[])[Statistics(), _worker.Statistics()])
-                    .OfType<ProcessStats>()],
-            }));
+            connection.Answer(RpcWriter.Result(id, StatsMethods.Read, AllStatistics()));
         }
         else if (method == StatsMethods.Postmortem)
         {
@@ -287,6 +291,14 @@ internal sealed partial class Supervisor : IRpcPeer
         }
     }
 
+    private StatsReadResult AllStatistics() => new()
+    {
+        Processes =
+        [
+            .. ((ProcessStats?[])[Statistics(), _worker.Statistics()]).OfType<ProcessStats>(),
+        ],
+    };
+
     /// <summary>
     /// The supervisor's own values; it has no segment, for nobody else reads them.
     /// </summary>
@@ -303,6 +315,7 @@ internal sealed partial class Supervisor : IRpcPeer
                 _worker.Calls.Count),
             Gauge("pangea_supervisor_worker_restarts", "restarts", "restarts of all workers",
                 _worker.Restarts),
+            .. _firewall?.Metrics() ?? [],
         ],
     };
 

@@ -7,6 +7,7 @@ namespace Pangea.DataPlane.Control.Tests.Cli;
 /// <summary>
 /// Goal: what a person or a script sees of each command, on success and on failure.
 /// </summary>
+[Collection("current directory")] // One for the whole process.
 public sealed class CommandLineTests : IDisposable
 {
     private readonly FakeAppliance _appliance = new();
@@ -18,6 +19,11 @@ public sealed class CommandLineTests : IDisposable
         "device", "device list", "device add", "device remove", "device replace",
         "scrub", "scrub start", "scrub stop", "scrub status", "heal", "heal start", "heal status",
         "catalog", "catalog rebuild",
+        "firewall", "firewall status", "firewall attach", "firewall detach", "firewall rule",
+        "firewall rule list", "firewall rule add", "firewall rule remove",
+        "firewall rule replace", "firewall rule check", "firewall rule export",
+        "firewall confirm", "firewall rollback", "firewall ban", "firewall unban",
+        "firewall bans", "firewall stats", "firewall events", "firewall test",
     ];
 
     public static TheoryData<string> HelpCommands => [.. Commands];

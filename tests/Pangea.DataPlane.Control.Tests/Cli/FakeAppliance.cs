@@ -105,7 +105,9 @@ internal sealed partial class FakeAppliance : IDisposable
         Fault? fault = method is null
             ? RpcMethods.NotFound(call.Method)
             : RpcParameters.Check(method, call);
-        fault ??= method!.Scope == RpcScope.Forwarded || IsChange(method) ? Failure : null;
+        bool mayFail = method is not null
+            && (method.Scope == RpcScope.Forwarded || IsChange(method) || IsFirewall(method));
+        fault ??= mayFail ? Failure : null;
         if (fault is not null)
         {
             if (call.Method == "object.get" && BytesBeforeFailure > 0)
@@ -134,7 +136,7 @@ internal sealed partial class FakeAppliance : IDisposable
                 id,
                 RpcMethods.WorkerList,
                 new WorkerListResult { Workers = SampleRecords.Status.Workers }),
-            _ => AnswerStorage(id, call)
+            _ => AnswerStorage(id, call) ?? AnswerFirewall(id, call, descriptors)
                 ?? RpcWriter.ResultRaw(id, RpcDiscovery.Write("test")),
         };
     }
@@ -142,20 +144,14 @@ internal sealed partial class FakeAppliance : IDisposable
     private byte[] Put(ReadOnlySpan<byte> id, ObjectPutParameters put, DescriptorSet descriptors)
     {
         using OwnedFd file = descriptors.Take(0).Value;
-        using var content = new MemoryStream();
-        byte[] buffer = new byte[4096];
-        while (Files.Read(file, buffer) is { IsOk: true, Value: > 0 } got)
-        {
-            content.Write(buffer, 0, (int)got.Value);
-        }
-
+        byte[] content = ReadAll(file);
         bool replaced = _objects.ContainsKey(put.Name);
         if (replaced && put.NoClobber)
         {
             return RpcWriter.Error(id, new Fault(FaultCode.Exists, $"object '{put.Name}' exists"));
         }
 
-        _objects[put.Name] = content.ToArray();
+        _objects[put.Name] = content;
         return RpcWriter.Result(id, RpcMethods.ObjectPut, new ObjectPutResult
         {
             Name = put.Name,
@@ -171,6 +167,18 @@ internal sealed partial class FakeAppliance : IDisposable
                 ? SampleRecords.Created.AddSeconds(seconds)
                 : null,
         });
+    }
+
+    private static byte[] ReadAll(OwnedFd file)
+    {
+        using var content = new MemoryStream();
+        byte[] buffer = new byte[4096];
+        while (Files.Read(file, buffer) is { IsOk: true, Value: > 0 } got)
+        {
+            content.Write(buffer, 0, (int)got.Value);
+        }
+
+        return content.ToArray();
     }
 
     /// <summary>As a worker does with what is no whole number of blocks.</summary>

@@ -9,6 +9,7 @@ namespace Pangea.DataPlane.Control.Tests.Cli;
 /// Goal: what a person or a script sees of the commands about devices, scrub, heal and catalog, and
 /// of ranges and times to live.
 /// </summary>
+[Collection("current directory")] // One for the whole process.
 public sealed class StorageCommandTests : IDisposable
 {
     private readonly FakeAppliance _appliance = new();

@@ -12,14 +12,16 @@ internal static class AbiNames
     /// <summary>Headers that declare what Abi/ mirrors.</summary>
     internal static readonly string[] Headers =
     [
-        "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "poll.h", "pwd.h", "sched.h",
-        "signal.h", "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
-        "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h",
-        "sys/socket.h", "sys/stat.h",
+        "stddef.h", "errno.h", "fcntl.h", "stdio.h", "dirent.h", "net/if.h", "poll.h", "pwd.h",
+        "sched.h", "signal.h", "spawn.h", "time.h", "unistd.h", "sys/eventfd.h", "sys/file.h",
+        "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h",
+        "sys/signalfd.h", "sys/socket.h", "sys/stat.h",
         "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h", "sys/wait.h",
         "linux/capability.h",
+        "bpf/bpf.h", "bpf/libbpf.h", "linux/bpf.h", "linux/if_link.h",
+        "linux/netlink.h", "linux/rtnetlink.h",
         "linux/close_range.h", "linux/io_uring.h", "linux/landlock.h", "linux/mempolicy.h",
-        "linux/time_types.h",
+        "linux/time_types.h", "linux/ethtool.h", "linux/sockios.h",
     ];
 
     /// <summary>C types by our type, where it is not "struct our_name".</summary>
@@ -53,6 +55,8 @@ internal static class AbiNames
     /// <summary>C expressions by "OurClass.OurConstant".</summary>
     internal static readonly Dictionary<string, string> Constants = new()
     {
+        ["Ethtool.IFREQ_BYTES"] = "sizeof(struct ifreq)",
+        ["Ethtool.IFREQ_DATA"] = "offsetof(struct ifreq, ifr_data)",
         ["Socket.UNIX_PATH_MAX"] = "sizeof(((struct sockaddr_un *)0)->sun_path)",
         ["Socket.CMSG_HEADER_BYTES"] = "CMSG_LEN(0)",
         ["linux_dirent64.d_ino_offset"] = "offsetof(struct dirent64, d_ino)",
@@ -99,11 +103,23 @@ internal static class AbiNames
         // older header begins the same way.
         "sizeof(struct landlock_ruleset_attr) % 8 == 0",
         "offsetof(struct landlock_ruleset_attr, handled_access_fs) == 0",
+
+        // We use their beginnings; library and kernel read and write as much as they are told.
+        "offsetof(struct bpf_link_create_opts, flags) == 8",
+        "offsetof(struct bpf_link_info, prog_id) == 8",
+        "offsetof(struct bpf_link_info, xdp.ifindex) == 16",
+        "offsetof(struct bpf_map_info, map_flags) == 20",
+        "offsetof(struct bpf_map_info, name) == 24",
+        "offsetof(struct bpf_prog_info, id) == 4",
+        "offsetof(struct bpf_prog_info, name) == 64",
     ];
 
     /// <summary>Types and constants that <see cref="Relations"/> covers.</summary>
     internal static readonly HashSet<string> CoveredByRelations =
-        ["spawn_opaque", "Process.CapabilityMax", "landlock_ruleset_attr"];
+        [
+        "spawn_opaque", "Process.CapabilityMax", "landlock_ruleset_attr", "bpf_link_create_opts",
+        "bpf_link_info", "bpf_map_info", "bpf_prog_info",
+    ];
 
     private const int SpawnOpaqueBytes = 512;
 }

@@ -23,7 +23,7 @@ internal static class StatusCommands
         table.Add("supervisor", $"pid {status.Pid}, up {Quantities.Uptime(status.UptimeSeconds)}");
         foreach (ProcessPrivilege each in status.Privilege ?? [])
         {
-            string kept = each.Kept.Count == 0 ? "no capabilities" : string.Join("\n", each.Kept);
+            string kept = each.Kept.Count == 0 ? "no capabilities" : string.Join("; ", each.Kept);
             table.Add("privilege", $"{each.Process} (pid {each.Pid}, uid {each.Uid}): {kept}");
         }
 

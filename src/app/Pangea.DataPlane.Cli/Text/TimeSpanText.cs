@@ -8,7 +8,11 @@ namespace Pangea.DataPlane.Cli.Text;
 internal static class TimeSpanText
 {
     /// <summary>Seconds, at least one.</summary>
-    public static Result<long> ParseSeconds(string text)
+    /// <param name="text">As typed.</param>
+    /// <param name="field">The parameter at fault where it is none.</param>
+    /// <param name="what">What it should have been.</param>
+    public static Result<long> ParseSeconds(
+        string text, string field = "ttl", string what = "time to live")
     {
         long unit = text.Length > 0 ? UnitOf(text[^1]) : 0;
         string digits = unit > 0 ? text[..^1] : text;
@@ -17,8 +21,8 @@ internal static class TimeSpanText
             && number > 0 && number <= Limits.TtlSecondsMax / Math.Max(unit, 1)
             ? number * Math.Max(unit, 1)
             : Fault.InvalidParameter(
-                "ttl",
-                $"\"{text}\" is no time to live",
+                field,
+                $"\"{text}\" is no {what}",
                 "write seconds, or a number with s, m, h or d, such as 12h");
     }
 

@@ -39,7 +39,8 @@ public abstract class RpcMethod
     public required IReadOnlyList<RpcField> Result { get; init; }
 
     /// <summary>
-    /// Descriptors that must come with the call; -1 where the parameters say how many.
+    /// Descriptors that must come with the call; -1 where the parameters say how many. A public
+    /// method with -1 takes one or none.
     /// </summary>
     public int Descriptors { get; init; }
 

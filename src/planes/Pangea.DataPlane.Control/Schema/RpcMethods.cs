@@ -312,6 +312,7 @@ public static class RpcMethods
         RpcDiscover,
         ObjectPut, ObjectGet, ObjectList, ObjectStat, ObjectRemove,
         .. StorageMethods.All,
+        .. FirewallMethods.All,
         KeyList, KeyRotate,
     ];
 

@@ -122,7 +122,9 @@ public static class RpcReference
         text.Append(method.IsNotification ? " A notification: no reply.\n" : "\n");
         if (method.DescriptorDoc is not null)
         {
-            string count = method.Descriptors == 1 ? "Takes one descriptor" : "Takes descriptors";
+            string count = method.Descriptors == 1
+                ? "Takes one descriptor"
+                : method.IsPublic ? "May take a descriptor" : "Takes descriptors";
             text.Append($"\n{count}: {method.DescriptorDoc}.\n");
         }
 

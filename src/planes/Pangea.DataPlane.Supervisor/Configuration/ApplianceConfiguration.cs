@@ -66,6 +66,9 @@ public sealed record ApplianceConfiguration
     /// <summary>How the storage works, complete.</summary>
     public required StorageSettings Settings { get; init; }
 
+    /// <summary>The firewall; null where it is none of ours.</summary>
+    public FirewallSettings? Firewall { get; init; }
+
     /// <summary>Which cores each role has.</summary>
     public required CorePlan Cores { get; init; }
 
@@ -153,6 +156,7 @@ public sealed record ApplianceConfiguration
             Compression = values.Compression ?? "balanced",
             Classes = classes.Value,
             Settings = (values.Settings ?? new StorageSettingsValues()).Complete(),
+            Firewall = values.Firewall,
             Cores = cores.Value,
             StorageThreads = values.StorageThreads
                 ?? ThreadsFor(cores.Value.MaskOf(WorkerRole.Storage).Count),

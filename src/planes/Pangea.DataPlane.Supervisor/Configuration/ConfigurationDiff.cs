@@ -8,6 +8,7 @@ internal static class ConfigurationDiff
     public const string Now = "now";
     public const string Worker = "worker";
     public const string Start = "start";
+    public const string FirewallRules = "firewall.rules";
 
     /// <summary>In the order of the file; empty where nothing has changed.</summary>
     public static IReadOnlyList<ConfigurationChange> Between(
@@ -37,6 +38,18 @@ internal static class ConfigurationDiff
         Note("workers cores", old.Cores.ToString() == next.Cores.ToString(), Worker);
         Note("workers.storage.threads", old.StorageThreads == next.StorageThreads, Worker);
 
+        // Only a start can keep the privilege, and the maps have the sizes they were made with.
+        bool switched = (old.Firewall is null) != (next.Firewall is null);
+        Note("firewall", !switched, Start);
+        if (old.Firewall is { } before && next.Firewall is { } after)
+        {
+            Note(FirewallRules, before.RulesPath == after.RulesPath, Now);
+            Note("firewall.interfaces", before.Interfaces.SequenceEqual(after.Interfaces), Now);
+            Note("firewall.onStop", before.KeepsOnStop == after.KeepsOnStop, Now);
+            Note("firewall.bansMax", before.BansMax == after.BansMax, Start);
+            Note("firewall.rateSourcesMax", before.RateSourcesMax == after.RateSourcesMax, Start);
+        }
+
         // The supervisor asks for these each time it needs them.
         Note("workers.deathsPerMinute", old.DeathsPerMinuteMax == next.DeathsPerMinuteMax, Now);
         Note("workers.stallSeconds", old.StallSecondsMax == next.StallSecondsMax, Now);
@@ -51,5 +64,12 @@ internal static class ConfigurationDiff
             StateDirectory = old.StateDirectory,
             SocketPath = old.SocketPath,
             User = old.User,
+            Firewall = old.Firewall is null || next.Firewall is null
+                ? old.Firewall
+                : next.Firewall with
+                {
+                    BansMax = old.Firewall.BansMax,
+                    RateSourcesMax = old.Firewall.RateSourcesMax,
+                },
         };
 }

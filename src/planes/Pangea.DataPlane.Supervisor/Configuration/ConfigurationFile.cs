@@ -187,6 +187,9 @@ public sealed partial class ConfigurationFile
             case "workers":
                 ReadMapping(value, key, ReadWorkers);
                 return true;
+            case "firewall":
+                ReadFirewall(value);
+                return true;
             default:
                 return false;
         }

@@ -33,6 +33,9 @@ public sealed record ConfigurationValues
     /// <summary>How the storage works.</summary>
     public StorageSettingsValues? Settings { get; init; }
 
+    /// <summary>Null where there is no such section.</summary>
+    public FirewallSettings? Firewall { get; init; }
+
     public CoreRequest? StorageCores { get; init; }
 
     public CoreRequest? RelayCores { get; init; }
@@ -65,6 +68,7 @@ public sealed record ConfigurationValues
         Settings = Settings is not null && other.Settings is not null
             ? Settings.Over(other.Settings)
             : Settings ?? other.Settings,
+        Firewall = Firewall ?? other.Firewall,
         StorageCores = StorageCores ?? other.StorageCores,
         RelayCores = RelayCores ?? other.RelayCores,
         GatewayCores = GatewayCores ?? other.GatewayCores,
@@ -196,6 +200,14 @@ public sealed record ConfigurationValues
             ? shards
             : Fault.InvalidParameter(
                 "shards", $"\"{text}\" is no number of shards from 0 to {Limits.ShardsMax}");
+
+    /// <summary>Reads how many entries a table of the firewall has.</summary>
+    public static Result<int> ParseEntries(string text, int max) =>
+        TryNumber(text, out int entries) && entries >= FirewallSettings.BansMin && entries <= max
+            ? entries
+            : Fault.InvalidParameter(
+                "entries",
+                $"\"{text}\" is no number of entries from {FirewallSettings.BansMin} to {max}");
 
     private static bool TryNumber(string text, out int number) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);

@@ -33,6 +33,19 @@ internal interface IPrivilegedSteps : IDisposable
     /// <summary>The text of the configuration file.</summary>
     Result<string> ReadConfiguration(string path);
 
+    /// <summary>The directory for the firewall's names in the BPF file system.</summary>
+    /// <param name="stateId">Of this appliance.</param>
+    Result<OwnedFd> OpenPins(string stateId);
+
+    /// <summary>Removes that directory, which is empty.</summary>
+    Fault? RemovePins(string stateId);
+
+    /// <summary>
+    /// Removes that directory with all that is named in it, which ends attachments that an earlier
+    /// configuration left.
+    /// </summary>
+    Fault? DiscardPins(string stateId);
+
     /// <summary>Removes the control socket at the end.</summary>
     void RemoveSocket(string path);
 }

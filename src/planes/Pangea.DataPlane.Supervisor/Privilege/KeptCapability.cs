@@ -1,3 +1,5 @@
+using Pangea.DataPlane.Supervisor.Configuration;
+
 namespace Pangea.DataPlane.Supervisor.Privilege;
 
 /// <summary>One capability that a process of ours keeps (capabilities(7)).</summary>
@@ -17,15 +19,27 @@ internal static class CapabilityTable
     private const int SetGid = 6;
     private const int SetUid = 7;
     private const int SetPCap = 8;
+    private const int NetAdmin = 12;
     private const int SysAdmin = 21;
     private const int SysResource = 24;
+    private const int PerfMon = 38;
+    private const int Bpf = 39;
 
     /// <summary>
     /// What the supervisor itself needs after the start: nothing for storage. A section of the
-    /// configuration that changes the network while the appliance runs adds its own here:
-    /// the firewall CAP_NET_ADMIN and CAP_BPF, the relay CAP_NET_RAW.
+    /// configuration that changes the network while the appliance runs adds its own here.
     /// </summary>
-    public static IReadOnlyList<KeptCapability> Supervisor { get; } = [];
+    public static IReadOnlyList<KeptCapability> SupervisorOf(ApplianceConfiguration configuration)
+        => configuration.Firewall is null ? [] : Firewall;
+
+    /// <summary>With a section <c>firewall</c>.</summary>
+    private static IReadOnlyList<KeptCapability> Firewall { get; } =
+    [
+        new(NetAdmin, "CAP_NET_ADMIN", "puts the firewall's program on interfaces"),
+        new(PerfMon, "CAP_PERFMON",
+            "the verifier takes the firewall's program, which subtracts pointers, from no other"),
+        new(Bpf, "CAP_BPF", "loads the firewall's program and its maps"),
+    ];
 
     /// <summary>What the warden needs to start workers and to open devices.</summary>
     public static IReadOnlyList<KeptCapability> Warden { get; } =

@@ -2,6 +2,7 @@ using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Supervisor.Configuration;
 using Pangea.DataPlane.Supervisor.Devices;
+using Pangea.DataPlane.Supervisor.Firewall;
 
 namespace Pangea.DataPlane.Supervisor.Privilege;
 
@@ -46,6 +47,13 @@ internal sealed class OwnSteps(UserAccount? user) : IPrivilegedSteps
     public Result<OpenedPath> OpenDevice(string path) => DeviceOpener.Open(path, user);
 
     public Result<string> ReadConfiguration(string path) => ConfigurationFile.ReadText(path);
+
+    public Result<OwnedFd> OpenPins(string stateId) => PinDirectory.Open(
+        stateId, user is { } other && other.Uid != UserAccount.Current.Uid ? other : null);
+
+    public Fault? RemovePins(string stateId) => PinDirectory.Remove(stateId);
+
+    public Fault? DiscardPins(string stateId) => PinDirectory.Discard(stateId);
 
     public void RemoveSocket(string path) => File.Delete(path);
 

@@ -58,10 +58,13 @@ internal static class PrivilegeDrop
             return fault;
         }
 
+        ulong kept = CapabilityTable.SetOf(CapabilityTable.SupervisorOf(configuration))
+            & Privileges.Effective;
+
         // What the warden gets is bounded before it is started: as root, a program gets all that
         // its bounding set has.
         Privileges.LimitTo(CapabilityTable.SetOf(CapabilityTable.Warden)
-            | CapabilityTable.SetOf(CapabilityTable.Supervisor));
+            | kept);
         fault = Privileges.SetNoNew();
         Result<(UnixSocket Ours, int Pid)> warden =
             fault is null ? StartWarden(configuration, user) : fault;
@@ -78,7 +81,7 @@ internal static class PrivilegeDrop
 
         Result<ApplicationFiles> files = Reachable(ApplicationFiles.Current, user);
         return files.Fault
-            ?? Privileges.Become(user, CapabilityTable.SetOf(CapabilityTable.Supervisor))
+            ?? Privileges.Become(user, kept)
             ?? Execute(files.Value, arguments, inheritance);
     }
 

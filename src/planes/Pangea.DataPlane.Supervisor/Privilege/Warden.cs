@@ -61,6 +61,15 @@ internal sealed class Warden(
             case [WardenWire.Configuration]:
                 OpenConfiguration();
                 break;
+            case [WardenWire.OpenPins, { } stateId]:
+                OpenPins(stateId);
+                break;
+            case [WardenWire.RemovePins, { } stateId]:
+                Send(_steps.RemovePins(stateId));
+                break;
+            case [WardenWire.DiscardPins, { } stateId]:
+                Send(_steps.DiscardPins(stateId));
+                break;
             case [WardenWire.RemoveSocket]:
                 _steps.RemoveSocket(socket);
                 Send(null);
@@ -226,28 +235,29 @@ internal sealed class Warden(
         wire.Send([WardenWire.Done], [file]);
     }
 
+    private void OpenPins(string stateId)
+    {
+        Result<OwnedFd> opened = _steps.OpenPins(stateId);
+        if (!opened.IsOk)
+        {
+            Send(opened.Fault);
+            return;
+        }
+
+        using OwnedFd directory = opened.Value;
+        wire.Send([WardenWire.Done], [directory]);
+    }
+
     /// <summary>
     /// Executes the program that is installed now; its own path, no other. Returns only with the
     /// reason why that did not work, and then goes on as before.
     /// </summary>
-    private Fault Renew()
-    {
-        ApplicationFiles files = ApplicationFiles.Current;
-        if (InheritedFds.KeepOnly([wire.Channel.Fd]) is { } fault)
-        {
-            return fault;
-        }
-
-        // In the next program they mean nothing from its first instruction on.
-        SignalFd.Block(PrivilegeDrop.Signals);
-        string[] own = [.. arguments.Where(each => each != WardenVerb.RenewedOption)];
-        fault = Jail.Execute(
-            files.Program,
-            [.. files.LeadingArguments, WardenVerb.Verb, .. own, WardenVerb.RenewedOption],
-            files.Environment());
-        _ = InheritedFds.KeepOnly([]);
-        return fault;
-    }
+    private Fault Renew() => WardenVerb.Execute(
+        wire.Channel.Fd,
+        [
+            .. arguments.Where(each => each != WardenVerb.RenewedOption),
+            WardenVerb.RenewedOption,
+        ]);
 
     private void Send(Fault? fault) =>
         wire.Send(fault is null ? [WardenWire.Done] : WardenWire.Fields(fault), []);

@@ -74,6 +74,19 @@ internal sealed class WardenClient(UnixSocket channel, int pid) : IPrivilegedSte
             : ConfigurationFile.ReadText(file, path);
     }
 
+    public Result<OwnedFd> OpenPins(string stateId)
+    {
+        Result<(string?[] Texts, OwnedFd? Fd)> answer = Call([WardenWire.OpenPins, stateId], []);
+        return !answer.IsOk ? answer.Fault
+            : answer.Value.Fd is { } directory ? directory
+            : Unreadable();
+    }
+
+    public Fault? RemovePins(string stateId) => Call([WardenWire.RemovePins, stateId], []).Fault;
+
+    public Fault? DiscardPins(string stateId) =>
+        Call([WardenWire.DiscardPins, stateId], []).Fault;
+
     public void RemoveSocket(string path) => Call([WardenWire.RemoveSocket], []);
 
     /// <summary>Has the warden execute the program that is installed now.</summary>

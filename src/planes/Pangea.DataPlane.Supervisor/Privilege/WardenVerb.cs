@@ -20,6 +20,9 @@ public static class WardenVerb
     /// <summary>The channel to the supervisor.</summary>
     internal const int ChannelFd = 3;
 
+    /// <summary>Set where it has executed itself to lose what only the supervisor keeps.</summary>
+    private const string LimitedOption = "--limited";
+
     /// <summary>Set where an earlier program of this process waits for the answer.</summary>
     internal const string RenewedOption = "--renewed";
 
@@ -40,6 +43,16 @@ public static class WardenVerb
         {
             EventLog.Write("warden.refused", ("hint", "started by pangea supervise only"));
             return UsageExit;
+        }
+
+        // Its own table is smaller than what the supervisor goes on with, and only an exec takes
+        // privilege from all threads.
+        ulong table = CapabilityTable.SetOf(CapabilityTable.Warden);
+        if ((Privileges.Effective & ~table) != 0 && !arguments.Contains(LimitedOption))
+        {
+            Privileges.LimitTo(table);
+            Fault failed = Execute(channel.Value, [.. arguments, LimitedOption]);
+            EventLog.Write("warden.notLimited", failed);
         }
 
         // The supervisor gets the signals of the terminal or of systemd and ends in order, and we
@@ -64,6 +77,28 @@ public static class WardenVerb
 
         warden.Serve();
         return 0;
+    }
+
+    /// <summary>
+    /// Executes the program that is installed now; its own path, no other. Returns only with the
+    /// reason why that did not work.
+    /// </summary>
+    internal static Fault Execute(OwnedFd channel, IEnumerable<string> arguments)
+    {
+        ApplicationFiles files = ApplicationFiles.Current;
+        if (InheritedFds.KeepOnly([channel]) is { } fault)
+        {
+            return fault;
+        }
+
+        // In the next program they mean nothing from its first instruction on.
+        SignalFd.Block(PrivilegeDrop.Signals);
+        fault = Jail.Execute(
+            files.Program,
+            [.. files.LeadingArguments, Verb, .. arguments],
+            files.Environment());
+        _ = InheritedFds.KeepOnly([]);
+        return fault;
     }
 
     private static PosixSignalRegistration Ignore(PosixSignal signal) =>

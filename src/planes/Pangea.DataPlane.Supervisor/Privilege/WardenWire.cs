@@ -19,6 +19,9 @@ internal sealed class WardenWire(UnixSocket channel) : IDisposable
     public const string Open = "open";
     public const string Configuration = "configuration";
     public const string RemoveSocket = "removeSocket";
+    public const string OpenPins = "openPins";
+    public const string RemovePins = "removePins";
+    public const string DiscardPins = "discardPins";
     public const string Renew = "renew";
     public const string Done = "ok";
     private const string Failed = "fault";
