@@ -180,7 +180,8 @@ int firewall(struct xdp_md *ctx)
     if (!image)
         return XDP_PASS;
     image += half;
-    packet.ifindex = interface_index(ctx);
+    if (FEATURE(INTERFACE))
+        packet.ifindex = interface_index(ctx);
     parse(ctx, &packet);
     if (config.is_test && state.test_source_mask)
         packet.source_low ^= bpf_get_prandom_u32() & state.test_source_mask;

@@ -12,6 +12,7 @@
 
 #define RATE_WAYS 4
 #define RATE_ATTEMPTS 4
+#define RATE_TAG_OF_NONE 1ull /* tags have their first bit set; 0 is a free place's */
 #define RATE_MULTIPLIER 0xd6e8feb86659fd93ull
 
 /*
@@ -158,6 +159,8 @@ INLINE void source_times(
 
     hash ^= hash >> 32;
     hash = (hash ^ key->high ^ (__u64)key->family << 62) * BAN_MULTIPLIER;
+    hash ^= hash >> 32; /* prefixes of IPv6 differ in their first bits, which stand at the end */
+    hash *= RATE_MULTIPLIER;
     hash ^= hash >> 29;
     tag = hash << 25 | 1ull << 63 | (__u64)(key->slot & POLICY_DECISION_SLOT) << 1;
     index = (__u32)(hash >> 32) & config.rate_mask;
@@ -165,7 +168,7 @@ INLINE void source_times(
     if (!set)
         return;
     if (limit->packet_cost_ns)
-        times->packets = source_time(set, tag, 0);
+        times->packets = source_time(set, tag, RATE_TAG_OF_NONE);
     if (limit->byte_cost_q20)
         times->bytes = source_time(set, tag | 1, tag);
 }

@@ -77,24 +77,25 @@ internal static class FilterRig
     };
 
     /// <summary>Every feature that costs something, by rules that the frames do not meet.</summary>
-    internal static RuleSet Everything()
+    internal static RuleSet Everything() => Parse(
+        """
+        pin from 192.0.2.128/25,2001:db8:77::/48
+        limit tcp rate 100m/s burst 100m per source ban 10m after 50 in 10s
+        limit udp port 53 rate 50/s burst 100 per source/24/56
+        deny from 203.0.113.0/24,2001:db8:dead::/48
+        deny from 192.0.2.0/24 to 198.51.100.0/24
+        deny tcp port 23
+        deny udp sport 19
+        deny proto 47
+        deny icmp type 5
+        deny vlan 13
+        deny fragment any
+        deny tcp syn port 6000-6063
+        """);
+
+    internal static RuleSet Parse(string text)
     {
-        RuleTextResult parsed = RuleText.Parse(
-            """
-            pin from 192.0.2.128/25,2001:db8:77::/48
-            limit tcp rate 100m/s burst 100m per source ban 10m after 50 in 10s
-            limit udp port 53 rate 50/s burst 100 per source/24/56
-            deny from 203.0.113.0/24,2001:db8:dead::/48
-            deny from 192.0.2.0/24 to 198.51.100.0/24
-            deny tcp port 23
-            deny udp sport 19
-            deny proto 47
-            deny icmp type 5
-            deny vlan 13
-            deny fragment any
-            deny tcp syn port 6000-6063
-            """,
-            "bench");
+        RuleTextResult parsed = RuleText.Parse(text, "bench");
         Invariant.Check(parsed.Errors.Count == 0, parsed.Errors.FirstOrDefault()?.ToString());
         return parsed.Set!;
     }

@@ -13,12 +13,12 @@ namespace Pangea.DataPlane.Benchmarks.Firewall;
 internal static class FloodCases
 {
     private const int Banned = 10_000;
-    private const uint FloodSource = 0xcb007109; // 203.0.113.9
+    internal const uint FloodSource = 0xcb007109; // 203.0.113.9
     private const string Dropped = "flood, drop a source banned among 10 000";
     private const string Routed = "routing, pass all features";
 
-    private static readonly byte[] s_flood = FloodRig.Frame([203, 0, 113, 9], 443);
-    private static readonly byte[] s_traffic = FloodRig.Frame([198, 51, 100, 77], 443);
+    internal static readonly byte[] Flood = FloodRig.Frame([203, 0, 113, 9], 443);
+    internal static readonly byte[] Traffic = FloodRig.Frame([198, 51, 100, 77], 443);
 
     internal static IEnumerable<BenchRow> Run(BenchOptions options)
     {
@@ -34,8 +34,8 @@ internal static class FloodCases
             yield break;
         }
 
-        Result<FloodRig> made = FloodRig.Make(hasProgram: true);
-        Result<FloodRig> bare = FloodRig.Make(hasProgram: false);
+        Result<FloodRig> made = FloodRig.Make(XdpMode.Native);
+        Result<FloodRig> bare = FloodRig.Make(XdpMode.None);
         Result<XdpFilterRival> rival = XdpFilterRival.Load();
         if (!made.IsOk || !bare.IsOk || !rival.IsOk)
         {
@@ -57,18 +57,18 @@ internal static class FloodCases
 
         other.DenySource([203, 0, 113, 9]);
         plain.Nftables(Nftables());
-        Func<double> dropped = () => rig.NsPerPacket(bans.Program, s_flood, passes: false);
-        Func<double> routed = () => rig.NsPerPacket(all.Program, s_traffic, passes: true);
+        Func<double> dropped = () => rig.NsPerPacket(bans.Program, Flood, passes: false);
+        Func<double> routed = () => rig.NsPerPacket(all.Program, Traffic, passes: true);
         (Func<double> Ours, Func<double> Rival, double? Goal, string Name)[] cases =
         [
-            (dropped, () => rig.NsPerPacket(other.Program, s_flood, false), 1.0,
+            (dropped, () => rig.NsPerPacket(other.Program, Flood, false), 1.0,
                 "xdp-filter, one address"),
-            (dropped, () => plain.NsPerPacket(null, s_flood, passes: false), 6.0, "nftables, prerouting, set of 10 000"),
-            (dropped, () => rig.NsPerPacket(rig.Drop, s_flood, false), null, "XDP_DROP alone"),
-            (dropped, () => rig.NsPerPacket(rig.Look, s_flood, false), null, "XDP_DROP after a look"),
-            (routed, () => rig.NsPerPacket(other.Program, s_traffic, true), 0.98,
+            (dropped, () => plain.NsPerPacket(null, Flood, passes: false), 6.0, "nftables, prerouting, set of 10 000"),
+            (dropped, () => rig.NsPerPacket(rig.Drop, Flood, false), null, "XDP_DROP alone"),
+            (dropped, () => rig.NsPerPacket(rig.Look, Flood, false), null, "XDP_DROP after a look"),
+            (routed, () => rig.NsPerPacket(other.Program, Traffic, true), 0.98,
                 "xdp-filter (all features)"),
-            (routed, () => rig.NsPerPacket(rig.Pass, s_traffic, true), null, "XDP_PASS alone"),
+            (routed, () => rig.NsPerPacket(rig.Pass, Traffic, true), null, "XDP_PASS alone"),
         ];
         for (int i = 0; i < cases.Length; i++)
         {
@@ -80,7 +80,7 @@ internal static class FloodCases
         }
     }
 
-    private static BenchRow Row(
+    internal static BenchRow Row(
         BenchOptions options,
         string name,
         Func<double> ours,

@@ -32,9 +32,14 @@ internal sealed partial class FloodRig : IDisposable
     private readonly int _senderIfindex;
     private readonly int _intake;
 
-    private FloodRig(BenchNamespace[] hosts, BpfObject file, bool hasProgram)
+    private FloodRig(BenchNamespace[] hosts, BpfObject file, XdpMode mode)
     {
-        _guarded = hasProgram ? "pgfiltered" : "pgplain"; // The kernel names its thread after it.
+        _guarded = mode switch // The kernel names its thread after it.
+        {
+            XdpMode.Native => "pgnative",
+            XdpMode.Generic => "pggeneric",
+            _ => "pgplain",
+        };
         (_sender, _router, _file) = (hosts[0], hosts[1], file);
         _transmit = Must(file.Program("transmit"));
         _transmitAnew = Must(file.Program("transmit_anew"));
@@ -44,11 +49,12 @@ internal sealed partial class FloodRig : IDisposable
         (_senderIfindex, int guarded) = Connect();
         _link = _router.Run(() =>
         {
-            // Only with a program or with GRO has a veth something that a thread could poll.
-            XdpLink? link = hasProgram
-                ? Must(XdpLink.Attach(Pass, guarded, XdpMode.Native))
-                : null;
-            Invariant.Check(hasProgram || InterfaceSwitch.TurnOnGro(_guarded), "no GRO");
+            // Only with a native program or GRO has a veth something for a thread to poll.
+            XdpLink? link = mode == XdpMode.None
+                ? null
+                : Must(XdpLink.Attach(Pass, guarded, mode));
+            bool isReady = mode == XdpMode.Native || InterfaceSwitch.TurnOnGro(_guarded);
+            Invariant.Check(isReady, "no GRO");
             File.WriteAllText($"/sys/class/net/{_guarded}/threaded", "1");
             return link;
         });
@@ -73,9 +79,9 @@ internal sealed partial class FloodRig : IDisposable
     internal BpfProgram Look { get; }
 
     /// <summary>Makes one, or says why it cannot.</summary>
-    /// <param name="hasProgram">Without one the interface is as the kernel has it, with GRO, as
-    /// interfaces of hardware have it from the start.</param>
-    internal static Result<FloodRig> Make(bool hasProgram)
+    /// <param name="mode">How the filter is attached; without one the interface is as the kernel
+    /// has it, with GRO, as interfaces of hardware have it from the start.</param>
+    internal static Result<FloodRig> Make(XdpMode mode)
     {
         if (Environment.ProcessorCount < 2)
         {
@@ -94,7 +100,7 @@ internal sealed partial class FloodRig : IDisposable
             [BenchNamespace.Make(), BenchNamespace.Make()];
         fault = Array.Find(hosts, host => !host.IsOk).Fault;
         return fault is null
-            ? new FloodRig([.. hosts.Select(host => host.Value)], file.Value, hasProgram)
+            ? new FloodRig([.. hosts.Select(host => host.Value)], file.Value, mode)
             : fault;
     }
 

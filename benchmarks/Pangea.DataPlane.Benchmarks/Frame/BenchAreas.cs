@@ -21,6 +21,7 @@ public static class BenchAreas
         new WorkersArea(),
         new WorkerOptionsArea(),
         new FirewallArea(),
+        new FirewallOptionsArea(),
     ];
 
     public static IBenchArea? Find(string name) =>

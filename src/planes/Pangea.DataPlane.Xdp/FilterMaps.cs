@@ -1,4 +1,8 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Image;
+using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
 
 namespace Pangea.DataPlane.Xdp;
@@ -63,7 +67,7 @@ internal sealed class FilterMaps : IDisposable
     internal static Fault? Prepare(
         BpfObject file, XdpFilterOptions options, in FilterConfig config, FilterMaps? previous)
     {
-        uint slots = config.CounterStride - Firewall.Image.PolicyConstants.CounterSlots;
+        uint slots = config.CounterStride - PolicyConstants.CounterSlots;
         (string Name, uint? Value, uint? Entries)[] sizes =
         [
             ("images", 2 * config.HalfBytes, null),
@@ -119,6 +123,41 @@ internal sealed class FilterMaps : IDisposable
         }
 
         return fault;
+    }
+
+    /// <summary>
+    /// The constants of a program that an earlier supervisor loaded, if it is one of this version:
+    /// its maps then have the sizes that follow from them.
+    /// </summary>
+    internal static Result<FilterConfig> ConfigOf(FilterMaps maps)
+    {
+        Fault other = new(
+            FaultCode.Unsupported,
+            "the running filter is of another version: its counters and bans cannot be taken over");
+        byte[] bytes = new byte[maps[XdpFilter.ConfigSection].ValueBytes];
+        SysResult read = maps[XdpFilter.ConfigSection].Lookup(new byte[sizeof(uint)], bytes);
+        if (!read.IsOk)
+        {
+            return read.Errno.ToFault("read the constants of the running filter");
+        }
+
+        if (bytes.Length != Unsafe.SizeOf<FilterConfig>()
+            || maps[XdpFilter.StateSection].ValueBytes != Unsafe.SizeOf<FilterState>())
+        {
+            return other;
+        }
+
+        FilterConfig config = MemoryMarshal.Read<FilterConfig>(bytes);
+        uint slots = config.CounterStride - PolicyConstants.CounterSlots;
+        bool fits = config.Geometry.Version == PolicyConstants.ImageVersion
+            && maps["images"].ValueBytes == 2 * config.HalfBytes
+            && maps["counters"].Entries == config.CounterStride * (config.CpuCount + 1)
+            && maps["rule_rates"].Entries == slots
+            && maps["bans4"].Entries == config.Ban4Mask + 1
+            && maps["bloom4"].Entries == config.Bloom4Mask + 1
+            && maps["bloom6"].Entries == config.Bloom6Mask + 1
+            && maps["source_rates"].Entries == config.RateMask + 1;
+        return fits ? config : other;
     }
 
     internal static Result<FilterMaps> Of(BpfObject file) => Of(file.Map);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
 using Pangea.DataPlane.Linux.Bpf;
@@ -141,20 +140,23 @@ public sealed class FilterPins
     public IReadOnlyList<int> Interfaces() =>
     [
         .. Directory.GetFiles(Links)
-            .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))
+            .Select(path => NumberOf(Path.GetFileName(path)) is uint index ? (int)index : 0)
+            .Where(index => index > 0)
             .Order(),
     ];
 
     /// <summary>Removes the directory once nothing is named in it, if it was made here.</summary>
     public void RemoveIfEmpty()
     {
-        if (Interfaces().Count == 0 && !Folders().Any())
+        if (Directory.EnumerateFileSystemEntries(Links).Any())
         {
-            Directory.Delete(Links);
-            if (_isOwner)
-            {
-                Directory.Delete(_directory);
-            }
+            return;
+        }
+
+        Directory.Delete(Links);
+        if (_isOwner && !Directory.EnumerateFileSystemEntries(_directory).Any())
+        {
+            Directory.Delete(_directory);
         }
     }
 
@@ -177,8 +179,14 @@ public sealed class FilterPins
     // Dots have a meaning of their own in the names of a BPF file system.
     private static string Plain(string map) => map.Replace('.', '_').TrimStart('_');
 
-    private static uint IdOf(string folder) => uint.Parse(
-        Path.GetFileName(folder).AsSpan("filter-".Length), CultureInfo.InvariantCulture);
+    private static uint IdOf(string folder) =>
+        NumberOf(Path.GetFileName(folder)["filter-".Length..])!.Value;
+
+    /// <summary>Null where it is no name that was given here: such names are left alone.</summary>
+    private static uint? NumberOf(string text) =>
+        uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+            ? number
+            : null;
 
     private Result<XdpFilter> Open(uint id)
     {
@@ -189,18 +197,24 @@ public sealed class FilterPins
             name => BpfMap.Open(Path.Combine(folder, Plain(name))));
         if ((program.Fault ?? clock.Fault ?? maps.Fault) is Fault fault)
         {
+            _ = program.IsOk && Close(program.Value);
+            _ = clock.IsOk && Close(clock.Value);
+            _ = maps.IsOk && Close(maps.Value);
             return fault;
         }
 
-        byte[] config = new byte[maps.Value[XdpFilter.ConfigSection].ValueBytes];
-        SysResult read = maps.Value[XdpFilter.ConfigSection].Lookup(new byte[4], config);
-        return read.IsOk
-            ? XdpFilter.Of(
+        Result<FilterConfig> config = FilterMaps.ConfigOf(maps.Value);
+        if (config.IsOk)
+        {
+            return XdpFilter.Of(
                 new BpfProgram(program.Value),
                 new BpfProgram(clock.Value),
                 maps.Value,
-                MemoryMarshal.Read<FilterConfig>(config))
-            : read.Errno.ToFault("read the constants of the running filter");
+                config.Value);
+        }
+
+        _ = Close(program.Value) && Close(clock.Value) && Close(maps.Value);
+        return config.Fault;
     }
 
     private HashSet<uint> LinkedPrograms()
@@ -223,7 +237,15 @@ public sealed class FilterPins
         return programs;
     }
 
-    private IEnumerable<string> Folders() => Directory.GetDirectories(_directory, "filter-*");
+    private static bool Close(IDisposable what)
+    {
+        what.Dispose();
+        return true;
+    }
+
+    private IEnumerable<string> Folders() =>
+        Directory.GetDirectories(_directory, "filter-*").Where(
+            path => NumberOf(Path.GetFileName(path)["filter-".Length..]) is not null);
 
     private string Folder(uint id) =>
         Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"filter-{id}"));
