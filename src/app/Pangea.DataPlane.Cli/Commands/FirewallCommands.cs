@@ -40,10 +40,8 @@ internal static class FirewallCommands
         CommandContext context, string what, FirewallChangeResult change)
     {
         TextWriter output = context.Out;
-        string rules = change.Rules == 1 ? "1 rule" : $"{Quantities.Count(change.Rules)} rules";
         output.WriteLine(
-            $"{what}: {rules}, {Quantities.Count(change.Prefixes)} prefixes, "
-                + $"generation {change.Generation}");
+            $"{what}: {Sizes(change.Rules, change.Prefixes)}, generation {change.Generation}");
         PrintWarnings(context.Err, change.Warnings);
         if (change.ConfirmBefore is { } before)
         {
@@ -54,6 +52,11 @@ internal static class FirewallCommands
             output.WriteLine("  pangea firewall confirm");
         }
     }
+
+    /// <summary>"1 rule, 1,000 prefixes".</summary>
+    public static string Sizes(long rules, long prefixes) =>
+        $"{Quantities.Count(rules)} rule{(rules == 1 ? "" : "s")}, "
+            + $"{Quantities.Count(prefixes)} prefix{(prefixes == 1 ? "" : "es")}";
 
     public static void PrintWarnings(TextWriter output, IReadOnlyList<string> warnings)
     {

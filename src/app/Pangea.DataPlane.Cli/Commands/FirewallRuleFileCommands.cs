@@ -173,8 +173,7 @@ internal static class FirewallRuleFileCommands
         }
 
         context.Out.WriteLine(
-            $"no errors: {Quantities.Count(set.Rules.Count)} rules, "
-                + $"{Quantities.Count(policy.Sizes.Prefixes)} prefixes, "
+            $"no errors: {FirewallCommands.Sizes(set.Rules.Count, policy.Sizes.Prefixes)}, "
                 + $"compiled {Quantities.Size(policy.ImageBytes.Length)}");
         FirewallCommands.PrintWarnings(context.Out, warnings);
         return ExitCodes.Ok;

@@ -233,7 +233,7 @@ internal static class FirewallTestCommand
         string by = FirewallStatsCommands.By(
             verdict.Reason, verdict.Malformed, verdict.Number, verdict.Name);
         return FaultReport.Printable(
-            $"{number,6}  {time}  {verdict.Verdict,-9}  {by,-16}  {verdict.Packet}");
+            $"{number,6}  {time}  {verdict.Verdict,-9}  {by,-24}  {verdict.Packet}");
     }
 
     private static void PrintOne(TextWriter output, FirewallTestVerdict verdict)

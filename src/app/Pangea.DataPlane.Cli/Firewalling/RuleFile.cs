@@ -34,6 +34,13 @@ internal sealed class RuleFile
             {
                 text = Console.In.ReadToEnd();
             }
+            else if (Directory.Exists(path))
+            {
+                return new Fault(
+                    FaultCode.BadDescriptor,
+                    $"{path} is a directory",
+                    "name a file of rules; lists in a folder are included by it");
+            }
             else if (new FileInfo(path).Length > BytesMax)
             {
                 return new Fault(FaultCode.TooLarge, $"{path} has more than {BytesMax} bytes");
@@ -45,7 +52,7 @@ internal sealed class RuleFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            bool isThere = File.Exists(path) || Directory.Exists(path);
+            bool isThere = File.Exists(path);
             return new Fault(
                 isThere ? FaultCode.BadDescriptor : FaultCode.NotFound,
                 isThere ? $"{path} cannot be read: {e.Message}" : $"no file {path}",
