@@ -13,8 +13,8 @@ namespace Pangea.DataPlane.Xdp.Tests;
 
 /// <summary>
 /// Goal: the program in the kernel and the userspace filter are the same function. Random rule sets
-/// meet random frames at given moments; verdict, reason, kind, slot and every counter are equal.
-/// What differs is shrunk to few rules and frames.
+/// meet random frames at given moments and replace each other; verdict, reason, kind, slot and
+/// every counter are equal. What differs is shrunk to few rules and frames.
 /// </summary>
 public sealed class ParityTests
 {
@@ -22,10 +22,15 @@ public sealed class ParityTests
     private const int FramesForAllWays = 1_000_000;
     private const int BansPerSet = 6;
 
+    /// <summary>Rule sets one after the other in a case.</summary>
+    private const int Sets = 3;
+
     private readonly int[] _byReason = new int[Enum.GetValues<PolicyReason>().Length];
     private readonly int[] _byKind = new int[Enum.GetValues<MalformedKind>().Length];
     private int _monitored;
     private int _inParts;
+    private int _swaps;
+    private int _loads;
 
     private static int Frames => int.Parse(
         Environment.GetEnvironmentVariable("PANGEA_PARITY_FRAMES") ?? "1000000",
@@ -59,6 +64,7 @@ public sealed class ParityTests
 
             Assert.True(_monitored > 0, "nothing in monitor mode");
             Assert.True(_inParts > 0, "no frame in parts");
+            Assert.True(_swaps > 0 && _loads > 0, "no change of rules");
         }
     }
 
@@ -66,32 +72,94 @@ public sealed class ParityTests
     private string? Difference(ParityCase one)
     {
         Random random = new(one.SetSeed);
-        RuleSet rules = new RandomRules(random).Next(one.RuleSeeds);
+        PolicyFeature bans = random.Next(4) == 0 ? PolicyFeature.None : PolicyFeature.Bans;
+        XdpFilterOptions options = new() { IsTest = true, HasEvents = random.Next(2) == 0 };
+        ulong now = 1UL << 34;
+        CompiledPolicy policy = Compile(one, 0, bans, null);
+        Result<XdpFilter> loaded = XdpFilter.Load(options, policy);
+        Assert.True(loaded.IsOk, loaded.Fault?.ToString());
+        XdpFilter filter = loaded.Value;
+        UserspaceFilter twin = new(policy);
+        try
+        {
+            if (bans != PolicyFeature.None)
+            {
+                Ban(random, filter, twin, now);
+            }
+
+            int part = (one.FrameSeeds.Length / Sets) + 1;
+            string? difference = null;
+            for (int set = 0; set < Sets && difference is null; set++)
+            {
+                if (set > 0)
+                {
+                    policy = Compile(one, set, bans, policy);
+                    twin.Swap(policy);
+                    filter = Change(options, filter, policy);
+                }
+
+                difference = Difference(
+                    one.FrameSeeds.Skip(set * part).Take(part), filter, twin, ref now);
+            }
+
+            return difference is null
+                ? null
+                : $"{difference}, rules:\n{RuleText.Print(policy.RuleSet)}";
+        }
+        finally
+        {
+            filter.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Of a rule set and the next one, a third of the rules are others, so that slots change their
+    /// owners.
+    /// </summary>
+    private static CompiledPolicy Compile(
+        ParityCase one, int set, PolicyFeature bans, CompiledPolicy? before)
+    {
+        IEnumerable<int> seeds = one.RuleSeeds.Select(
+            (seed, i) => set > 0 && (i + set) % 3 == 0 ? seed ^ (set << 20) : seed);
+        RuleSet rules = new RandomRules(new Random(one.SetSeed + set)).Next(seeds);
         Result<CompiledPolicy> compiled = PolicyCompiler.Compile(rules, new CompileOptions
         {
             Now = DateTimeOffset.UnixEpoch,
             Interfaces = RandomRules.Interfaces,
-            ExtraFeatures = random.Next(4) == 0 ? PolicyFeature.None : PolicyFeature.Bans,
+            ExtraFeatures = bans,
+            Slots = before?.Slots ?? SlotTable.Empty,
+            Geometry = before?.Geometry,
         });
         Assert.True(compiled.IsOk, compiled.Fault?.ToString());
-        CompiledPolicy policy = compiled.Value;
-        Result<XdpFilter> loaded = XdpFilter.Load(
-            new XdpFilterOptions { IsTest = true, HasEvents = random.Next(2) == 0 }, policy);
-        Assert.True(loaded.IsOk, loaded.Fault?.ToString());
-        using XdpFilter filter = loaded.Value;
-        UserspaceFilter twin = new(policy);
-        ulong now = 1UL << 34;
-        if (policy.Geometry.Has(PolicyFeature.Bans))
+        return compiled.Value;
+    }
+
+    private XdpFilter Change(XdpFilterOptions options, XdpFilter filter, CompiledPolicy policy)
+    {
+        if (filter.CanTake(policy.Geometry, policy.ImageBytes.Length))
         {
-            Ban(random, filter, twin, now);
+            Assert.True(filter.Swap(policy).IsOk);
+            _swaps++;
+            return filter;
         }
 
+        Result<XdpFilter> next = XdpFilter.Load(options, policy, filter);
+        Assert.True(next.IsOk, next.Fault?.ToString());
+        Assert.True(next.Value.TakeOver(filter).IsOk);
+        filter.Dispose();
+        _loads++;
+        return next.Value;
+    }
+
+    private string? Difference(
+        IEnumerable<int> seeds, XdpFilter filter, UserspaceFilter twin, ref ulong now)
+    {
         uint[] interfaces = [.. RandomRules.Interfaces.Values, 77];
         RandomFrames frames = new();
-        foreach (int seed in one.FrameSeeds)
+        foreach (int seed in seeds)
         {
             // Moments are no whole units of the data path's bans; some jump back.
-            random = new Random(seed);
+            Random random = new(seed);
             now += random.Next(3) == 0 ? (ulong)random.NextInt64(4L << 26) : 0;
             now -= random.Next(400) == 0 ? (ulong)random.NextInt64(3L << 26) : 0;
             uint ifindex = interfaces[random.Next(interfaces.Length)];
@@ -105,7 +173,7 @@ public sealed class ParityTests
             if (expected != actual)
             {
                 return $"twin {expected}, program {actual}, moment {now}, interface {ifindex}, "
-                    + $"frame {Convert.ToHexString(frame)}, rules:\n{RuleText.Print(rules)}";
+                    + $"frame {Convert.ToHexString(frame)}";
             }
         }
 
