@@ -115,8 +115,11 @@ internal sealed class WorkerTelemetry : IRpcCallObserver
 
     private void NoteDevices(StorageService service)
     {
-        foreach (StorageDevice device in service.Devices.All)
+        // By index: the enumerator would be allocated, with each beat.
+        IReadOnlyList<StorageDevice> devices = service.Devices.All;
+        for (int i = 0; i < devices.Count; i++)
         {
+            StorageDevice device = devices[i];
             if (!_devices.TryGetValue(device.Index, out DeviceState known)
                 || known != device.State)
             {
