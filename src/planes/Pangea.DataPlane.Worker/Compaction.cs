@@ -77,7 +77,8 @@ internal sealed class Compaction(StorageService service) : ILogLiveness
     }
 
     /// <summary>
-    /// Whether there is anything to compact or to remove: asked once a second, it allocates nothing.
+    /// Whether there is anything to compact or to remove: asked once a second, it allocates
+    /// nothing.
     /// </summary>
     private bool HasWork()
     {
