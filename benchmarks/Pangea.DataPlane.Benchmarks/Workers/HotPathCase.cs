@@ -29,6 +29,14 @@ internal sealed class HotPathCase(BenchOptions options, string folder)
         string state = Directory.CreateDirectory(Path.Combine(folder, "hot")).FullName;
         using StartedAppliance appliance = StartedAppliance.Start(state);
         using var statistics = new CallClient(appliance.SocketPath);
+        // Without work, to tell what is of the transfers and what of the background.
+        Thread.Sleep(15_000);
+        (long idleAllocated, long idleCollections) = Read(statistics);
+        Thread.Sleep(TimeSpan.FromSeconds(seconds));
+        (long idleAllocatedAfter, long idleCollectionsAfter) = Read(statistics);
+        yield return BenchRow.Alone(
+            $"{Name}, idle, {seconds} s, allocated", idleAllocatedAfter - idleAllocated, "B", 0,
+            higherIsBetter: false, $"{idleCollectionsAfter - idleCollections} collections");
         foreach (bool isPut in (bool[])[true, false])
         {
             string verb = isPut ? "put" : "get";

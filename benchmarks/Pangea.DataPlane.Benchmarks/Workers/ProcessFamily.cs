@@ -8,8 +8,7 @@ internal static class ProcessFamily
     /// <summary>The process, its children and theirs.</summary>
     internal static IEnumerable<int> Of(int pid) =>
         Directory.GetDirectories($"/proc/{pid}/task")
-            .SelectMany(task => File.ReadAllText(Path.Combine(task, "children"))
-                .Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .SelectMany(ChildrenOf)
             .SelectMany(child => Of(int.Parse(child, CultureInfo.InvariantCulture)))
             .Prepend(pid);
 
@@ -25,5 +24,19 @@ internal static class ProcessFamily
         }
 
         return null;
+    }
+
+    /// <summary>None of a thread that has ended since it was listed.</summary>
+    private static string[] ChildrenOf(string task)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(task, "children"))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (IOException)
+        {
+            return [];
+        }
     }
 }

@@ -41,7 +41,7 @@ internal sealed class RestartCases(BenchOptions options, string folder)
         // Once before what is compared: a worker that has recovered holds more than a new one.
         Must(client.TryCall(CallClient.Line("worker.restart", """{"index":0}""")), client);
         int rounds = options.Quick ? 10 : 50;
-        (int Descriptors, double Mebibytes, int Processes) before = Weigh(appliance, client);
+        Weight before = Weigh(appliance, client);
         List<double> times = KillUnderLoad(appliance, client, rounds, LoadClients, isReady: true);
         int damaged = Enumerable.Range(0, Objects).Count(i => !IsIntact(client, i));
         yield return BenchRow.Alone(
@@ -62,11 +62,15 @@ internal sealed class RestartCases(BenchOptions options, string folder)
             Must(client.TryCall(CallClient.Line("worker.restart", """{"index":0}""")), client);
         }
 
-        (int Descriptors, double Mebibytes, int Processes) after = Weigh(appliance, client);
+        Weight after = Weigh(appliance, client);
         string note = $"{restarts} restarts and {rounds} kills";
         yield return BenchRow.Alone(
-            $"{LeftName}, descriptors", after.Descriptors - before.Descriptors, "fds", 0,
-            higherIsBetter: false, $"of supervisor and warden; {note}");
+            $"{LeftName}, descriptors", after.Descriptors.Except(before.Descriptors).Count(),
+            "fds", 0, higherIsBetter: false,
+            string.Join(
+                ", ",
+                after.Descriptors.Except(before.Descriptors)
+                    .Append($"{after.Descriptors.Length} of supervisor and warden; {note}")));
         yield return BenchRow.Alone(
             $"{LeftName}, processes", after.Processes - before.Processes, "processes", 0,
             higherIsBetter: false, note);
@@ -175,21 +179,35 @@ internal sealed class RestartCases(BenchOptions options, string folder)
     /// Descriptors of all but the worker, which is a new process each time and has its devices'
     /// files open.
     /// </summary>
-    private static (int Descriptors, double Mebibytes, int Processes) Weigh(
-        StartedAppliance appliance, CallClient client)
+    private static Weight Weigh(StartedAppliance appliance, CallClient client)
     {
         // What was closed just now is gone by then, and what is not needed has been given back.
         Thread.Sleep(25_000);
         int[] family = [.. ProcessFamily.Of(appliance.SupervisorPid)];
         int worker = WorkerPid(client);
-        return (family.Where(pid => pid != worker).Sum(CountDescriptors),
-            ProcessMemory.Read(appliance.SupervisorPid).All, family.Length);
+        string[] descriptors =
+            [.. family.Where(pid => pid != worker).SelectMany(DescriptorsOf)];
+        return new Weight(
+            descriptors, ProcessMemory.Read(appliance.SupervisorPid).All, family.Length);
     }
 
-    /// <summary>Without assemblies, which the runtime opens when it first needs them.</summary>
-    private static int CountDescriptors(int pid) =>
-        Directory.GetFileSystemEntries($"/proc/{pid}/fd")
-            .Count(path => new FileInfo(path).LinkTarget?.EndsWith(".dll") == false);
+    /// <summary>
+    /// Each as "process: target (which of them)", so that two lists can be subtracted. Sockets and
+    /// pipes lose their numbers, for those that belong to a worker change with it. Without
+    /// assemblies, which the runtime opens when it first needs them.
+    /// </summary>
+    private static IEnumerable<string> DescriptorsOf(int pid)
+    {
+        string[] verbs = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
+        string role = verbs.Length > 1 ? Path.GetFileName(verbs[1]) : "?";
+        return Directory.GetFileSystemEntries($"/proc/{pid}/fd")
+            .Select(path => new FileInfo(path).LinkTarget)
+            .OfType<string>()
+            .Where(target => !target.EndsWith(".dll", StringComparison.Ordinal))
+            .Select(target => target.StartsWith('/') ? target : target.Split(':')[0])
+            .GroupBy(target => target)
+            .SelectMany(group => group.Select((target, i) => $"{role}: {target} ({i + 1})"));
+    }
 
     private static int WorkerPid(CallClient client)
     {
@@ -211,4 +229,7 @@ internal sealed class RestartCases(BenchOptions options, string folder)
                 System.Text.Encoding.UTF8.GetString(client.Answer.Span));
         }
     }
+
+    /// <summary>What is held at a moment.</summary>
+    private sealed record Weight(string[] Descriptors, double Mebibytes, int Processes);
 }

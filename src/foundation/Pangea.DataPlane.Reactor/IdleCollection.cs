@@ -18,6 +18,10 @@ public sealed class IdleCollection(IReactor reactor, Action? onLook = null)
     // What heartbeats and their like allocate between two looks stays well below this.
     private const long BusyBytesMin = 512 * 1024;
 
+    // A busy loop need not allocate. Heartbeats and their like are some two hundred operations
+    // between two looks.
+    private const long BusyOperationsMin = 2000;
+
     // Less garbage than this is not worth a collection.
     private const long GarbageBytesMin = 1024 * 1024;
 
@@ -28,20 +32,25 @@ public sealed class IdleCollection(IReactor reactor, Action? onLook = null)
     {
         long collectedAt = Collect();
         long before = collectedAt;
+        long endedBefore = OperationsEnded;
 
         // A loop that ends fails its delays.
         while ((await reactor.DelayAsync(s_every, _stopping.Token)).IsOk)
         {
             onLook?.Invoke();
             long now = GC.GetTotalAllocatedBytes();
-            bool isIdle = now - before < BusyBytesMin;
-            before = now;
+            long ended = OperationsEnded;
+            bool isIdle = now - before < BusyBytesMin
+                && ended - endedBefore < BusyOperationsMin;
+            (before, endedBefore) = (now, ended);
             if (isIdle && now - collectedAt > GarbageBytesMin)
             {
                 collectedAt = Collect();
             }
         }
     }
+
+    private long OperationsEnded => reactor is LoopReactor loop ? loop.OperationsEnded : 0;
 
     public void Stop() => _stopping.Cancel();
 

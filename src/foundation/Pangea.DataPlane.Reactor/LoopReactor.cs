@@ -61,6 +61,9 @@ public abstract unsafe class LoopReactor : IReactor
     /// <summary>Operations that have begun and have no result yet.</summary>
     public int OperationsUnderWay { get; private set; }
 
+    /// <summary>Operations that have had their result since the start.</summary>
+    public long OperationsEnded { get; private set; }
+
     /// <summary>Most bytes of file transfers that the kernel ever had at once.</summary>
     public long FlightBytesHighest => _gate.BytesHighest;
 
@@ -274,6 +277,7 @@ public abstract unsafe class LoopReactor : IReactor
 
         operation.File?.DangerousRelease();
         OperationsUnderWay--;
+        OperationsEnded++;
         _ready.Enqueue(operation);
         if (operation.IsFileTransfer)
         {

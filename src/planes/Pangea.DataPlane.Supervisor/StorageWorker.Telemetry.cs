@@ -21,6 +21,13 @@ internal sealed partial class StorageWorker
     public ProcessStats? Statistics() =>
         _segment is { IsDeclared: true } ? SegmentReports.Stats(_segment, Role, Index) : null;
 
+    /// <summary>Whether the worker says that it cannot use a device; true where it is silent.
+    /// </summary>
+    private bool LacksDevices() => _segment is not { IsDeclared: true }
+        || _segment.Read()
+            .FirstOrDefault(value => value.Metric.Name == StorageMetrics.DevicesAbsent)
+            is not { Value: 0 };
+
     /// <summary>Of the process that died last; where none has, of the living one.</summary>
     public Result<PostmortemResult> Postmortem()
     {

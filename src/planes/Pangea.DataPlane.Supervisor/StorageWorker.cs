@@ -450,7 +450,8 @@ internal sealed partial class StorageWorker : IRpcPeer
         Changes.OnWorkerReady();
         _standby.Keep(_configuration);
         _watch.Run(
-            () => ReferenceEquals(child, _child) && State == WorkerState.Ready, _stopping.Token);
+            () => ReferenceEquals(child, _child) && State == WorkerState.Ready, LacksDevices,
+            _stopping.Token);
     }
 
     /// <summary>

@@ -39,7 +39,7 @@ internal sealed class Compaction(StorageService service) : ILogLiveness
     /// <summary>Compacts the worst segment of each device; the result is the room gained.</summary>
     public async ValueTask<long> RunOnceAsync()
     {
-        if (service.Catalog.NeedsRebuild is not null || service.Catalog.IsFull)
+        if (service.Catalog.NeedsRebuild is not null || service.Catalog.IsFull || !HasWork())
         {
             return 0;
         }
@@ -74,6 +74,25 @@ internal sealed class Compaction(StorageService service) : ILogLiveness
 
         FreedBytes += freed;
         return freed;
+    }
+
+    /// <summary>
+    /// Whether there is anything to compact or to remove: asked once a second, it allocates
+    /// nothing.
+    /// </summary>
+    private bool HasWork()
+    {
+        IReadOnlyList<StorageDevice> devices = service.Devices.All;
+        for (int i = 0; i < devices.Count; i++)
+        {
+            if (devices[i].Log is { } log
+                && (log.HasEmptied || log.ChooseForCompaction(ShareFor(devices[i])) is not null))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public Liveness Find(ObjectId id, int deviceIndex, out LogAddress commit)

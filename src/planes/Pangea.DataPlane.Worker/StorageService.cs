@@ -181,9 +181,10 @@ internal sealed class StorageService : IDisposable
         }
 
         _refreshedAt = now;
-        foreach (StorageDevice device in Devices.All)
+        IReadOnlyList<StorageDevice> devices = Devices.All;
+        for (int i = 0; i < devices.Count; i++)
         {
-            device.Refresh();
+            devices[i].Refresh();
         }
     }
 

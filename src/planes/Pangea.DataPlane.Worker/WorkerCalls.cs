@@ -306,7 +306,8 @@ internal sealed class WorkerCalls : IRpcPeer
         while (!_closed)
         {
             await _service.Reactor.DelayAsync(s_idleCheckEvery);
-            foreach (TransferWatch transfer in _transfers.Values.ToArray())
+            TransferWatch[] transfers = _transfers.Count == 0 ? [] : [.. _transfers.Values];
+            foreach (TransferWatch transfer in transfers)
             {
                 transfer.CheckIdle(TimeSpan.FromSeconds(Limits.TransferIdleSecondsMax));
                 if (transfer.EndingMs > s_endingMax.TotalMilliseconds)

@@ -21,7 +21,12 @@ public sealed partial class DeviceLog
     public uint? ChooseForCompaction(double garbageShareMin)
     {
         LogSegment? best = null;
-        uint newest = _segments.Keys.DefaultIfEmpty().Max();
+        uint newest = 0;
+        foreach (uint sequence in _segments.Keys)
+        {
+            newest = Math.Max(newest, sequence);
+        }
+
         double bestShare = garbageShareMin;
         foreach (LogSegment segment in _segments.Values)
         {
@@ -83,6 +88,9 @@ public sealed partial class DeviceLog
     /// is durable.
     /// </summary>
     public IReadOnlyList<uint> TakeEmptied() => _emptied.ToArray();
+
+    /// <summary>Whether any was emptied and is still there.</summary>
+    public bool HasEmptied => _emptied.Count > 0;
 
     /// <summary>Removes emptied segments; readers under way finish first.</summary>
     public async ValueTask<Result> RemoveEmptiedAsync(IReadOnlyList<uint> sequences)

@@ -18,7 +18,8 @@ internal sealed class DeviceWatch(
 
     /// <summary>Watches for as long as a worker is ready.</summary>
     // async void on purpose: a defect in here ends the supervisor instead of its watchfulness.
-    public async void Run(Func<bool> isReady, CancellationToken stopping)
+    public async void Run(
+        Func<bool> isReady, Func<bool> lacksDevices, CancellationToken stopping)
     {
         _refusals.Clear();
         while (true)
@@ -29,7 +30,11 @@ internal sealed class DeviceWatch(
                 return;
             }
 
-            if (changes.IsChanging)
+            // A full report costs the worker tens of kilobytes: it is asked for where the worker's
+            // statistics, or what was opened for it, say that there is something to look for.
+            bool isOpen = devices.Table.Places.All(
+                place => devices.At(place.Index)?.Opened is not null);
+            if (changes.IsChanging || (isOpen && !lacksDevices()))
             {
                 continue;
             }

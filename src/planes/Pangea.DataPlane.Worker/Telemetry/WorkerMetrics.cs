@@ -15,6 +15,7 @@ internal enum WorkerMetric
     Objects,
     AllocatedBytes,
     Collections,
+    DevicesAbsent,
 }
 
 /// <summary>Their declarations, in the same order.</summary>
@@ -46,6 +47,7 @@ internal static class WorkerMetrics
         Gauge("pangea_storage_objects", "objects", "objects in the catalog"),
         Counter("pangea_worker_allocated_bytes_total", "bytes", "managed memory allocated"),
         Counter("pangea_worker_collections_total", "collections", "runs of the collector"),
+        Gauge(StorageMetrics.DevicesAbsent, "devices", "devices that are missing or failed"),
     ];
 
     private static Metric Counter(string name, string unit, string help) =>

@@ -28,6 +28,7 @@ internal sealed class WorkerTelemetry : IRpcCallObserver
     private readonly Dictionary<int, DeviceState> _devices = [];
     private readonly byte[] _put;
     private readonly byte[] _get;
+    private bool _isReady;
 
     private WorkerTelemetry(StatisticsSegment segment)
     {
@@ -70,7 +71,12 @@ internal sealed class WorkerTelemetry : IRpcCallObserver
         }
     }
 
-    public void Ready() => _recorder.Note(FlightEventKind.Ready, 0, 0, []);
+    /// <summary>Recovery is over: from now on devices are looked at.</summary>
+    public void Ready()
+    {
+        _isReady = true;
+        _recorder.Note(FlightEventKind.Ready, 0, 0, []);
+    }
 
     public void Stopping() => _recorder.Note(FlightEventKind.Stop, 0, 0, []);
 
@@ -115,8 +121,19 @@ internal sealed class WorkerTelemetry : IRpcCallObserver
 
     private void NoteDevices(StorageService service)
     {
-        foreach (StorageDevice device in service.Devices.All)
+        if (_isReady)
         {
+            service.RefreshDevices();
+        }
+
+        int absent = 0;
+
+        // By index: the enumerator would be allocated, with each beat.
+        IReadOnlyList<StorageDevice> devices = service.Devices.All;
+        for (int i = 0; i < devices.Count; i++)
+        {
+            StorageDevice device = devices[i];
+            absent += device.State is DeviceState.Missing or DeviceState.Failed ? 1 : 0;
             if (!_devices.TryGetValue(device.Index, out DeviceState known)
                 || known != device.State)
             {
@@ -126,6 +143,8 @@ internal sealed class WorkerTelemetry : IRpcCallObserver
                     Encoding.UTF8.GetBytes(device.State.ToString()));
             }
         }
+
+        Set(WorkerMetric.DevicesAbsent, absent);
     }
 
     private byte[] NameOf(string method)
