@@ -104,11 +104,14 @@ public sealed class UnixSocketTests : IDisposable
         received.Clear();
 
         // Our own Send refuses to, so a peer of another make plays the offender.
-        int before = OpenDescriptors();
-        TestLibC.SendDescriptors(pair.First.Fd.Number, 0, Limits.RpcDescriptorsMax + 8);
+        string path = Path.Combine(_directory.FullName, "sent");
+        using OwnedFd file = Files.Open(
+            path, OpenFlags.Write | OpenFlags.Create, Convert.ToInt32("600", 8)).Value;
+        TestLibC.SendDescriptors(
+            pair.First.Fd.Number, file.Number, Limits.RpcDescriptorsMax + 8);
         Assert.Equal(Errno.EMSGSIZE, pair.Second.Receive(buffer, received, wait: false).Errno);
         Assert.Empty(received);
-        Assert.Equal(before, OpenDescriptors());
+        Assert.Equal(1, DescriptorsOf(path));
     }
 
     [Fact]
@@ -191,7 +194,10 @@ public sealed class UnixSocketTests : IDisposable
         return Convert.ToInt32(line["flags:".Length..].Trim(), 8);
     }
 
-    private static int OpenDescriptors() => Directory.GetFileSystemEntries("/proc/self/fd").Length;
+    /// <summary>Of one file: other tests of this process open and close what they like.</summary>
+    private static int DescriptorsOf(string path) =>
+        Directory.GetFileSystemEntries("/proc/self/fd")
+            .Count(each => new FileInfo(each).LinkTarget == path);
 
     private sealed class Pairing : IDisposable
     {
