@@ -76,15 +76,21 @@ INLINE __u64 ban_hash4(__u32 address)
     return hash ^ (hash >> 32);
 }
 
+/* Multiplied twice: addresses in a row, which are banned together, else fill few of the buckets. */
+INLINE __u64 ban_place(__u32 address)
+{
+    return ban_hash4(address) * BAN_MULTIPLIER;
+}
+
 INLINE __u32 ban_bucket_of(__u32 address)
 {
-    return (__u32)((address * BAN_MULTIPLIER) >> 32) & config.ban4_mask;
+    return (__u32)(ban_place(address) >> 40) & config.ban4_mask;
 }
 
 /* An odd step leads through all buckets. */
 INLINE __u32 ban_step(__u32 address)
 {
-    return (__u32)((address * BAN_MULTIPLIER) >> 8) | 1;
+    return (__u32)(ban_place(address) >> 8) | 1;
 }
 
 /* Ticks of the ban, 0 without one; full says whether the next bucket counts. */

@@ -44,6 +44,26 @@ public sealed class FilterStateTests
             filter.Bans4.List(Now).Select(ban => ban.Address).Order());
     }
 
+    /// <summary>Whole networks are banned address by address, by /24 and by /16.</summary>
+    [SkippableTheory]
+    [InlineData(1u)]
+    [InlineData(4u)]
+    [InlineData(256u)]
+    [InlineData(65536u)]
+    [InlineData(2584u)]
+    public void Addresses_in_a_row_fill_the_table_as_random_ones_do(uint step)
+    {
+        Kernel.NeedXdp();
+        const int count = 65_536;
+        using XdpFilter filter = Load(new XdpFilterOptions { Bans4Max = count, IsTest = true });
+        for (uint i = 0; i < count; i++)
+        {
+            Result added = filter.Bans4.Add(
+                new Ban4(0x0a000000 + (i * step), ulong.MaxValue), Now);
+            Assert.True(added.IsOk, $"address {i}: {added.Fault}");
+        }
+    }
+
     [SkippableFact]
     public void A_full_table_says_so_and_bans_that_are_over_make_room()
     {

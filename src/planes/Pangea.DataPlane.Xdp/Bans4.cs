@@ -196,7 +196,10 @@ public sealed class Bans4
         ref _filter.Maps.Bans4.At<ulong>(((int)bucket * BucketEntries) + entry);
 
     private uint Bucket(uint address) =>
-        (uint)((address * Multiplier) >> 32) & _filter.Config.Ban4Mask;
+        (uint)(Place(address) >> 40) & _filter.Config.Ban4Mask;
 
-    private static uint Step(uint address) => (uint)((address * Multiplier) >> 8) | 1;
+    private static uint Step(uint address) => (uint)(Place(address) >> 8) | 1;
+
+    /// <summary>Multiplied twice, so that addresses in a row fill all buckets alike.</summary>
+    private static ulong Place(uint address) => Hash(address) * Multiplier;
 }

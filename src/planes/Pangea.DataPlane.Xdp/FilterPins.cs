@@ -134,12 +134,19 @@ public sealed class FilterPins
     }
 
     /// <summary>Forgets the name of an attachment.</summary>
-    public void RemoveLink(int ifindex) => File.Delete(LinkPath(ifindex));
+    public void RemoveLink(int ifindex)
+    {
+        if (File.Exists(LinkPath(ifindex)))
+        {
+            File.Delete(LinkPath(ifindex));
+        }
+    }
 
     /// <summary>Interfaces that have a named attachment.</summary>
     public IReadOnlyList<int> Interfaces() =>
     [
-        .. Directory.GetFiles(Links)
+        // Somebody may have removed all names below our feet.
+        .. (Directory.Exists(Links) ? Directory.GetFiles(Links) : [])
             .Select(path => NumberOf(Path.GetFileName(path)) is uint index ? (int)index : 0)
             .Where(index => index > 0)
             .Order(),
@@ -148,7 +155,7 @@ public sealed class FilterPins
     /// <summary>Removes the directory once nothing is named in it, if it was made here.</summary>
     public void RemoveIfEmpty()
     {
-        if (Directory.EnumerateFileSystemEntries(Links).Any())
+        if (!Directory.Exists(Links) || Directory.EnumerateFileSystemEntries(Links).Any())
         {
             return;
         }
@@ -244,8 +251,8 @@ public sealed class FilterPins
     }
 
     private IEnumerable<string> Folders() =>
-        Directory.GetDirectories(_directory, "filter-*").Where(
-            path => NumberOf(Path.GetFileName(path)["filter-".Length..]) is not null);
+        (Directory.Exists(_directory) ? Directory.GetDirectories(_directory, "filter-*") : [])
+        .Where(path => NumberOf(Path.GetFileName(path)["filter-".Length..]) is not null);
 
     private string Folder(uint id) =>
         Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"filter-{id}"));

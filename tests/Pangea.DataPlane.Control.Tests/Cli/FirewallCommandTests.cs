@@ -204,6 +204,7 @@ public sealed class FirewallCommandTests : IDisposable
     [InlineData("unban 192.0.2.1 --all", "name addresses, or say --all")]
     [InlineData("detach", "name one interface, or say --all")]
     [InlineData("rule add deny --confirm never", "\"never\" is no time to confirm within")]
+    [InlineData("rule remove x --confirm 2d", "2d is too long a time to confirm within")]
     [InlineData("attach eth0 --mode fast", "fast")]
     public void What_cannot_be_is_refused_before_any_call(string command, string message)
     {

@@ -51,6 +51,16 @@ public sealed class PolicyCompilerTests
     }
 
     [Fact]
+    public void Who_is_banned_stays_so_under_rules_that_ban_nobody()
+    {
+        CompiledPolicy first = Compile("limit udp rate 5/s ban 1h after 1 in 1s");
+        CompiledPolicy larger = Compile("deny tcp port 22 vlan 7 from 10.0.0.0/8", first);
+        Assert.NotEqual(first.Geometry, larger.Geometry);
+        Assert.True(larger.Geometry.Has(PolicyFeature.Bans));
+        Assert.False(larger.Geometry.Has(PolicyFeature.Violations));
+    }
+
+    [Fact]
     public void Features_are_only_those_that_the_rules_use()
     {
         Assert.Equal(PolicyFeature.None, Compile("default deny\nallow").Geometry.Features);

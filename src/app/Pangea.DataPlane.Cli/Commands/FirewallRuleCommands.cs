@@ -60,8 +60,14 @@ internal static class FirewallRuleCommands
             return false;
         }
 
-        // More than the appliance allows is refused there, with the bound.
         seconds = (int)Math.Min(parsed.Value, int.MaxValue);
+        if (seconds > FirewallRuleMethods.ConfirmSecondsMax)
+        {
+            exit = context.Fail(Fault.InvalidParameter(
+                "confirm", $"{text} is too long a time to confirm within, at most 1d"));
+            return false;
+        }
+
         return true;
     }
 

@@ -84,7 +84,7 @@ public sealed class PolicyCompiler
             Limits = _limits,
         };
         Result<(byte[] Image, PolicyGeometry Geometry)> image =
-            writer.Write(_features | _options.ExtraFeatures, slots.Count, _options.Geometry);
+            writer.Write(_features | Extra(), slots.Count, _options.Geometry);
         if (!image.IsOk)
         {
             return image.Fault;
@@ -234,6 +234,13 @@ public sealed class PolicyCompiler
         _classes = new ClassPool(1 + Math.Max(1, (complex.Count + 63) / 64));
         return null;
     }
+
+    /// <summary>
+    /// Bans outlive the rule set that made them: a program that looked at them is followed by one
+    /// that does.
+    /// </summary>
+    private PolicyFeature Extra() => _options.ExtraFeatures
+        | ((_options.Geometry?.Features ?? PolicyFeature.None) & PolicyFeature.Bans);
 
     private uint Decision(int order) => Decision(_rules[order], _slots[order]);
 

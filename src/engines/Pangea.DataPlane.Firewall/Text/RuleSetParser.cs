@@ -283,7 +283,7 @@ internal sealed class RuleSetParser(
     {
         if (include is null)
         {
-            throw Wrong(column, "nothing can be included here");
+            throw Wrong(column, "a text that is no file includes none; write the prefixes out");
         }
 
         Result<IReadOnlyList<ListFile>> files = include(path);

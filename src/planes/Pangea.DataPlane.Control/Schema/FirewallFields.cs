@@ -7,16 +7,13 @@ namespace Pangea.DataPlane.Control.Schema;
 /// <summary>Fields that the methods about the firewall share.</summary>
 internal static class FirewallFields
 {
-    /// <summary>Rules that no one confirms within a day were forgotten.</summary>
-    public const int ConfirmSecondsMax = 24 * 3600;
-
     /// <summary>Frames of one <c>firewall.test</c>.</summary>
     public const int FramesMax = 64;
 
     public static readonly RpcField Confirm = Number(
         "confirmSeconds",
         "the last confirmed rules come back after this time unless `firewall.confirm` is called",
-        1, ConfirmSecondsMax).Optional();
+        1, FirewallRuleMethods.ConfirmSecondsMax).Optional();
 
     public static readonly RpcField Interface = new(
         "interface", Text, "name of the interface");

@@ -9,6 +9,9 @@ namespace Pangea.DataPlane.Control.Schema;
 /// </summary>
 public static class FirewallRuleMethods
 {
+    /// <summary>A day: what nobody confirms until then was forgotten.</summary>
+    public const int ConfirmSecondsMax = 24 * 3600;
+
     /// <summary>Every call that changes the rules can meet these.</summary>
     private static readonly FaultCode[] s_changeErrors =
     [
@@ -87,8 +90,9 @@ public static class FirewallRuleMethods
         };
 
     /// <summary>
-    /// A text with errors is refused as a whole. The fault tells the first of them and the call
-    /// with checkOnly all: an error must not look like a success to who reads only half of a reply.
+    /// A text with errors is refused as a whole, with all of them in the fault, one a line; with
+    /// checkOnly they are records of the result. An error must not look like a success to who reads
+    /// only half of a reply.
     /// </summary>
     public static readonly RpcMethod<FirewallRuleReplaceParameters, FirewallChangeResult> Replace =
         new()

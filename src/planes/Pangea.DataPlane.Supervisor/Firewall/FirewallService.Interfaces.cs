@@ -120,7 +120,10 @@ internal sealed partial class FirewallService
         foreach (GuardedInterface wanted in settings.Interfaces)
         {
             Guarded? known = _interfaces.FirstOrDefault(each => each.Name == wanted.Name);
+
+            // What was refused is tried again: what was in the way may have gone.
             all.Add(known is not null && known.Wanted == wanted && !known.IsDetached
+                && (known.Mode is "native" or "generic" || wanted.Choice == AttachChoice.UserSpace)
                 ? known with { IsConfigured = true }
                 : new Guarded { Wanted = wanted, IsConfigured = true });
         }

@@ -33,7 +33,7 @@ internal sealed partial class FirewallService
             Monitor = set.Monitor,
             ConfirmBefore = view.ConfirmBefore?.UtcDateTime,
             Bans = _bans.List().Count(),
-            BansMax = _settings.BansMax,
+            BansMax = view.Filter?.Bans4.Capacity / 2 ?? _settings.BansMax,
             ImageBytes = view.Policy.ImageBytes.Length,
             MapBytes = view.Filter?.MapBytes,
             Warnings = Warnings(view.Policy, view.Shadowed),
@@ -116,17 +116,11 @@ internal sealed partial class FirewallService
         }
 
         IReadOnlyList<Rule> rules = view.Policy.RuleSet.Rules;
-        Dictionary<Rule, Rule> shadows = new(ReferenceEqualityComparer.Instance);
-        foreach (ShadowedRule each in view.Shadowed)
-        {
-            shadows[each.Rule] = each.By;
-        }
-
         var page = new FirewallRulePage(asked.Limit);
         for (int i = Math.Max(0, asked.After ?? 0); i < rules.Count; i++)
         {
-            Rule? by = shadows.GetValueOrDefault(rules[i]);
-            if (!page.TryAdd(Describe(view, rules[i], i + 1, view.NumberOf(by))))
+            int? by = view.NumberOf(view.ShadowOf(rules[i]));
+            if (!page.TryAdd(Describe(view, rules[i], i + 1, by)))
             {
                 break;
             }

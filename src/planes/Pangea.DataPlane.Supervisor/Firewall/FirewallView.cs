@@ -12,6 +12,7 @@ internal sealed record FirewallView
 {
     private Rule?[]? _ruleOfSlot;
     private Dictionary<Rule, int>? _numbers;
+    private Dictionary<Rule, Rule>? _shadows;
 
     public required CompiledPolicy Policy { get; init; }
 
@@ -66,6 +67,22 @@ internal sealed record FirewallView
         }
 
         return _numbers.TryGetValue(rule, out int number) ? number : null;
+    }
+
+    /// <summary>The earlier rule that leaves nothing to this one; null without.</summary>
+    public Rule? ShadowOf(Rule rule)
+    {
+        if (_shadows is null)
+        {
+            _shadows = new Dictionary<Rule, Rule>(
+                Shadowed.Count, ReferenceEqualityComparer.Instance);
+            foreach (ShadowedRule each in Shadowed)
+            {
+                _shadows[each.Rule] = each.By;
+            }
+        }
+
+        return _shadows.GetValueOrDefault(rule);
     }
 
     /// <summary>The name of an interface by its number.</summary>

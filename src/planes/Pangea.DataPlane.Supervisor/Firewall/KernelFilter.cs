@@ -44,7 +44,9 @@ internal sealed class KernelFilter : IDisposable
     /// Takes over what an earlier process left. Whatever cannot be taken over stays as it is until
     /// something is attached anew.
     /// </summary>
-    public Fault? Resume()
+    public Fault? Resume() => Whole<bool>(() => ResumeNames() is { } fault ? fault : true).Fault;
+
+    private Fault? ResumeNames()
     {
         if (Prepare() is { } fault)
         {
@@ -67,6 +69,14 @@ internal sealed class KernelFilter : IDisposable
     /// set before still counts.
     /// </summary>
     public Result Use(CompiledPolicy policy)
+    {
+        Result<bool> used = Whole<bool>(() => UseNow(policy) is { IsOk: false } no
+            ? no.Fault!
+            : true);
+        return used.IsOk ? Result.Ok : used.Fault;
+    }
+
+    private Result UseNow(CompiledPolicy policy)
     {
         if (Filter is not { } current)
         {
@@ -94,6 +104,10 @@ internal sealed class KernelFilter : IDisposable
 
     /// <summary>Climbs the ladder on an interface, with the rules in use.</summary>
     public Result<AttachReport> Attach(
+        CompiledPolicy policy, int ifindex, AttachChoice choice, bool force) =>
+        Whole(() => AttachNow(policy, ifindex, choice, force));
+
+    private Result<AttachReport> AttachNow(
         CompiledPolicy policy, int ifindex, AttachChoice choice, bool force)
     {
         if (choice == AttachChoice.UserSpace)
@@ -123,22 +137,15 @@ internal sealed class KernelFilter : IDisposable
     }
 
     /// <summary>Takes the program off an interface, which may have gone already.</summary>
-    public Fault? Detach(int ifindex)
-    {
-        try
-        {
-            return _attachments?.Detach(ifindex).Fault;
-        }
-        catch (IOException e)
-        {
-            return new Fault(FaultCode.Io, $"cannot detach interface {ifindex}: {e.Message}");
-        }
-    }
+    public Fault? Detach(int ifindex) => Whole<bool>(
+        () => _attachments?.Detach(ifindex) is { IsOk: false } no ? no.Fault! : true).Fault;
 
     /// <summary>
     /// Takes the program off everywhere and leaves nothing in the kernel: no name, no map.
     /// </summary>
-    public Fault? DetachAll()
+    public Fault? DetachAll() => Whole<bool>(() => DetachNow() is { } fault ? fault : true).Fault;
+
+    private Fault? DetachNow()
     {
         if (Prepare() is { } fault)
         {
@@ -176,6 +183,25 @@ internal sealed class KernelFilter : IDisposable
         DropRetired();
         _attachments?.Dispose();
         _directory?.Dispose();
+    }
+
+    /// <summary>
+    /// Files of the BPF file system can be removed by root at any moment, and the attachments still
+    /// hold: we do, by our descriptors.
+    /// </summary>
+    private static Result<T> Whole<T>(Func<Result<T>> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Fault(
+                FaultCode.Io,
+                $"the firewall's names in /sys/fs/bpf are not as it left them: {e.Message}",
+                "'pangea firewall detach --all', then attach again or reload");
+        }
     }
 
     private void Retire()
