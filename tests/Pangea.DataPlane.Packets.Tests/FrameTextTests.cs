@@ -100,6 +100,39 @@ public sealed class FrameTextTests
         Assert.Contains(message, frame.Fault.Message);
     }
 
+    [Fact]
+    public void Any_words_are_a_frame_or_a_sentence()
+    {
+        string[] words =
+        [
+            "tcp", "udp", "sctp", "icmp", "icmpv6", "arp", "syn", "ack", "proto", "vlan", "type",
+            "ttl", "bytes", "fragment", "first", "later", "ethertype", ">", "1", "3/4", "300",
+            "0x88cc", "-1", "99999999999", "", "[", "]", ":", "[]:1", "echo", "::1", "[::1]:5",
+            "[::1", "fe80::1%eth0", "192.0.2.1", "192.0.2.1:53", "192.0.2.1:", "1.2.3.4:x", "\0",
+        ];
+        int seed = Environment.TickCount;
+        Random random = new(seed);
+        int frames = 0;
+        for (int i = 0; i < 20_000; i++)
+        {
+            int count = random.Next(1, i % 2 == 0 ? 4 : 9);
+            string text = string.Join(' ', random.GetItems(words, count));
+            if (i % 2 == 0)
+            {
+                // Half of them have what it takes.
+                text += random.Next(2) == 0 ? " 192.0.2.1 > 192.0.2.2:53" : " ::1 > ::2";
+            }
+
+            Result<byte[]> frame = FrameText.ToFrame(text);
+            frames += frame.IsOk ? 1 : 0;
+            Assert.True(
+                frame.IsOk ? frame.Value.Length >= 60 : frame.Fault.Message.Length > 0,
+                $"seed {seed}: {text}");
+        }
+
+        Assert.InRange(frames, 100, 20_000);
+    }
+
     private static PacketKey Parse(string text)
     {
         Result<byte[]> frame = FrameText.ToFrame(text);
