@@ -130,7 +130,7 @@ public sealed class FrameTextTests
                 $"seed {seed}: {text}");
         }
 
-        Assert.InRange(frames, 100, 20_000);
+        Assert.InRange(frames, 50, 20_000);
     }
 
     private static PacketKey Parse(string text)
