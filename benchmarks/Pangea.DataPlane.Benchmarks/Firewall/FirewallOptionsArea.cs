@@ -9,7 +9,7 @@ namespace Pangea.DataPlane.Benchmarks.Firewall;
 
 /// <summary>
 /// What each feature of the firewall costs a packet, and what its parts cost made otherwise. The
-/// commands of experiments 0020 to 0023.
+/// command of the experiments on the firewall.
 /// </summary>
 public sealed class FirewallOptionsArea : IBenchArea
 {
@@ -19,7 +19,8 @@ public sealed class FirewallOptionsArea : IBenchArea
 
     public string Name => "firewall-options";
 
-    public string Summary => "what each feature of the firewall costs, and its parts made otherwise";
+    public string Summary =>
+        "what each feature of the firewall costs, and its parts made otherwise";
 
     public IEnumerable<BenchRow> Run(BenchOptions options) =>
         HostEntries(options)

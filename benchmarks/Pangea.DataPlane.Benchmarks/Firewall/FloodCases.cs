@@ -40,7 +40,8 @@ internal static class FloodCases
         if (!made.IsOk || !bare.IsOk || !rival.IsOk)
         {
             yield return BenchRow.Alone(
-                Dropped, double.NaN, "M/s", null, note: (made.Fault ?? bare.Fault ?? rival.Fault)!.Message);
+                Dropped, double.NaN, "M/s", null,
+                note: (made.Fault ?? bare.Fault ?? rival.Fault)!.Message);
             yield break;
         }
 
@@ -63,7 +64,8 @@ internal static class FloodCases
         [
             (dropped, () => rig.NsPerPacket(other.Program, Flood, false), 1.0,
                 "xdp-filter, one address"),
-            (dropped, () => plain.NsPerPacket(null, Flood, passes: false), 6.0, "nftables, prerouting, set of 10 000"),
+            (dropped, () => plain.NsPerPacket(null, Flood, passes: false), 6.0,
+                "nftables, prerouting, set of 10 000"),
             (dropped, () => rig.NsPerPacket(rig.Drop, Flood, false), null, "XDP_DROP alone"),
             (dropped, () => rig.NsPerPacket(rig.Look, Flood, false), null, "XDP_DROP after a look"),
             (routed, () => rig.NsPerPacket(other.Program, Traffic, true), 0.98,

@@ -239,7 +239,8 @@ internal sealed partial class FloodRig : IDisposable
             {
                 string name = Path.Combine(folder, "comm");
                 if (int.TryParse(Path.GetFileName(folder), out int id) && File.Exists(name)
-                    && File.ReadAllText(name).StartsWith($"napi/{_guarded}", StringComparison.Ordinal))
+                    && File.ReadAllText(name).StartsWith(
+                        $"napi/{_guarded}", StringComparison.Ordinal))
                 {
                     return id;
                 }

@@ -68,7 +68,8 @@ internal static class SwapCases
             $"{PairedRun.Median(waits):0} ms of it after compiling; worst {sums.Max():0} ms");
     }
 
-    /// <summary>Another set each time; for another program, one that asks for other fields.</summary>
+    /// <summary>Another set each time; for another program, one that asks for other
+    /// fields.</summary>
     private static RuleSet Changed(RuleSet set, int round, bool isNewProgram)
     {
         RuleSet changed = set with { Rules = [.. set.Rules.Skip(round)] };
