@@ -14,5 +14,6 @@ public sealed class FirewallArea : IBenchArea
         ProgramCases.Run(options)
             .Concat(FloodCases.Run(options))
             .Concat(SwapCases.Run(options))
+            .Concat(MemoryCase.Run(options))
             .Concat(TwinCases.Run(options));
 }

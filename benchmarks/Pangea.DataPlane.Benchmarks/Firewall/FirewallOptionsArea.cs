@@ -215,7 +215,8 @@ public sealed class FirewallOptionsArea : IBenchArea
                 FilterRig.Repeat(with.Program, frame),
                 FilterRig.Repeat(without.Program, frame));
             yield return result.Duration(
-                name, "ns", null, "no rules", $"adds {result.OursNs - result.RivalNs:0.0} ns");
+                name, "ns", null, "no rules",
+                $"adds {result.RivalNs * (result.TimeRatio - 1):0.0} ns");
         }
     }
 
