@@ -29,6 +29,10 @@ fuzz engine="ces" seconds="3600":
 parity frames="10000000":
     PANGEA_PARITY_FRAMES={{frames}} dotnet test -c Release tests/Pangea.DataPlane.Xdp.Tests --filter ParityTests
 
+# The firewall's tests as on a machine whose kernel takes no program: the userspace twin alone
+twin:
+    PANGEA_XDP=off dotnet test -c Release tests/Pangea.DataPlane.Xdp.Tests
+
 # Cut a worker off at random operations for thousands of rounds: just crash 5000
 crash rounds="5000":
     PANGEA_CRASH_ROUNDS={{rounds}} dotnet test -c Release tests/Pangea.DataPlane.Worker.Tests --filter CrashRoundsTests
