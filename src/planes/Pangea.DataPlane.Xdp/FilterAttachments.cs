@@ -167,18 +167,18 @@ public sealed class FilterAttachments(FilterPins pins) : IDisposable
         _links.Clear();
     }
 
-    /// <summary>What the interface hides from a program with these rules.</summary>
-    public static IReadOnlyList<string> Notes(XdpFilter filter, int ifindex)
+    /// <summary>What is hidden from rules that ask for VLAN tags; null where nothing is.</summary>
+    public static string? NoteOnTags(int ifindex) =>
+        LinkFeatures.TakesVlanTagsOff(ifindex) is { IsOk: true, Value: true }
+            ? "the driver may take VLAN tags off before the program sees them, and such frames "
+                + "are judged as untagged: switch it off with 'ethtool -K NAME rxvlan off'"
+            : null;
+
+    private static IReadOnlyList<string> Notes(XdpFilter filter, int ifindex)
     {
         bool asksForTags = filter.Geometry.Has(PolicyFeature.Vlan)
             || filter.Geometry.Has(PolicyFeature.InnerVlan);
-        return asksForTags && LinkFeatures.TakesVlanTagsOff(ifindex) is { IsOk: true, Value: true }
-            ?
-            [
-                "the driver may take VLAN tags off before the program sees them, and such frames "
-                + "are judged as untagged: switch it off with 'ethtool -K NAME rxvlan off'",
-            ]
-            : [];
+        return asksForTags && NoteOnTags(ifindex) is { } note ? [note] : [];
     }
 
     private static bool IsAlready(AttachChoice choice, int ifindex, out AttachReport? report)

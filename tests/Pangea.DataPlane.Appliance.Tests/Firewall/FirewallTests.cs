@@ -78,6 +78,10 @@ public sealed class FirewallTests
                     Text = GuardedAppliance.Rules + "\n" + other + more,
                 });
             Assert.Equal(i + 2, changed.Generation);
+
+            // A veth hands the tags of its peer over beside the frame.
+            string reason = Assert.Single(guarded.Status().Interfaces).Reason ?? "";
+            Assert.Equal(i % 2 == 0, reason.Contains("rxvlan off", StringComparison.Ordinal));
         }
 
         Assert.False(closed.Poll(0, SelectMode.SelectRead));

@@ -208,7 +208,7 @@ internal sealed partial class FirewallService
         };
         _interfaces = [.. _interfaces.Where(each => each.Name != wanted.Name), now];
         TellInterface(now);
-        return Save() is { } unsaved ? unsaved : Describe(now, _kernel.Filter);
+        return Save() is { } unsaved ? unsaved : Describe(now, _kernel.Filter, _view.Policy);
     }
 
     private Result<FirewallDetachResult> Detach(string? name)

@@ -1,5 +1,6 @@
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
+using Pangea.DataPlane.Firewall.Compiling;
 using Pangea.DataPlane.Firewall.Image;
 using Pangea.DataPlane.Firewall.Judging;
 using Pangea.DataPlane.Firewall.Rules;
@@ -23,7 +24,7 @@ internal sealed partial class FirewallService
         {
             Enabled = true,
             Reason = view.Filter is null ? _kernel.Refusal?.Message : null,
-            Interfaces = [.. view.Interfaces.Select(each => Describe(each, view.Filter))],
+            Interfaces = [.. view.Interfaces.Select(each => Describe(each, view.Filter, view.Policy))],
             Generation = (long)view.Generation,
             Rules = set.Rules.Count,
             Prefixes = view.Policy.Sizes.Prefixes,
@@ -81,7 +82,7 @@ internal sealed partial class FirewallService
         {
             Reasons = reasons,
             Malformed = malformed,
-            Interfaces = [.. view.Interfaces.Select(each => Describe(each, view.Filter))],
+            Interfaces = [.. view.Interfaces.Select(each => Describe(each, view.Filter, view.Policy))],
             Bans = _bans.List().Count(),
             BansRefused = _bans.Refused,
         };
@@ -341,19 +342,29 @@ internal sealed partial class FirewallService
         Value = (long)value,
     };
 
-    private static FirewallInterface Describe(Guarded each, XdpFilter? filter) => new()
+    private static FirewallInterface Describe(
+        Guarded each, XdpFilter? filter, CompiledPolicy policy) => new()
     {
         Name = each.Name,
         Present = each.Index is not null,
         Wanted = Configuration.FirewallSettings.NameOf(each.Wanted.Choice),
         Mode = each.Mode,
-        Reason = each.Reason,
+        Reason = Reason(each, policy),
         Configured = each.IsConfigured,
         Force = each.Wanted.Force,
         Index = each.Index,
         ProgramId = each.Mode is "native" or "generic"
             && filter?.Program.Id() is { IsOk: true } id ? (int)id.Value : null,
     };
+
+    /// <summary>Why not better, and what the interface hides from the rules in use.</summary>
+    private static string? Reason(Guarded each, CompiledPolicy policy)
+    {
+        bool asksForTags = each.Mode is "native" or "generic"
+            && policy.Rules.Any(rule => rule.Vlan is not null || rule.InnerVlan is not null);
+        string? note = asksForTags ? FilterAttachments.NoteOnTags(each.Index!.Value) : null;
+        return note is null || each.Reason is null ? note ?? each.Reason : $"{each.Reason}; {note}";
+    }
 
     private static FirewallRule Describe(
         FirewallView view, Rule rule, int number, int? shadowedBy)

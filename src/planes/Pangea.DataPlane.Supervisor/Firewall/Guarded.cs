@@ -38,9 +38,8 @@ internal sealed record Guarded
         : Index is null ? "there is no such interface"
         : Refusal is { Hint: { } hint } ? $"{Refusal.Message} ({hint})"
         : Refusal is not null ? Refusal.Message
-        : Report is { } report && report.Attempts.Count + report.Notes.Count > 0
-            ? string.Join(
-                "; ", report.Attempts.Select(each => each.Refusal.Message).Concat(report.Notes))
+        : Report is { Attempts.Count: > 0 } report
+            ? string.Join("; ", report.Attempts.Select(each => each.Refusal.Message))
         : Report?.Step == AttachChoice.UserSpace ? "asked for"
         : Report?.Step == AttachChoice.Generic && Wanted.Choice == AttachChoice.Best
             ? "an earlier start found no better one"
