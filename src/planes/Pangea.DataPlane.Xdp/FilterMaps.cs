@@ -24,7 +24,6 @@ internal sealed class FilterMaps : IDisposable
     private static readonly string[] s_shared =
     [
         "images", XdpFilter.StateSection, "counters", "bans4", "bloom4", "bloom6", "rule_rates",
-        "source_rates",
     ];
 
     private readonly Dictionary<string, BpfMap> _maps;
@@ -40,7 +39,6 @@ internal sealed class FilterMaps : IDisposable
         Bloom4 = shared[4];
         Bloom6 = shared[5];
         RuleRates = shared[6];
-        SourceRates = shared[7];
     }
 
     internal SharedValues Images { get; }
@@ -55,7 +53,11 @@ internal sealed class FilterMaps : IDisposable
 
     internal SharedValues RuleRates { get; }
 
-    internal SharedValues SourceRates { get; }
+    /// <summary>
+    /// Mapped for whoever looks, who lets go of it: pages of it would be resident else for what is
+    /// hardly ever done.
+    /// </summary>
+    internal Result<SharedValues> SourceRates() => SharedValues.Of(_maps["source_rates"]);
 
     internal ref FilterState State => ref _state.At<FilterState>(0);
 
@@ -213,7 +215,6 @@ internal sealed class FilterMaps : IDisposable
         Bloom4.Dispose();
         Bloom6.Dispose();
         RuleRates.Dispose();
-        SourceRates.Dispose();
         foreach (BpfMap map in _maps.Values)
         {
             map.Dispose();

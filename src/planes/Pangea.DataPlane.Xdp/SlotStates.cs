@@ -65,11 +65,19 @@ internal static class SlotStates
 
     private static void ClearSources(XdpFilter filter, HashSet<uint> slots)
     {
+        Result<SharedValues> mapped = filter.Maps.SourceRates();
+        if (!mapped.IsOk)
+        {
+            return; // Out of address space: the buckets run empty by themselves.
+        }
+
+        using SharedValues rates = mapped.Value;
+
         // Ways of one source: the tag, then the arrival time. Bytes and packets have a way each.
         int ways = (int)(filter.Config.RateMask + 1) * XdpFilter.RateWays;
         for (int i = 0; i < ways; i++)
         {
-            ref ulong tag = ref filter.Maps.SourceRates.At<ulong>(i * 2);
+            ref ulong tag = ref rates.At<ulong>(i * 2);
             ulong seen = Volatile.Read(ref tag);
             uint slot = (uint)(seen >> TagSlotShift) & PolicyConstants.DecisionSlot;
             if (seen != 0 && slots.Contains(slot))

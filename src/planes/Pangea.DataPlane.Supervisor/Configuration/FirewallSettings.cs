@@ -12,7 +12,7 @@ public sealed record GuardedInterface(string Name, AttachChoice Choice, bool For
 /// <summary>The section <c>firewall</c> of the configuration, complete.</summary>
 public sealed record FirewallSettings
 {
-    public const int BansMaxDefault = 100_000;
+    public const int BansMaxDefault = 65_536;
     public const int RateSourcesMaxDefault = 65_536;
     public const int BansMin = 1024;
 
