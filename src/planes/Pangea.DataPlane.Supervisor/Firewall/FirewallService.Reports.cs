@@ -24,7 +24,10 @@ internal sealed partial class FirewallService
         {
             Enabled = true,
             Reason = view.Filter is null ? _kernel.Refusal?.Message : null,
-            Interfaces = [.. view.Interfaces.Select(each => Describe(each, view.Filter, view.Policy))],
+            Interfaces =
+            [
+                .. view.Interfaces.Select(each => Describe(each, view.Filter, view.Policy)),
+            ],
             Generation = (long)view.Generation,
             Rules = set.Rules.Count,
             Prefixes = view.Policy.Sizes.Prefixes,
@@ -82,7 +85,10 @@ internal sealed partial class FirewallService
         {
             Reasons = reasons,
             Malformed = malformed,
-            Interfaces = [.. view.Interfaces.Select(each => Describe(each, view.Filter, view.Policy))],
+            Interfaces =
+            [
+                .. view.Interfaces.Select(each => Describe(each, view.Filter, view.Policy)),
+            ],
             Bans = _bans.List().Count(),
             BansRefused = _bans.Refused,
         };
