@@ -196,6 +196,41 @@ public sealed class FirewallLifeTests
         Assert.Equal("state", guarded.Status().RulesFrom);
     }
 
+    /// <summary>Root may remove every name at any moment; the supervisor still holds all.</summary>
+    [SkippableFact]
+    public void Names_that_root_removes_open_nothing()
+    {
+        using GuardedAppliance guarded = new();
+        guarded.Start();
+        using Socket open = guarded.Listen(GuardedAppliance.OpenPort);
+        using Socket closed = guarded.Listen(GuardedAppliance.ClosedPort);
+        guarded.Hosts.Await(open);
+        guarded.Hosts.Guarded.Run(() => Directory.Delete("/sys/fs/bpf/pangea", true));
+        Assert.False(guarded.Hosts.Arrives(closed));
+        guarded.Call(FirewallRuleMethods.Add, new FirewallRuleAddParameters
+        {
+            Text = "deny udp port 1",
+        });
+        Result<FirewallChangeResult> other = guarded.TryCall(
+            FirewallRuleMethods.Add, new FirewallRuleAddParameters { Text = "allow vlan 7" });
+        Assert.Equal(FaultCode.Io, other.Fault?.Code);
+        Assert.Contains("detach", other.Fault!.Hint);
+        Assert.Equal(2, guarded.Status().Rules);
+        Assert.False(guarded.Hosts.Arrives(closed));
+        Assert.True(guarded.Hosts.Arrives(open));
+
+        guarded.Call(FirewallMethods.Detach, new FirewallDetachParameters());
+        Assert.False(guarded.IsAttached());
+        guarded.Call(
+            FirewallMethods.Attach, new FirewallAttachParameters { Interface = "guard" });
+        guarded.Call(FirewallRuleMethods.Add, new FirewallRuleAddParameters
+        {
+            Text = "allow vlan 7",
+        });
+        Assert.False(guarded.Hosts.Arrives(closed));
+        Assert.True(guarded.HasPins());
+    }
+
     private static IEnumerable<string?> Names(GuardedAppliance guarded) => guarded.Call(
         FirewallRuleMethods.List, new FirewallRuleListParameters()).Rules.Select(each => each.Name);
 }
