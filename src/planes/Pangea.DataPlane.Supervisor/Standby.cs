@@ -176,9 +176,14 @@ internal sealed class Standby(
 
         ProcessFacts? facts = ProcessFacts.Read(present.Child.Pid);
         IReadOnlyList<DescriptorCount>? descriptors = ProcessFacts.Descriptors(present.Child.Pid);
+
+        // A device that came after it is not in its jail; another one is on its way then.
+        bool isReady = present.Prepared is not null
+            && _configuration is { } configuration
+            && present.Fits(WorkerLaunch.Options(configuration), Identities());
         return new StandbyStatus
         {
-            State = present.Prepared is null ? StandbyState.Starting : StandbyState.Ready,
+            State = isReady ? StandbyState.Ready : StandbyState.Starting,
             Pid = present.Child.Pid,
             Uid = facts?.Uid,
             RssBytes = facts?.RssBytes,
