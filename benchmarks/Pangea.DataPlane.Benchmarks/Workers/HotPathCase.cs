@@ -15,7 +15,8 @@ internal sealed class HotPathCase(BenchOptions options, string folder)
     private const string Name = "hot path of a busy worker";
     private const int ChunkBytes = 1 << 20;
 
-    // What of each MiB does not shrink, so that a minute of puts does not fill the disk.
+    // What of each MiB does not shrink, so that a minute of puts does not fill the disk. It stands
+    // at the end: a stream that begins with it is taken for one that does not shrink at all.
     private const int RandomBytes = 32 * 1024;
 
     internal IEnumerable<BenchRow> Run()
@@ -59,6 +60,7 @@ internal sealed class HotPathCase(BenchOptions options, string folder)
         var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         OwnedFd read = Files.Duplicate(Borrow(pipe.ClientSafePipeHandle)).Value;
         OwnedFd write = Files.Duplicate(Borrow(pipe.SafePipeHandle)).Value;
+        pipe.DisposeLocalCopyOfClientHandle();
         pipe.Dispose();
         long moved = 0;
         bool isOver = false;
@@ -100,7 +102,7 @@ internal sealed class HotPathCase(BenchOptions options, string folder)
     private static void Pump(OwnedFd pipe, bool isPut, ref bool isOver, ref long moved)
     {
         var chunk = new byte[ChunkBytes];
-        new Random(3).NextBytes(chunk.AsSpan(0, RandomBytes));
+        new Random(3).NextBytes(chunk.AsSpan(ChunkBytes - RandomBytes));
         using (pipe)
         {
             while (!Volatile.Read(ref isOver))

@@ -61,6 +61,33 @@ public sealed class CompactionTests
         });
     }
 
+    /// <summary>
+    /// A put that fills the device and then fails: nothing is committed, so nothing is flushed, and
+    /// nothing will be as long as its frames have all the room.
+    /// </summary>
+    [SkippableFact]
+    public void Frames_of_a_put_that_was_given_up_go_without_a_commit()
+    {
+        using TestDirectory directory = LogRig.NewDirectory();
+        var model = new ModelCatalog();
+        LogRig.Run(directory.Path, async rig =>
+        {
+            await FillAsync(rig, model, objects: 10);
+            long before = rig.Log.Bytes;
+            ObjectId id = ObjectId.New();
+            var frames = new List<LogAddress>();
+            while (rig.Log.Bytes < before * 3)
+            {
+                frames.Add((await rig.AppendShardAsync(id, ShardBytes, 7)).Value);
+            }
+
+            frames.ForEach(rig.Log.Release);
+            await CompactAllAsync(rig, model, 0.5);
+            Assert.True(rig.Log.Bytes < before * 2, $"{rig.Log.Bytes} of {before}");
+            await model.VerifyAsync(rig, 0);
+        });
+    }
+
     [SkippableFact]
     public void An_object_removed_during_its_copy_stays_removed()
     {

@@ -130,6 +130,19 @@ public sealed class LogCodecTests
         }
     }
 
+    /// <summary>The start of an inline shard of no bytes may be anything.</summary>
+    [Fact]
+    public void An_empty_inline_shard_starts_nowhere()
+    {
+        byte[] bytes = Encode(LogRig.Commit(ObjectId.New()), new byte[50], []);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(44), uint.MaxValue - 1);
+        int covered = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(12));
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            bytes.AsSpan(60), LogEntryView.ChecksumOf(bytes.AsSpan(0, covered)));
+        Assert.True(LogEntryView.TryRead(bytes, 1, 0, out LogEntryView read));
+        Assert.True(read.InlineShard.IsEmpty);
+    }
+
     [Fact]
     public void Random_bytes_are_no_entries_and_no_frames()
     {

@@ -32,8 +32,8 @@ public sealed partial class DeviceLog
         {
             double share = 1 - ((double)segment.LiveBytes / segment.Bytes);
             if (segment.IsSealed && !segment.IsEmptied && !segment.IsStuck && !segment.IsRemoved
-                && !segment.IsDirty && segment.Users == 0 && segment != _journal
-                && segment != _shards && segment.Sequence != newest && share >= bestShare)
+                && segment.Users == 0 && segment != _journal && segment != _shards
+                && segment.Sequence != newest && share >= bestShare)
             {
                 best = segment;
                 bestShare = share;
@@ -56,6 +56,15 @@ public sealed partial class DeviceLog
         if (!_segments.TryGetValue(sequence, out LogSegment? segment) || !segment.IsSealed)
         {
             return new Fault(FaultCode.NotFound, $"there is no sealed segment {sequence:x8}");
+        }
+
+        if (segment.IsDirty)
+        {
+            // Flushes come with commits. Frames of a put that failed have none, and where they have
+            // taken all the room there will be none either. A commit must not overtake the flush.
+            await _journalTurn.EnterAsync();
+            await FlushShardsAsync();
+            _journalTurn.Leave();
         }
 
         var pace = new CopyPace(_reactor, bytesPerSecond);

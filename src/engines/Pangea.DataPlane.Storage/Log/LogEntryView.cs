@@ -89,7 +89,8 @@ public readonly ref struct LogEntryView
 
     internal int ManifestStart => CommitFixedBytes + (ExtentCount * Extent.Bytes);
 
-    internal int InlineStart => (int)UInt32At(44);
+    // Without bytes the field was not judged.
+    internal int InlineStart => InlineBytes == 0 ? 0 : (int)UInt32At(44);
 
     internal int InlineBytes => (int)UInt32At(40);
 
