@@ -101,7 +101,7 @@ public sealed class Appliance : IDisposable
         [
             .. Wrapper, SupervisorProgram,
             "supervise", "--state", StatePath, "--socket", SocketPath,
-            "--deaths-per-minute", "10000", .. _arguments, .. more,
+            "--device-places", Directory, "--deaths-per-minute", "10000", .. _arguments, .. more,
         ];
         Process process = NewProcess(command[0], command[1..]);
         process.ErrorDataReceived += (_, line) => Append(line.Data);

@@ -73,6 +73,38 @@ public sealed class DescriptorTests
     }
 
     /// <summary>
+    /// The other direction: what arrives in the worker is no call of its supervisor's. It refuses
+    /// or ends, nothing that was stored is lost, and what comes afterwards is served.
+    /// </summary>
+    [SkippableTheory]
+    [InlineData("b'no message at all\\n'")]
+    [InlineData("bytes(range(256)) * 64 + b'\\n'")]
+    [InlineData("b'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"worker.start\",\"params\":{}}\\n'")]
+    [InlineData("b'{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\\n'")]
+    [InlineData("b'[' * 100000 + b'\\n'")]
+    [InlineData("b'x' * (20 << 20)")]
+    public void Garbage_to_a_worker_loses_nothing_and_the_appliance_goes_on(string bytes)
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Start(s_small);
+        string source = Path.Combine(appliance.Directory, "source");
+        File.WriteAllText(source, "the content");
+        Assert.Equal(0, appliance.Run("put", source, "--name", "a").ExitCode);
+        int worker = appliance.WorkerPid();
+        string theirs = new FileInfo($"/proc/{worker}/fd/{WorkerChannel}").LinkTarget!;
+
+        // Sent from the supervisor's end, which the channel's neighbour is.
+        int supervisor = appliance.SupervisorPid;
+        Write(supervisor, PeerOf(supervisor, theirs), bytes);
+        appliance.WaitFor("worker that serves", () => appliance.Run("ls").ExitCode == 0);
+        CommandResult got = appliance.Run("get", "a", "--output", "-");
+        Assert.True(got.ExitCode == 0, got.Error + appliance.Log);
+        Assert.Equal("the content", got.Output);
+        Assert.Equal(supervisor, appliance.SupervisorPid);
+        Assert.Equal(0, appliance.Stop());
+    }
+
+    /// <summary>
     /// A supervisor that was taken over gets no program and no user of its choice started.
     /// </summary>
     [SkippableTheory]
@@ -81,6 +113,10 @@ public sealed class DescriptorTests
     [InlineData("[\"launch\",\"jail\",\"--user\",\"0:0\",\"--\",\"worker\",\"--channel\"]\\n")]
     [InlineData("[\"launch\",\"supervise\"]\\n")]
     [InlineData("[\"open\",\"/etc\"]\\n")]
+    [InlineData("[\"open\",\"/opt\"]\\n")]
+    [InlineData("[\"open\",\"/var/lib\"]\\n")]
+    [InlineData("[\"open\",\"/\"]\\n")]
+    [InlineData("[\"inspect\",\"/home\",\"x\"]\\n")]
     public void The_warden_refuses_what_no_supervisor_asks_for(string text)
     {
         Skip.IfNot(UserAccount.IsRoot, NotRoot);
@@ -91,6 +127,25 @@ public sealed class DescriptorTests
             appliance.SupervisorPid, ChannelOf(appliance.SupervisorPid, warden), text, read: true);
         Assert.StartsWith("[\"fault\"", answer);
         Assert.Equal(children, ChildrenOf(warden));
+    }
+
+    /// <summary>
+    /// Writes as much as is taken until the other end has gone; a python expression.
+    /// </summary>
+    private static void Write(int pid, int fd, string bytes)
+    {
+        string script =
+            "import ctypes,os,socket,time; c=ctypes.CDLL(None,use_errno=True); "
+            + $"p=os.pidfd_open({pid}); f=c.syscall(438,p,{fd},0); "
+            + $"assert f>=0,ctypes.get_errno(); s=socket.socket(fileno=f); b={bytes}\n"
+            + "until=time.monotonic()+10\n"
+            + "while b and time.monotonic()<until:\n"
+            + "  try: b=b[s.send(b,socket.MSG_DONTWAIT|socket.MSG_NOSIGNAL):]\n"
+            + "  except BlockingIOError: time.sleep(0.001)\n"
+            + "  except OSError: break\n";
+        using Process python = Process.Start("/usr/bin/python3", ["-c", script]);
+        python.WaitForExit();
+        Assert.Equal(0, python.ExitCode);
     }
 
     /// <summary>Writes with another process's descriptor (pidfd_getfd(2)).</summary>
@@ -118,6 +173,11 @@ public sealed class DescriptorTests
     private static int ChannelOf(int supervisor, int warden)
     {
         string theirs = new FileInfo($"/proc/{warden}/fd/{WorkerChannel}").LinkTarget!;
+        return PeerOf(supervisor, theirs);
+    }
+
+    private static int PeerOf(int supervisor, string theirs)
+    {
         long inode = long.Parse(theirs["socket:[".Length..^1]);
 
         // The two ends of a pair are made one after the other, so their numbers are neighbours.

@@ -113,7 +113,8 @@ public sealed class DeviceOperatorTests
         using Appliance other = Appliance.Start(["--redundancy", "2+1"]);
         string file = Store(other, "theirs", 1_000_000);
         Assert.Equal(0, other.Stop());
-        using Appliance appliance = Appliance.Start(["--redundancy", "2+1"]);
+        using Appliance appliance = Appliance.Start(
+            ["--redundancy", "2+1", "--device-places", other.Directory]);
         string[] before = Contents(other.DevicePath(0));
         CommandResult added = appliance.Run("device", "add", other.DevicePath(0));
         Assert.NotEqual(0, added.ExitCode);

@@ -124,6 +124,44 @@ public sealed class PrivilegeTests
         }
     }
 
+    /// <summary>
+    /// Nor is one that root's configuration names no place for, by whatever name; once it does, it
+    /// is a device.
+    /// </summary>
+    [SkippableFact]
+    public void A_directory_at_no_place_of_the_configuration_is_no_device()
+    {
+        Skip.IfNot(UserAccount.IsRoot, NotRoot);
+        using Appliance appliance = Appliance.Create(s_small);
+        string elsewhere = Directory.CreateTempSubdirectory("pangea-elsewhere-").FullName;
+        string file = Path.Combine(appliance.Directory, "pangea.yaml");
+        string link = Path.Combine(appliance.Directory, "link");
+        try
+        {
+            File.WriteAllText(file, "workers: {stallSeconds: 11}");
+            File.CreateSymbolicLink(link, elsewhere);
+            appliance.StartSupervisor("--config", file);
+            appliance.WaitUntilReady();
+            foreach (string path in (string[])[elsewhere, link])
+            {
+                CommandResult refused = appliance.Run("device", "add", path);
+                Assert.NotEqual(0, refused.ExitCode);
+                Assert.Contains("lies at no place for devices", refused.Error);
+                Assert.Contains("storage.devicePlaces", refused.Error);
+            }
+
+            Assert.Contains("warden.refused", appliance.Log);
+            File.WriteAllText(file, $"storage: {{devicePlaces: [{elsewhere}]}}");
+            CommandResult added = appliance.Run("device", "add", elsewhere);
+            Assert.True(added.ExitCode == 0, added.Error + appliance.Log);
+            Assert.Equal(0, appliance.Stop());
+        }
+        finally
+        {
+            Directory.Delete(elsewhere, recursive: true);
+        }
+    }
+
     [SkippableFact]
     public void Root_without_the_right_to_change_its_user_is_refused()
     {

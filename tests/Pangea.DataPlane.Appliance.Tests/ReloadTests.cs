@@ -65,6 +65,20 @@ public sealed class ReloadTests
         Assert.Equal(0, appliance.Run("ls").ExitCode);
     }
 
+    /// <summary>Nobody believes that something runs where nothing does.</summary>
+    [Fact]
+    public void A_role_without_workers_that_is_given_cores_is_told()
+    {
+        using Appliance appliance = Start(out string file, "workers: {relay: {cores: auto}}");
+        Assert.Contains("role.reserved role=relay cores=", appliance.Log);
+        Assert.Contains("no worker has this role yet", appliance.Log);
+        Assert.DoesNotContain("role=gateway", appliance.Log);
+        Write(file, "workers: {gateway: {cores: auto}}");
+        Assert.Equal(0, appliance.Run("config", "reload").ExitCode);
+        appliance.WaitFor(
+            "second remark", () => appliance.Log.Contains("role.reserved role=gateway cores="));
+    }
+
     private static Appliance Start(out string file, string text)
     {
         Appliance appliance = Appliance.Create();

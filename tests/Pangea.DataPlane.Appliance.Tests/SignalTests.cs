@@ -77,7 +77,7 @@ public sealed class SignalTests
         Assert.Equal("the content", appliance.Run("get", "a", "--output", "-").Output);
     }
 
-    /// <summary>What the supervisor reads, all its threads block; no child gets that.</summary>
+    /// <summary>What the supervisor reads is blocked in all its threads, in no child.</summary>
     [SkippableFact]
     public void Workers_do_not_inherit_the_blocked_signals()
     {

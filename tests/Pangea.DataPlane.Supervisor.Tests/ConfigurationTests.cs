@@ -131,7 +131,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("state:", "state needs a text")]
     [InlineData("- a", "the configuration is a mapping")]
     [InlineData("storage:\n  devices: /one", ":2:12: devices is a list")]
-    [InlineData("storage:\n  devices: [/a, /b, /a]", ":2:21: device /a is named twice")]
+    [InlineData("storage:\n  devices: [/a, /b, /a]", ":2:21: /a is named twice in devices")]
     [InlineData(
         "storage:\n  stripeBytes: 4096\n  stripeMiB: 1", ":3:14: stripeBytes and stripeMiB")]
     [InlineData("state: a\nstate: b", "uplicate key")]

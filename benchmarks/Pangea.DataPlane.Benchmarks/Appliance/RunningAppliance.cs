@@ -24,7 +24,11 @@ public sealed partial class RunningAppliance : IDisposable
         _socket = socket;
         StateDirectory = state;
         ProcessStartInfo start = new(
-            executable, ["supervise", "--state", state, "--socket", socket])
+            executable,
+            [
+                "supervise", "--state", state, "--socket", socket,
+                "--device-places", Path.GetDirectoryName(Path.GetFullPath(state))!,
+            ])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -9,13 +9,13 @@ namespace Pangea.DataPlane.Linux;
 /// Descriptors that only name a place in the file system (O_PATH): opening one needs search
 /// permission on the way to it and none on the place itself.
 /// </summary>
-internal static class PathFd
+public static class PathFd
 {
     private const int O_CLOEXEC = 0x80000;
     private const int O_PATH = 0x200000;
 
     /// <summary>Names a directory or a file, links followed.</summary>
-    internal static unsafe Result<OwnedFd> Open(string path)
+    public static unsafe Result<OwnedFd> Open(string path)
     {
         byte[] name = Encoding.UTF8.GetBytes(path + '\0');
 

@@ -27,6 +27,7 @@ public static class SuperviseVerb
         ("--state DIR", "state directory (PANGEA_STATE; default ./var)"),
         ("--socket PATH", "control socket (PANGEA_SOCKET; default /run/pangea/control.sock)"),
         ("--user NAME|UID:GID", "whom workers run as under root (PANGEA_USER; default pangea)"),
+        ("--device-places LIST", "directories below which devices may be added"),
         ("--redundancy K+M", "data and parity shards (default 8+4)"),
         ("--stripe-bytes N", "plain bytes of a stripe (default 1048576)"),
         ("--compression MODE", "none, balanced (default), archive or adaptive"),
@@ -190,6 +191,7 @@ public static class SuperviseVerb
             EventLog.Write("supervisor.remark", ("text", shortage));
         }
 
+        ReservedRoles.Tell(configuration);
         TellPrivilege(configuration, steps);
         reactor.Post(() =>
         {

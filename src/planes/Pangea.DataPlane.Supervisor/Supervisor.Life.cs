@@ -161,6 +161,7 @@ internal sealed partial class Supervisor
         }
 
         Use(next);
+        ReservedRoles.Tell(next);
         if (changes.Any(each => each.Effect == ConfigurationDiff.Worker))
         {
             Result<WorkerRestartResult> restarted =

@@ -48,6 +48,11 @@ public sealed record ApplianceConfiguration
     public required IReadOnlyList<string> Devices { get; init; }
 
     /// <summary>
+    /// Full paths below which devices may be added at run time, beside the usual ones.
+    /// </summary>
+    public IReadOnlyList<string> DevicePlaces { get; init; } = [];
+
+    /// <summary>
     /// True for the embedded default below the state directory, whose directories are made where
     /// they are missing. Configured ones never are: a disk that is not mounted must not become a
     /// directory.
@@ -150,6 +155,7 @@ public sealed record ApplianceConfiguration
             SocketPath = context.FullPath(values.SocketPath ?? ControlAddress.Default),
             User = user.Value,
             Devices = devices,
+            DevicePlaces = [.. (values.DevicePlaces ?? []).Select(context.FullPath)],
             CreatesDevices = values.Devices is null,
             Redundancy = redundancy,
             StripeBytes = values.StripeBytes ?? Limits.StripeBytesDefault,

@@ -52,6 +52,7 @@ internal static class ConfigurationDiff
 
         // The supervisor asks for these each time it needs them.
         Note("workers.deathsPerMinute", old.DeathsPerMinuteMax == next.DeathsPerMinuteMax, Now);
+        Note("storage.devicePlaces", old.DevicePlaces.SequenceEqual(next.DevicePlaces), Now);
         Note("workers.stallSeconds", old.StallSecondsMax == next.StallSecondsMax, Now);
         Note("workers.storage.standby", old.StorageStandby == next.StorageStandby, Now);
         return changes;

@@ -200,7 +200,10 @@ public sealed partial class ConfigurationFile
         switch (key)
         {
             case "devices":
-                ReadDevices(value);
+                ReadPaths(value, key, paths => _values = _values with { Devices = paths });
+                return true;
+            case "devicePlaces":
+                ReadPaths(value, key, paths => _values = _values with { DevicePlaces = paths });
                 return true;
             case "redundancy":
                 ReadParsed(value, key, ConfigurationValues.ParseRedundancy, parsed =>
@@ -333,31 +336,31 @@ public sealed partial class ConfigurationFile
             return true;
         });
 
-    private void ReadDevices(YamlNode node)
+    private void ReadPaths(YamlNode node, string key, Action<IReadOnlyList<string>> take)
     {
         if (node is not YamlSequenceNode { Children: { } children }
             || children.Count is 0 or > Limits.DevicesMax)
         {
-            Error(node, $"devices is a list of 1 to {Limits.DevicesMax} paths");
+            Error(node, $"{key} is a list of 1 to {Limits.DevicesMax} paths");
             return;
         }
 
         var paths = new List<string>();
         foreach (YamlNode child in children)
         {
-            ReadText(child, "devices", text =>
+            ReadText(child, key, text =>
             {
                 string path = FullPath(text);
                 if (paths.Contains(path))
                 {
-                    Error(child, $"device {path} is named twice");
+                    Error(child, $"{path} is named twice in {key}");
                 }
 
                 paths.Add(path);
             });
         }
 
-        _values = _values with { Devices = paths };
+        take(paths);
     }
 
     private void ReadMapping(YamlNode node, string what, Func<string, YamlNode, bool> read)

@@ -132,6 +132,8 @@ public static class ConfigurationSources
                         },
                     }
                     : durability.Fault;
+            case "--device-places":
+                return values with { DevicePlaces = value.Split(',') };
             case "--cores":
                 Result<CoreRequest> cores = CoreRequest.Parse(value, name);
                 return cores.IsOk ? values with { StorageCores = cores.Value } : cores.Fault;

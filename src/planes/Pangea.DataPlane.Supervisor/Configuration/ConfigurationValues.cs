@@ -20,6 +20,9 @@ public sealed record ConfigurationValues
 
     public IReadOnlyList<string>? Devices { get; init; }
 
+    /// <summary>Directories below which devices may be added at run time.</summary>
+    public IReadOnlyList<string>? DevicePlaces { get; init; }
+
     public Redundancy? Redundancy { get; init; }
 
     public int? StripeBytes { get; init; }
@@ -61,6 +64,7 @@ public sealed record ConfigurationValues
         SocketPath = SocketPath ?? other.SocketPath,
         User = User ?? other.User,
         Devices = Devices ?? other.Devices,
+        DevicePlaces = DevicePlaces ?? other.DevicePlaces,
         Redundancy = Redundancy ?? other.Redundancy,
         StripeBytes = StripeBytes ?? other.StripeBytes,
         Compression = Compression ?? other.Compression,

@@ -2,6 +2,7 @@ using System.Globalization;
 using Pangea.DataPlane.Control.Schema;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Supervisor.Privilege;
 
 namespace Pangea.DataPlane.Supervisor.Devices;
 
@@ -32,9 +33,17 @@ internal static class DeviceOpener
     /// <summary>Opens the path; the caller disposes what is open.</summary>
     /// <param name="path">Full path; links are followed.</param>
     /// <param name="user">Whom the workers run as, where that is somebody else.</param>
-    public static Result<OpenedPath> Open(string path, UserAccount? user)
+    /// <param name="places">Where it may lie; null: anywhere.</param>
+    public static Result<OpenedPath> Open(
+        string path, UserAccount? user, AllowedPlaces? places = null)
     {
         Result<DirectoryFd> directory = DirectoryFd.Open(path);
+        if (directory.IsOk && places?.Check(path, directory.Value.Fd) is { } elsewhere)
+        {
+            directory.Value.Dispose();
+            return elsewhere;
+        }
+
         if (directory.IsOk)
         {
             return OpenDirectory(path, directory.Value, user);
@@ -57,6 +66,11 @@ internal static class DeviceOpener
         if (!status.IsOk)
         {
             return status.Fault;
+        }
+
+        if (places?.Check(path, file) is { } misplaced)
+        {
+            return misplaced;
         }
 
         return status.Value.Kind == FileKind.BlockDevice

@@ -8,7 +8,9 @@ namespace Pangea.DataPlane.Supervisor.Privilege;
 
 /// <summary>The steps taken by this process: as an ordinary user, or in the warden.</summary>
 /// <param name="user">Whom workers run as, where that is somebody else.</param>
-internal sealed class OwnSteps(UserAccount? user) : IPrivilegedSteps
+/// <param name="places">Where devices may lie; null where whoever asks may do the same by
+/// itself.</param>
+internal sealed class OwnSteps(UserAccount? user, AllowedPlaces? places = null) : IPrivilegedSteps
 {
     public bool StartedByRoot => UserAccount.IsRoot;
 
@@ -44,7 +46,8 @@ internal sealed class OwnSteps(UserAccount? user) : IPrivilegedSteps
     public Fault? InspectDevice(string path, string stateId) =>
         DeviceInspection.Check(path, stateId);
 
-    public Result<OpenedPath> OpenDevice(string path) => DeviceOpener.Open(path, user);
+    public Result<OpenedPath> OpenDevice(string path) =>
+        DeviceOpener.Open(path, user, places);
 
     public Result<string> ReadConfiguration(string path) => ConfigurationFile.ReadText(path);
 

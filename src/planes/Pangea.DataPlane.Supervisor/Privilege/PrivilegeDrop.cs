@@ -195,6 +195,12 @@ internal static class PrivilegeDrop
             WardenVerb.UserOption, $"{user.Uid}:{user.Gid}",
             WardenVerb.SocketOption, configuration.SocketPath,
         ];
+        foreach (string place in AllowedPlaces.Of(
+            configuration.Devices, configuration.DevicePlaces))
+        {
+            arguments.AddRange([WardenVerb.PlaceOption, place]);
+        }
+
         if (configuration.FilePath is { } file)
         {
             arguments.AddRange([WardenVerb.ConfigurationOption, file]);

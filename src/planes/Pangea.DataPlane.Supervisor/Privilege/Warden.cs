@@ -11,25 +11,17 @@ namespace Pangea.DataPlane.Supervisor.Privilege;
 /// <param name="user">Whom every worker becomes.</param>
 /// <param name="socket">The control socket, to remove at the end.</param>
 /// <param name="configuration">The one file that may be read; null without.</param>
+/// <param name="places">Where devices may lie.</param>
 /// <param name="arguments">Its own, to execute itself again.</param>
 internal sealed class Warden(
     WardenWire wire,
     UserAccount user,
     string socket,
     string? configuration,
+    AllowedPlaces places,
     string[] arguments)
 {
-    /// <summary>
-    /// Where no device lies. Whoever has taken over the supervisor could otherwise have an empty
-    /// directory of the system given to its user, and put into it what root executes.
-    /// </summary>
-    private static readonly string[] s_system =
-    [
-        "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/sbin",
-        "/sys", "/usr", "/var/cache", "/var/lib/dpkg", "/var/lib/systemd", "/var/spool",
-    ];
-
-    private readonly OwnSteps _steps = new(user);
+    private readonly OwnSteps _steps = new(user, places);
     private readonly Dictionary<int, ChildProcess> _children = [];
 
     public void Serve()
@@ -53,7 +45,8 @@ internal sealed class Warden(
                 Reap(child);
                 break;
             case [WardenWire.Inspect, { } path, { } stateId]:
-                Send(DeviceOpener.CheckPath(path) ?? _steps.InspectDevice(path, stateId));
+                Send(DeviceOpener.CheckPath(path) ?? places.Check(path)
+                    ?? _steps.InspectDevice(path, stateId));
                 break;
             case [WardenWire.Open, { } path]:
                 Open(path);
@@ -171,8 +164,8 @@ internal sealed class Warden(
 
     private void Open(string path)
     {
-        Result<OpenedPath> opened = CheckPlace(path) is { } fault
-            ? fault
+        Result<OpenedPath> opened = DeviceOpener.CheckPath(path) is { } malformed
+            ? malformed
             : _steps.OpenDevice(path);
         if (!opened.IsOk)
         {
@@ -190,34 +183,6 @@ internal sealed class Warden(
                 identity.Inode.ToString(CultureInfo.InvariantCulture),
             ],
             [fd]);
-    }
-
-    /// <summary>
-    /// The place as it is once links are followed; block devices below /dev are devices.
-    /// </summary>
-    private static Fault? CheckPlace(string path)
-    {
-        if (DeviceOpener.CheckPath(path) is { } malformed)
-        {
-            return malformed;
-        }
-
-        Result<DirectoryFd> opened = DirectoryFd.Open(path);
-        if (!opened.IsOk)
-        {
-            return null; // A block device, or what the opener says of it.
-        }
-
-        using DirectoryFd directory = opened.Value;
-        string real = new FileInfo($"/proc/self/fd/{directory.Fd.Number}").LinkTarget ?? "/";
-        bool isSystem = real == "/" || s_system.Any(
-            place => real == place || real.StartsWith(place + "/", StringComparison.Ordinal));
-        return isSystem
-            ? new Fault(
-                FaultCode.Denied,
-                $"{path} ({real}) belongs to the system",
-                "a device is a directory below /srv, /mnt or the like, or a disk")
-            : null;
     }
 
     private void OpenConfiguration()

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Pangea.DataPlane.Core;
 using Pangea.DataPlane.Linux;
+using Pangea.DataPlane.Supervisor.Configuration;
 
 namespace Pangea.DataPlane.Supervisor.Privilege;
 
@@ -16,6 +17,9 @@ public static class WardenVerb
     internal const string UserOption = "--user";
     internal const string SocketOption = "--socket";
     internal const string ConfigurationOption = "--config";
+
+    /// <summary>Where devices may lie; as often as there are such places.</summary>
+    internal const string PlaceOption = "--place";
 
     /// <summary>The channel to the supervisor.</summary>
     internal const int ChannelFd = 3;
@@ -69,7 +73,8 @@ public static class WardenVerb
 
         using var wire = new WardenWire(UnixSocket.Adopt(channel.Value));
         var warden = new Warden(
-            wire, user.Value, socket, Option(ConfigurationOption), arguments);
+            wire, user.Value, socket, Option(ConfigurationOption),
+            Places(arguments, Option(ConfigurationOption)), arguments);
         if (arguments.Contains(RenewedOption))
         {
             wire.Send([WardenWire.Done], []);
@@ -99,6 +104,31 @@ public static class WardenVerb
             files.Environment());
         _ = InheritedFds.KeepOnly([]);
         return fault;
+    }
+
+    /// <summary>
+    /// As given at the start, and as the configuration file says now, which root alone writes.
+    /// </summary>
+    private static AllowedPlaces Places(string[] arguments, string? file)
+    {
+        string[] given =
+        [
+            .. arguments.Zip(arguments.Skip(1))
+                .Where(pair => pair.First == PlaceOption)
+                .Select(pair => pair.Second),
+        ];
+        return new AllowedPlaces(given, () =>
+        {
+            Result<string> text = file is null ? "" : ConfigurationFile.ReadText(file);
+            Result<ConfigurationValues> values =
+                text.IsOk && file is not null
+                    ? ConfigurationFile.Parse(file, text.Value)
+                    : new ConfigurationValues();
+            return values.IsOk
+                ? AllowedPlaces.Of(
+                    values.Value.Devices ?? [], values.Value.DevicePlaces ?? [])
+                : [];
+        });
     }
 
     private static PosixSignalRegistration Ignore(PosixSignal signal) =>
