@@ -178,11 +178,18 @@ public sealed class DescriptorTests
 
     private static int PeerOf(int supervisor, string theirs)
     {
-        long inode = long.Parse(theirs["socket:[".Length..^1]);
-
-        // The two ends of a pair are made one after the other, so their numbers are neighbours.
+        Skip.IfNot(File.Exists("/usr/bin/ss"), "needs ss (Debian package iproute2)");
+        string inode = theirs["socket:[".Length..^1];
+        using Process ss = Process.Start(new ProcessStartInfo("/usr/bin/ss", ["-xaH"])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        string peer = ss.StandardOutput.ReadToEnd().Split('\n')
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Single(fields => fields.Length >= 8 && fields[5] == inode)[7];
+        ss.WaitForExit();
         return Directory.GetFileSystemEntries($"/proc/{supervisor}/fd")
-            .Where(path => new FileInfo(path).LinkTarget == $"socket:[{inode - 1}]")
+            .Where(path => new FileInfo(path).LinkTarget == $"socket:[{peer}]")
             .Select(path => int.Parse(Path.GetFileName(path)))
             .Single();
     }

@@ -51,10 +51,14 @@ public sealed partial class MissingFeatureTests
         Assert.Contains(said, appliance.Log);
         WorkerStatus worker = Assert.Single(appliance.Workers());
         Assert.Contains(worker.Missing!, each => each.StartsWith(said));
-        Assert.Equal(features.Split(',').Length, worker.Missing!.Count);
+
+        // The memory of the dead worker may still count against the limit of its user.
+        Assert.Equal(
+            features.Split(',').Length,
+            worker.Missing!.Count(each => !each.Contains("LimitMEMLOCK")));
         Assert.Equal(features.Contains("io_uring") ? "plain" : "io_uring", worker.Ring);
         Assert.Equal(!features.Contains("landlock"), worker.Landlock);
-        Assert.Equal(features.Contains("seccomp"), worker.Missing.Any(IsAboutSeccomp));
+        Assert.Equal(features.Contains("seccomp"), worker.Missing!.Any(IsAboutSeccomp));
         Assert.True(worker.NoNewPrivileges);
         Assert.Contains($"worker 0 lacks: {said}", appliance.Run("status").Output);
         AssertCapabilities(appliance, features);

@@ -54,7 +54,11 @@ public static class MemoryLock
     {
         // Room for other processes of the user, the supervisor's ring among them.
         const long spareBytes = 2 * MebiByte;
-        long mebibytes = (neededBytes + spareBytes + MebiByte - 1) / MebiByte;
+
+        // Where ours alone would fit, others of the user hold the limit, for an instant at least: a
+        // worker whose place was taken.
+        long heldBytes = Bytes is long limit && limit >= neededBytes ? limit : 0;
+        long mebibytes = (heldBytes + neededBytes + spareBytes + MebiByte - 1) / MebiByte;
         return $"set LimitMEMLOCK={mebibytes}M in the [Service] section of its unit, or "
             + $"ulimit -l {mebibytes * 1024} in the shell that starts it";
     }

@@ -48,7 +48,13 @@ internal sealed class AllowedPlaces(
     public Fault? Check(string path, OwnedFd opened)
     {
         string real = PathOf(opened);
-        bool isBlock = Files.KindOf(opened) == FileKind.BlockDevice;
+        FileKind kind = Files.KindOf(opened);
+        bool isBlock = kind == FileKind.BlockDevice;
+        if (kind is not (FileKind.BlockDevice or FileKind.Directory or FileKind.Unknown))
+        {
+            return null; // No device at all, as whoever opens it says.
+        }
+
         bool isSystem = real == "/" || !real.StartsWith('/')
             || (!isBlock && s_system.Any(place => IsBelow(real, place)));
         if (isSystem)
