@@ -1,12 +1,9 @@
-using System.Numerics;
-
 namespace Pangea.DataPlane.Firewall.Rules;
 
-/// <summary>Two 64-bit hashes side by side over the fields that make a rule itself.</summary>
+/// <summary>The hash of the fields that make a rule itself.</summary>
 internal struct RuleIdentity
 {
-    private ulong _high;
-    private ulong _low;
+    private TwinHash _hash;
 
     public static (ulong High, ulong Low) Of(Rule rule)
     {
@@ -43,21 +40,9 @@ internal struct RuleIdentity
         return hash.End();
     }
 
-    private readonly (ulong High, ulong Low) End() => (_high, _low);
+    private readonly (ulong High, ulong Low) End() => (_hash.High, _hash.Low);
 
-    /// <summary>The finalizer of MurmurHash3, with different constants in the two halves.</summary>
-    private void Add(ulong value)
-    {
-        _high = Mix((_high ^ value) + 0x9e3779b97f4a7c15);
-        _low = Mix(BitOperations.RotateLeft(_low, 23) + (value * 0xd6e8feb86659fd93) + 1);
-    }
-
-    private static ulong Mix(ulong value)
-    {
-        value = (value ^ (value >> 33)) * 0xff51afd7ed558ccd;
-        value = (value ^ (value >> 33)) * 0xc4ceb9fe1a85ec53;
-        return value ^ (value >> 33);
-    }
+    private void Add(ulong value) => _hash.Add(value);
 
     private void Add(string text)
     {
