@@ -131,18 +131,12 @@ public sealed class LoopSemaphore
 
         public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
 
-        // The result is set by a posted action, so the continuation runs on the loop without the
-        // scheduling context that the awaiter would otherwise be sent through a second time.
         public void OnCompleted(
             Action<object?> continuation,
             object? state,
             short token,
             ValueTaskSourceOnCompletedFlags flags) =>
-            _core.OnCompleted(
-                continuation,
-                state,
-                token,
-                flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+            _core.OnCompletedOnLoop(continuation, state, token, flags);
 
         private void Withdraw()
         {

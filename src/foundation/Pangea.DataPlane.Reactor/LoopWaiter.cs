@@ -31,15 +31,10 @@ public sealed class LoopWaiter<T>(Stack<LoopWaiter<T>> pool) : IValueTaskSource<
 
     public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
 
-    // The result is set on the loop's thread, so the awaiter needs no scheduling context.
     public void OnCompleted(
         Action<object?> continuation,
         object? state,
         short token,
         ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(
-            continuation,
-            state,
-            token,
-            flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+        _core.OnCompletedOnLoop(continuation, state, token, flags);
 }

@@ -77,11 +77,7 @@ internal sealed class StripeJob : IComputeJob, IValueTaskSource<Result>, IDispos
         object? state,
         short token,
         ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(
-            continuation,
-            state,
-            token,
-            flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+        _core.OnCompletedOnLoop(continuation, state, token, flags);
 
     private ValueTask<Result> StartAsync(ComputeThreads threads)
     {

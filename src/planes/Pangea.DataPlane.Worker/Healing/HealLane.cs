@@ -92,11 +92,7 @@ internal sealed class HealLane : IComputeJob, IValueTaskSource<Result>
         object? state,
         short token,
         ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(
-            continuation,
-            state,
-            token,
-            flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+        _core.OnCompletedOnLoop(continuation, state, token, flags);
 
     private ValueTask<Result> StartAsync(
         ComputeThreads threads, in StripeInfo stripe, ulong wanted, bool rebuilds)
