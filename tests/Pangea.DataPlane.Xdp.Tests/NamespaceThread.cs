@@ -1,74 +1,27 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace Pangea.DataPlane.Xdp.Tests;
 
-/// <summary>
-/// A thread with a network and a table of mounts of its own; both vanish with it, and all that was
-/// made in them. Sockets opened there stay in that network.
-/// </summary>
-internal sealed partial class NamespaceThread : IDisposable
+/// <summary>The namespaces of a test, with what it does in them.</summary>
+internal sealed partial class NamespaceThread : UnsharedThread
 {
-    private const int CLONE_NEWNS = 0x20000;
-    private const int CLONE_FS = 0x200;
-    private const int CLONE_NEWNET = 0x40000000;
-
-    private readonly BlockingCollection<Action> _work = [];
-    private readonly Thread _thread;
-    private string? _refusal;
-
     internal NamespaceThread()
     {
-        _thread = new Thread(Live) { IsBackground = true };
-        _thread.Start();
+        if (!IsMade)
+        {
+            Refusal = "namespaces cannot be made here";
+            return;
+        }
+
         Run(() =>
         {
-            if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_FS) != 0)
-            {
-                _refusal = "namespaces cannot be made here";
-                return;
-            }
-
-            ThreadId = gettid();
             Command("mount", "--make-rprivate", "/");
             Command("ip", "link", "set", "lo", "up");
         });
     }
 
-    internal int ThreadId { get; private set; }
-
-    internal string? Refusal => _refusal;
-
-    internal void Run(Action action) => Run(() =>
-    {
-        action();
-        return 0;
-    });
-
-    internal T Run<T>(Func<T> function)
-    {
-        T result = default!;
-        ExceptionDispatchInfo? failure = null;
-        using ManualResetEventSlim done = new();
-        _work.Add(() =>
-        {
-            try
-            {
-                result = function();
-            }
-            catch (Exception e)
-            {
-                failure = ExceptionDispatchInfo.Capture(e);
-            }
-
-            done.Set();
-        });
-        done.Wait();
-        failure?.Throw();
-        return result;
-    }
+    internal string? Refusal { get; }
 
     /// <summary>
     /// Runs a program in these namespaces; it must succeed. Returns what it printed.
@@ -115,27 +68,6 @@ internal sealed partial class NamespaceThread : IDisposable
         (data[1], data[4]) = (data[0], data[3]);
         Assert.Equal(0, capset(header, data));
     });
-
-    public void Dispose()
-    {
-        _work.CompleteAdding();
-        _thread.Join();
-        _work.Dispose();
-    }
-
-    private void Live()
-    {
-        foreach (Action action in _work.GetConsumingEnumerable())
-        {
-            action();
-        }
-    }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int unshare(int flags);
-
-    [LibraryImport("libc")]
-    private static partial int gettid();
 
     [LibraryImport("libc")]
     private static partial int capset(uint[] header, uint[] data);
