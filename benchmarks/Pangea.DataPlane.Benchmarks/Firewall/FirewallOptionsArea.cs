@@ -51,44 +51,20 @@ public sealed class FirewallOptionsArea : IBenchArea
         Random random = new(5);
         uint[] hosts =
             [.. Enumerable.Range(0, Hosts).Select(_ => (uint)random.NextInt64(1L << 32))];
-        using XdpFilter full = FilterRig.Load(
-            RuleSet.Empty with
-            {
-                Rules =
-                [
-                    .. FilterRig.Usual(true).Rules,
-                    new Rule
-                    {
-                        Action = RuleAction.Deny,
-                        From = AddressList.Of(
-                            [.. hosts.Distinct().Select(host => IpPrefix.V4(host, 32))]),
-                    },
-                ],
-            },
-            false,
-            isTest: true);
-        using XdpFilter empty = FilterRig.Load(FilterRig.Usual(true), false, isTest: true);
-        FilterRig.Spread(full, mask);
-        FilterRig.Spread(empty, mask);
-        Result<OptionPrograms> programs = OptionPrograms.Load();
-        if (!programs.IsOk)
+        RuleSet rules = RuleSet.Empty with
         {
-            return BenchRow.Alone(name, double.NaN, "ns", null, note: programs.Fault.Message);
-        }
-
-        using OptionPrograms other = programs.Value;
-        other.Fill(hosts);
-        other.Spread(mask);
-        byte[] frame = BenchFrames.Tcp4(BenchFrames.Source4, 443);
-        return Added(
-            name,
-            FilterPairs.Measure(
-                options,
-                FilterRig.Repeat(full.Program, frame),
-                FilterRig.Repeat(empty.Program, frame)),
-            FilterPairs.Measure(
-                options, other.Repeat(rival, frame), other.Repeat("draw", frame)),
-            rival);
+            Rules =
+            [
+                .. FilterRig.Usual(true).Rules,
+                new Rule
+                {
+                    Action = RuleAction.Deny,
+                    From = AddressList.Of(
+                        [.. hosts.Distinct().Select(host => IpPrefix.V4(host, 32))]),
+                },
+            ],
+        };
+        return Beside(options, name, rival, mask, rules, hosts);
     }
 
     /// <summary>Buckets of sources: the firewall's table, and two tables of the kernel.</summary>
@@ -103,15 +79,26 @@ public sealed class FirewallOptionsArea : IBenchArea
                 string name = $"rate of a source, {sources}, beside the kernel's {what}";
                 if (options.Wants(name))
                 {
-                    yield return RateRow(options, name, rival, mask);
+                    yield return Beside(
+                        options, name, rival, mask, FilterRig.Limited(), hosts: []);
                 }
             }
         }
     }
 
-    private static BenchRow RateRow(BenchOptions options, string name, string rival, uint mask)
+    /// <summary>
+    /// What rules add to the usual ones, beside what the kernel's table adds to drawing a source.
+    /// </summary>
+    /// <param name="options">Rounds and time.</param>
+    /// <param name="name">Of the row.</param>
+    /// <param name="rival">The program with the kernel's table.</param>
+    /// <param name="mask">Of the sources that both draw by lot.</param>
+    /// <param name="rules">The usual ones and more.</param>
+    /// <param name="hosts">What the kernel's tables hold.</param>
+    private static BenchRow Beside(
+        BenchOptions options, string name, string rival, uint mask, RuleSet rules, uint[] hosts)
     {
-        using XdpFilter full = FilterRig.Load(FilterRig.Limited(), false, isTest: true);
+        using XdpFilter full = FilterRig.Load(rules, false, isTest: true);
         using XdpFilter empty = FilterRig.Load(FilterRig.Usual(true), false, isTest: true);
         FilterRig.Spread(full, mask);
         FilterRig.Spread(empty, mask);
@@ -122,6 +109,7 @@ public sealed class FirewallOptionsArea : IBenchArea
         }
 
         using OptionPrograms other = programs.Value;
+        other.Fill(hosts);
         other.Spread(mask);
         byte[] frame = BenchFrames.Tcp4(BenchFrames.Source4, 443);
         return Added(
